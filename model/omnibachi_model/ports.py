@@ -1,0 +1,130 @@
+"""The ports: what one room asks of another without knowing it.
+
+Only type checkers and implementers read this module; the run path imports it under TYPE_CHECKING.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from .values import JSON, Answer, Inputs
+
+
+class Clock(Protocol):
+    """Where time comes from: nanoseconds since 1970, UTC."""
+
+    def now_ns(self) -> int:
+        """Return the present instant."""
+        ...
+
+
+class Entropy(Protocol):
+    """Where chance comes from."""
+
+    def draw(self, count: int) -> bytes:
+        """Return `count` random bytes."""
+        ...
+
+
+class Txn(Protocol):
+    """One store inside the present transaction. A capability sees nothing else of the database.
+
+    Keyed stores: a record is (value, revision), revisions count from 1 for each key and never go back.
+    Streams: sequences count from 1 in each store. `where` and `match` compare top-level fields for JSON equality.
+    """
+
+    address: str
+
+    def get(self, key: str) -> tuple[dict[str, JSON], int] | None:
+        """Return (value, revision) of a key, or None."""
+        ...
+
+    def put(self, key: str, value: Mapping[str, JSON], *, revision: int | None = None) -> int | None:
+        """Write a record: always (`revision` None), only if absent (0), or only over that revision.
+
+        Returns the new revision, or None when the expectation does not hold (nothing is written then).
+        """
+        ...
+
+    def remove(self, key: str) -> int | None:
+        """Remove a record; return the revision that the removal has, or None if there was none."""
+        ...
+
+    def list(self, where: Mapping[str, JSON], limit: int) -> tuple[list[tuple[str, dict[str, JSON], int]], int]:
+        """Return the first `limit` (key, value, revision) in order of creation, and how many there are in all."""
+        ...
+
+    def append(self, event: str, record: Mapping[str, JSON]) -> int:
+        """Append a record under an event's address; return its sequence."""
+        ...
+
+    def find(self, event: str, match: Mapping[str, JSON]) -> tuple[dict[str, JSON], int] | None:
+        """Return (record, sequence) of the latest such event, or None."""
+        ...
+
+    def count(self, match: Mapping[str, JSON], *, event: str | None = None) -> int:
+        """Return how many records (of a stream: of that event) match."""
+        ...
+
+
+class Event(Protocol):
+    """The event that a node names: its address and the check of its records."""
+
+    address: str
+
+    def violations(self, record: Mapping[str, JSON]) -> list[dict[str, str]]:
+        """Return every violation of the event's schema as `{pointer, keyword}`."""
+        ...
+
+
+class Call(Protocol):
+    """What a side effect may know of its call besides its inputs and its store."""
+
+    run: str
+    path: str
+    key: str  # sha256 over (run, path): the same for every attempt of this call
+    deadline: int | None  # nanoseconds since 1970, None where no deadline is declared
+    clock: Clock
+    entropy: Entropy
+    event: Event | None
+
+
+Transform = Callable[[Inputs], Answer]
+Operation = Callable[[Inputs, Any, Any], Answer]  # (inputs, Txn | None, Call)
+
+
+class Journal(Protocol):
+    """One run's hold on the durable truth. Raises `diagnostics.Trouble` when the database cannot do what is needed.
+
+    Outside `begin` ... `commit | rollback` a Txn only reads.
+    """
+
+    def store(self, address: str) -> Txn:
+        """Return the store with that address."""
+        ...
+
+    def begin(self) -> None:
+        """Open the write transaction (`BEGIN IMMEDIATE`), check the fence; the first time, record the run and its
+        sealed workflow."""
+        ...
+
+    def receipt(self, path: str, capability: str, outcome: str) -> int:
+        """Record that an effect happened in this transaction; return its database-wide commit number."""
+        ...
+
+    def write(self, events: Sequence[tuple[str, bytes, bytes]]) -> None:
+        """Add (path, body, obs) of further events to this transaction; the path is empty for the run's own events."""
+        ...
+
+    def finish(self, exit: str, status: str, digest: str) -> None:
+        """Record in this transaction that the run ended, and give up the lease."""
+        ...
+
+    def commit(self) -> None:
+        """Commit the transaction."""
+        ...
+
+    def rollback(self) -> None:
+        """Undo the transaction; does nothing when none is open."""
+        ...

@@ -1,0 +1,52 @@
+"""The seal codec: names of the sealed formats, and where each file of a snapshot lies.
+
+A snapshot is `manifest.json` (the index of everything with its SHA-256), `manifest.sha256` (the seal, for people),
+`versions.json` (noted beside, not sealed), one `<domain>/domain.json` per domain, and per workflow
+`<domain>/<CODE>.json` and `<domain>/<CODE>.origins.json`. The seal is the digest of `manifest.json` as it lies on
+disk. docs/formats.md specifies every member.
+"""
+
+from __future__ import annotations
+
+from .addresses import split
+
+MANIFEST = "manifest.json"
+SEAL = "manifest.sha256"
+VERSIONS = "versions.json"
+
+SNAPSHOT_FORMAT = "omnibachi.snapshot/1"
+DOMAIN_FORMAT = "omnibachi.domain/1"
+WORKFLOW_FORMAT = "omnibachi.workflow/1"
+ORIGINS_FORMAT = "omnibachi.origins/1"
+
+CALL = "CALL"
+DECIDE = "DECIDE"
+COMPUTE = "COMPUTE"
+EXIT = "EXIT"
+
+FAULT = "FAULT"
+SUCCESS = "SUCCESS"
+RESERVED_OUTCOMES = ("FAULT", "TIMEOUT", "OUTCOME_UNKNOWN")
+REJECTED_EXIT = "rejected"
+STATUSES = ("COMPLETED", "REJECTED", "DENIED", "FAILED")
+EXIT_CODES = {"COMPLETED": 0, "REJECTED": 1, "FAILED": 1, "DENIED": 5}
+EFFECTS = ("PURE", "READ", "IDEMPOTENT", "APPEND_ONLY", "MUTABLE", "EXTERNAL")
+WRITES = frozenset(("IDEMPOTENT", "APPEND_ONLY", "MUTABLE"))
+KEEPS = ("registry", "events", "records", "accounts")
+
+
+def domain_file(domain: str) -> str:
+    """Return the sealed file of a domain, relative to the snapshot."""
+    return f"{domain}/domain.json"
+
+
+def workflow_file(address: str) -> str:
+    """Return the sealed file of a workflow, relative to the snapshot."""
+    domain, code = split(address)
+    return f"{domain}/{code}.json"
+
+
+def origins_file(address: str) -> str:
+    """Return the file that says where each node of a workflow was declared, relative to the snapshot."""
+    domain, code = split(address)
+    return f"{domain}/{code}.origins.json"
