@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from omnibachi_model.diagnostics import Span
-from omnibachi_model.values import JSON
+
+if TYPE_CHECKING:
+    from omnibachi_model.values import JSON
 
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
     """A scalar value and where it stands; `plain` tells an unquoted one."""
 
-    value: None | bool | int | float | str
+    value: bool | int | float | str | None
     span: Span
     plain: bool = True
 

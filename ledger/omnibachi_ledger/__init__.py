@@ -1,1 +1,11 @@
-"""."""
+"""The ledger: one SQLite database per data root, the only durable truth of what happened and of the state it left.
+
+`open_root` opens it. A run writes through a `Journal`, one transaction per effect, and a capability sees one `Store`
+inside that transaction and nothing else. Events, receipts and sealed workflows are only ever added. Mirrors are
+readable projections beside the database: losing them loses nothing. Whatever SQLite or the file system refuses leaves
+this room as `Trouble`; a misuse by OmniBachi itself is a `Defect`.
+"""
+
+from .root import Ledger, RunRow, open_root
+
+__all__ = ["Ledger", "RunRow", "open_root"]

@@ -116,6 +116,8 @@ def _typed(names: tuple[str, ...]) -> Check:
                 return [((), "type")]
 
             return integer
+        if only is str:
+            return _text
         return lambda value: None if type(value) is only else [((), "type")]
 
     def check(value: Any) -> list[Violation] | None:
@@ -123,9 +125,15 @@ def _typed(names: tuple[str, ...]) -> Check:
             return [((), "type")]
         if type(value) is int and not -LIMIT < value < LIMIT:
             return [((), "canonical")]
-        return None
+        return _text(value) if type(value) is str else None
 
     return check
+
+
+def _text(value: Any) -> list[Violation] | None:
+    if type(value) is not str:
+        return [((), "type")]
+    return None if value.isascii() else _open(value)
 
 
 def _open(value: Any) -> list[Violation] | None:
@@ -174,7 +182,7 @@ def _string_steps(schema: Schema) -> list[Check]:
 
 
 def compile_pattern(pattern: str) -> re.Pattern[str]:
-    """Compile a sealed pattern: unanchored, ASCII classes, and `$` means the very end as in JSON Schema (ECMA-262)."""
+    """Compile a sealed pattern: unanchored, ASCII classes, `$` is the very end, `.` no line terminator (ECMA-262)."""
     out: list[str] = []
     inside = False
     index = 0
@@ -188,7 +196,7 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
             inside = True
         elif char == "]" and inside:
             inside = False
-        out.append(r"\Z" if char == "$" and not inside else char)
+        out.append(char if inside else {"$": r"\Z", ".": r"[^\n\r\u2028\u2029]"}.get(char, char))
         index += 1
     return re.compile("".join(out), re.ASCII)
 
@@ -248,7 +256,7 @@ def _object_steps(schema: Schema) -> list[Check]:
         def present(value: Any) -> list[Violation] | None:
             if type(value) is not dict:
                 return None
-            found = [((key,), "required") for key in required if key not in value]
+            found: list[Violation] = [((key,), "required") for key in required if key not in value]
             return found or None
 
         steps.append(present)
@@ -307,9 +315,11 @@ def filler(schema: Schema) -> Fill | None:
     """Return a function that fills in the schema's defaults (copying what it changes), or None if there are none."""
     properties: Schema = schema.get("properties", {})
     defaults = {key: value["default"] for key, value in properties.items() if "default" in value}
-    inner = {key: fill for key, value in properties.items() if (fill := filler(value)) is not None}
+    inner = {key: deeper for key, value in properties.items() if (deeper := filler(value)) is not None}
     items = filler(schema["items"]) if "items" in schema else None
-    if not defaults and not inner and items is None:
+    extra = schema.get("additionalProperties", True)
+    other = filler(extra) if type(extra) is dict else None
+    if not defaults and not inner and items is None and other is None:
         return None
 
     def fill(value: Any) -> Any:
@@ -321,6 +331,9 @@ def filler(schema: Schema) -> Fill | None:
         for key, deeper in inner.items():
             if key in filled:
                 filled[key] = deeper(filled[key])
+        if other is not None:
+            for key in filled.keys() - properties.keys():
+                filled[key] = other(filled[key])
         return filled
 
     return fill

@@ -1,0 +1,30 @@
+"""The one visible list of what stands behind each address of `std`. The compiler reads it; running does not."""
+
+from __future__ import annotations
+
+from . import clock, entropy, events, records, registry
+from .digest import digest
+from .generate_id import generate_id
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from omnibachi_model.ports import Operation, Transform
+
+CATALOGUE: Mapping[str, Transform | Operation] = {
+    "std::CT_DIGEST_V0": digest,
+    "std::CT_GENERATE_ID_V0": generate_id,
+    "std::CS_CLOCK_V0.NOW": clock.now,
+    "std::CS_ENTROPY_V0.DRAW": entropy.draw,
+    "std::CS_EVENTS_V0.APPEND": events.append,
+    "std::CS_EVENTS_V0.COUNT": events.count,
+    "std::CS_EVENTS_V0.FIND": events.find,
+    "std::CS_RECORDS_V0.CREATE": records.create,
+    "std::CS_RECORDS_V0.GET": records.get,
+    "std::CS_RECORDS_V0.PUT": records.put,
+    "std::CS_RECORDS_V0.REMOVE": records.remove,
+    "std::CS_RECORDS_V0.SWAP": records.swap,
+    "std::CS_REGISTRY_V0.REGISTER": registry.register,
+    "std::CS_REGISTRY_V0.RESOLVE": registry.resolve,
+}

@@ -1,0 +1,130 @@
+"""Where capabilities live: their sources, found without importing anything, and the functions that were sealed.
+
+A workspace's own packages lie in its `capabilities/` folder; that folder is on the import path only while exactly the
+sealed modules are imported. Everything else is found where Python finds packages. Nothing is discovered: a name that
+was not sealed is never imported.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from omnibachi_model.diagnostics import Diagnostic, Refused
+from omnibachi_model.digests import digest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+    from typing import Any
+
+MARK = "__sealed_source__"
+
+
+def folder_of(package: str) -> str | None:
+    """Return the folder of an installed top-level package, without importing it, or None."""
+    loaded = sys.modules.get(package)
+    if loaded is not None and getattr(loaded, "__file__", None):
+        return os.path.dirname(str(loaded.__file__))
+    from importlib.machinery import PathFinder
+
+    spec = PathFinder.find_spec(package)
+    if spec is None or not spec.origin or not spec.submodule_search_locations:
+        return None
+    return os.path.dirname(spec.origin)
+
+
+class Capabilities:
+    """The capabilities that one workspace can reach; `folder` is the workspace's own `capabilities/`."""
+
+    __slots__ = ("_digests", "_folders", "folder")
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self._folders: dict[str, str | None] = {}
+        self._digests: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"Capabilities({self.folder!r})"
+
+    def path(self, module: str) -> str | None:
+        """Return where the source of a module lies, without importing it, or None."""
+        top, *rest = module.split(".")
+        if not all(part.isidentifier() for part in (top, *rest)):
+            return None
+        if top not in self._folders:
+            own = os.path.join(self.folder, top)
+            self._folders[top] = own if os.path.isdir(own) else folder_of(top)
+        folder = self._folders[top]
+        if folder is None:
+            return None
+        place = os.path.join(folder, *rest)
+        for path in (place + ".py", os.path.join(place, "__init__.py")) if rest else (os.path.join(place, "__init__.py"),):
+            if os.path.isfile(path):
+                return path
+        return None
+
+    def source(self, module: str) -> bytes | None:
+        """Return a module's source bytes, or None when there are none that can be read."""
+        path = self.path(module)
+        if path is None:
+            return None
+        try:
+            with open(path, "rb") as file:
+                data = file.read()
+        except OSError:
+            return None
+        self._digests[module] = digest(data)
+        return data
+
+    def function(self, implementation: str) -> Callable[..., Any]:
+        """Import the function behind a sealed `module:function`; raises Refused (OB409, OB605)."""
+        name, _, attribute = implementation.partition(":")
+        try:
+            module = self._own(name) if self._is_own(name) else _import(name)
+        except (Exception, SystemExit) as error:
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise Refused([Diagnostic("OB409", f"the module `{name}` cannot be imported: {reason}")]) from error
+        found = getattr(module, attribute, None)
+        if not callable(found):
+            raise Refused([Diagnostic("OB605", f"there is no function `{attribute}` in `{name}`")])
+        return found  # type: ignore[no-any-return]
+
+    def _is_own(self, module: str) -> bool:
+        return os.path.isdir(os.path.join(self.folder, module.partition(".")[0]))
+
+    def _own(self, name: str) -> ModuleType:
+        """Import a module of the workspace, anew where another workspace's or an older source of it is loaded."""
+        top = name.partition(".")[0]
+        if any(self._stale(loaded) for loaded in _loaded(top)):
+            from importlib import invalidate_caches
+
+            for loaded in _loaded(top):
+                del sys.modules[loaded]
+            invalidate_caches()
+        sys.path.insert(0, self.folder)
+        try:
+            module = _import(name)
+        finally:
+            sys.path.remove(self.folder)
+        for loaded in _loaded(top):
+            setattr(sys.modules[loaded], MARK, self._digests.get(loaded))
+        return module
+
+    def _stale(self, name: str) -> bool:
+        module = sys.modules[name]
+        path = self.path(name)
+        if path is None or not os.path.samefile(path, getattr(module, "__file__", None) or self.folder):
+            return True
+        return getattr(module, MARK, None) != self._digests.get(name)
+
+
+def _loaded(package: str) -> list[str]:
+    return [name for name in sys.modules if name == package or name.startswith(package + ".")]
+
+
+def _import(name: str) -> ModuleType:
+    from importlib import import_module
+
+    return import_module(name)

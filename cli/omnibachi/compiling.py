@@ -1,0 +1,179 @@
+"""Compiling a workspace: gather its sources and catalogues, hand them to the compiler, lay the snapshot down.
+
+The shipped `std` is part of every workspace. A snapshot is written aside and renamed, so a reader never sees a mixture;
+when anything is wrong nothing is written and the old snapshot stays.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from importlib import metadata
+
+from omnibachi_model.addresses import STD
+from omnibachi_model.diagnostics import Diagnostic, Span, in_order
+from omnibachi_model.sealed import VERSIONS
+
+from . import wiring
+
+SNAPSHOT = "protocol_snapshot"
+PROTOCOLS = "protocols"
+CAPABILITIES = "capabilities"
+SUFFIXES = (".yaml", ".yml")
+
+
+def compile_workspace(root: str, *, shipped: str) -> wiring.Compilation:
+    """Compile the workspace in folder `root`; `shipped` is the folder that holds the shipped protocols.
+
+    Writes nothing; `write_snapshot` does that.
+    """
+    found: list[Diagnostic] = []
+    sources = list(_sources(root, found))
+    own_std = any(source.domain == STD for source in sources)
+    if not own_std:
+        sources.extend(source for source in _sources(shipped, found) if source.domain == STD)
+    implementations = _implementations(root, found)
+    for address, implementation in _std_implementations().items():
+        implementations.setdefault(address, implementation)
+    compilation = wiring.compile_sources(
+        sources, implementations, _versions(), lambda module: _shown(os.path.join(root, CAPABILITIES), root, module)
+    )
+    if not found:
+        return compilation
+    return wiring.Compilation(
+        None,
+        in_order([*found, *compilation.diagnostics]),
+        compilation.workflows,
+        compilation.places,
+        compilation.scenarios,
+        compilation.library,
+    )
+
+
+def _sources(root: str, found: list[Diagnostic]) -> Iterator[wiring.Source]:
+    """Yield every YAML file below `protocols/<domain>/`, in the order of its path; hidden folders are passed over."""
+    base = os.path.join(root, PROTOCOLS)
+    for folder, folders, files in os.walk(base):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if not name.endswith(SUFFIXES) or name.startswith("."):
+                continue
+            path = os.path.join(folder, name)
+            shown = os.path.relpath(path, root).replace(os.sep, "/")
+            parts = shown.split("/")
+            if len(parts) < 3:
+                found.append(
+                    Diagnostic(
+                        "OB308",
+                        f"`{shown}` stands in no domain",
+                        Span(shown, 1, 1, 1, 1),
+                        help="move it into a folder below `protocols/` that has a `domain.yaml`",
+                    )
+                )
+                continue
+            try:
+                with open(path, "rb") as file:
+                    data = file.read()
+            except OSError as error:
+                reason = (error.strerror or str(error)).lower()
+                found.append(Diagnostic("OB101", f"`{shown}` cannot be read: {reason}", Span(shown, 1, 1, 1, 1)))
+                continue
+            yield wiring.Source(shown, parts[1], data)
+
+
+def reader(base: str) -> Callable[[str], bytes | None]:
+    """Return a function that gives the source of a module below `base` by its dotted name, without importing it."""
+
+    def read(module: str) -> bytes | None:
+        place = os.path.join(base, *module.split("."))
+        for path in (place + ".py", os.path.join(place, "__init__.py")):
+            try:
+                with open(path, "rb") as file:
+                    return file.read()
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError:
+                return None
+        return None
+
+    return read
+
+
+def _implementations(root: str, found: list[Diagnostic]) -> dict[str, wiring.Implementation]:
+    """Read the catalogues of a workspace's own capabilities."""
+    base = os.path.join(root, CAPABILITIES)
+    if not os.path.isdir(base):
+        return {}
+    read = reader(base)
+    entries: dict[str, wiring.Implementation] = {}
+    for package in sorted(os.listdir(base)):
+        if not package.isidentifier() or not os.path.isfile(os.path.join(base, package, "catalogue.py")):
+            continue
+        phase = wiring.read_catalogue(package, read, lambda module: _shown(base, root, module))
+        found.extend(phase.diagnostics)
+        entries.update(phase.value)
+    return entries
+
+
+def _shown(base: str, root: str, module: str) -> str:
+    place = os.path.join(base, *module.split("."))
+    path = place + ".py" if os.path.isfile(place + ".py") else os.path.join(place, "__init__.py")
+    return os.path.relpath(path, root).replace(os.sep, "/")
+
+
+def _std_implementations() -> dict[str, wiring.Implementation]:
+    """Read the catalogue of the shipped capabilities, wherever they are installed."""
+    folder = wiring.capabilities_folder()
+    phase = wiring.read_catalogue(os.path.basename(folder), reader(os.path.dirname(folder)), lambda module: module)
+    return dict(phase.value)
+
+
+def _versions() -> dict[str, str]:
+    """Note the versions of what takes part in every run; not sealed."""
+    return {name: metadata.version(name) for name in ("orjson",)} | {"omnibachi": wiring.VERSION}
+
+
+def write_snapshot(root: str, files: dict[str, bytes]) -> None:
+    """Lay a snapshot down in `<root>/protocol_snapshot`: aside first, then renamed into place. Raises OSError."""
+    place = os.path.join(root, SNAPSHOT)
+    aside = tempfile.mkdtemp(prefix=f".{SNAPSHOT}.", dir=root)
+    try:
+        os.chmod(aside, 0o755)
+        for name, data in files.items():
+            path = os.path.join(aside, *name.split("/"))
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(data)
+        old = aside + ".old"
+        if os.path.isdir(place):
+            os.rename(place, old)
+        try:
+            os.rename(aside, place)
+        except OSError:
+            if os.path.isdir(old):
+                os.rename(old, place)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def is_current(root: str, files: dict[str, bytes]) -> bool:
+    """Tell whether the snapshot on disk is byte for byte what the sources compile to (`versions.json` aside)."""
+    place = os.path.join(root, SNAPSHOT)
+    present = {
+        os.path.relpath(os.path.join(folder, name), place).replace(os.sep, "/")
+        for folder, _, names in os.walk(place)
+        for name in names
+    }
+    if present - {VERSIONS} != set(files) - {VERSIONS}:
+        return False
+    for name, data in files.items():
+        if name == VERSIONS:
+            continue
+        with open(os.path.join(place, *name.split("/")), "rb") as file:
+            if file.read() != data:
+                return False
+    return True

@@ -1,0 +1,90 @@
+"""The one file of the front door that knows rooms: every other file takes what it needs from here, by name.
+
+A room is imported when something of it is first asked for, so `omnibachi run` pays only for what a run needs. The
+table below is the whole joint between rooms; type checkers read the imports above it.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from omnibachi_compiler.catalogue import read_catalogue as read_catalogue
+    from omnibachi_compiler.compile import Compilation as Compilation
+    from omnibachi_compiler.compile import compile_sources as compile_sources
+    from omnibachi_compiler.phase import Implementation as Implementation
+    from omnibachi_compiler.phase import Source as Source
+    from omnibachi_ledger import Ledger as Ledger
+    from omnibachi_ledger import RunRow as RunRow
+    from omnibachi_ledger import open_root as open_root
+    from omnibachi_observer.markdown import markdown as markdown
+    from omnibachi_observer.picture import draw as draw
+    from omnibachi_observer.renderer import PictureFailed as PictureFailed
+    from omnibachi_runtime.link import Malformed as Malformed
+    from omnibachi_runtime.link import Program as Program
+    from omnibachi_runtime.link import link as link
+    from omnibachi_runtime.load import Sealed as Sealed
+    from omnibachi_runtime.load import Snapshot as Snapshot
+    from omnibachi_runtime.load import load_domain as load_domain
+    from omnibachi_runtime.load import load_locks as load_locks
+    from omnibachi_runtime.load import load_origins as load_origins
+    from omnibachi_runtime.load import load_workflow as load_workflow
+    from omnibachi_runtime.load import open_snapshot as open_snapshot
+    from omnibachi_runtime.walk import Mishap as Mishap
+    from omnibachi_runtime.walk import Start as Start
+    from omnibachi_runtime.walk import Walk as Walk
+    from omnibachi_runtime.walk import walk as walk
+
+VERSION = "0.1.0"
+
+_PLACES = {
+    "Compilation": "omnibachi_compiler.compile",
+    "Implementation": "omnibachi_compiler.phase",
+    "Ledger": "omnibachi_ledger",
+    "Malformed": "omnibachi_runtime.link",
+    "Mishap": "omnibachi_runtime.walk",
+    "PictureFailed": "omnibachi_observer.renderer",
+    "Program": "omnibachi_runtime.link",
+    "RunRow": "omnibachi_ledger",
+    "Sealed": "omnibachi_runtime.load",
+    "Snapshot": "omnibachi_runtime.load",
+    "Source": "omnibachi_compiler.phase",
+    "Start": "omnibachi_runtime.walk",
+    "Walk": "omnibachi_runtime.walk",
+    "compile_sources": "omnibachi_compiler.compile",
+    "draw": "omnibachi_observer.picture",
+    "link": "omnibachi_runtime.link",
+    "load_domain": "omnibachi_runtime.load",
+    "load_locks": "omnibachi_runtime.load",
+    "load_origins": "omnibachi_runtime.load",
+    "load_workflow": "omnibachi_runtime.load",
+    "markdown": "omnibachi_observer.markdown",
+    "open_root": "omnibachi_ledger",
+    "open_snapshot": "omnibachi_runtime.load",
+    "read_catalogue": "omnibachi_compiler.catalogue",
+    "walk": "omnibachi_runtime.walk",
+}
+
+
+def __getattr__(name: str) -> Any:
+    place = _PLACES.get(name)
+    if place is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(place), name)
+
+
+def capabilities_folder() -> str:
+    """Return the folder of the shipped capabilities' package, without importing it."""
+    import os
+
+    from .catalogue import folder_of
+
+    found = folder_of("omnibachi_capabilities")
+    if found is None:
+        from omnibachi_model.diagnostics import Defect
+
+        raise Defect("the shipped capabilities are not installed")
+    return os.path.normpath(found)

@@ -1,0 +1,249 @@
+"""Bindings: the type of each template where it is read, and whether it may go where it is bound.
+
+Reports references that lead nowhere, that are not given on every path, and values that can never fit; collects the
+places that fit only when run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from omnibachi_model.checks import filler
+from omnibachi_model.diagnostics import Diagnostic, Span
+from omnibachi_model.nearest import nearest
+
+from .facts import Facts, first_wanted, path_without, producers, walk
+from .fits import Fit, Presence, array_of, fits, join, literal, object_of
+from .templates import First, Items, Literal, Record, Reference, Template
+
+Schema: TypeAlias = dict[str, Any]
+
+OPEN: Schema = {}
+RUN: dict[str, Schema] = {
+    "id": {"type": "string", "minLength": 1, "maxLength": 64},
+    "started_at": {"type": "string", "format": "date-time"},
+    "actor": {"type": ["string", "null"]},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place that is checked when run, and why."""
+
+    node: str
+    span: Span
+    reason: str
+
+
+@dataclass(slots=True)
+class Reader:
+    """One reader of templates (a node or an exit) with what was found while judging it."""
+
+    name: str
+    facts: Facts
+    found: list[Diagnostic] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+
+    def report(self, code: str, message: str, span: Span, **more: Any) -> None:
+        """Add a diagnostic."""
+        self.found.append(Diagnostic(code, message, span, **more))
+
+    def check(self, span: Span, reason: str) -> None:
+        """Note a place that is checked when run."""
+        self.places.append(Place(self.name, span, reason))
+
+
+def type_of(template: Template, reader: Reader) -> Schema:
+    """Return the type of a template at its reader; report what is not given."""
+    if isinstance(template, Literal):
+        return literal(template.value)
+    if isinstance(template, Record):
+        return object_of({key: type_of(value, reader) for key, value in template.entries})
+    if isinstance(template, Items):
+        return array_of([type_of(item, reader) for item in template.items])
+    if isinstance(template, First):
+        return _first(template, reader)
+    schema, presence = _reference(template, reader)
+    if presence is Presence.OPTIONAL:
+        reader.check(template.span, f"`{template.text}` may be absent")
+    return schema
+
+
+def _reference(reference: Reference, reader: Reader, *, may_be_absent: bool = False) -> tuple[Schema, Presence]:
+    """Return type and presence of a reference; report one that leads nowhere or that a path does not give."""
+    if reference.scope == "run":
+        return RUN[str(reference.segments[0])], Presence.ALWAYS
+    if reference.scope == "payload":
+        payload = reader.facts.graph.intent.schema
+        schema, presence = walk(payload, reference.segments)
+        if presence is Presence.NEVER:
+            _nowhere(reference, [payload], reader)
+            return OPEN, Presence.ALWAYS
+        return schema, presence
+    assert reference.node is not None
+    if reference.node not in reader.facts.graph.nodes:
+        near = nearest(reference.node, reader.facts.graph.nodes)
+        reader.report(
+            "OB310",
+            f"`{reference.text}` names no node: there is no `{reference.node}`",
+            reference.span,
+            help=f"did you mean `$.nodes.{near}`?" if near else "known: " + ", ".join(sorted(reader.facts.graph.nodes)),
+        )
+        return OPEN, Presence.ALWAYS
+    outcomes = list(producers(reader.facts, reference.node).values())
+    if outcomes and all(walk(schema, reference.segments)[1] is Presence.NEVER for schema in outcomes):
+        _nowhere(reference, outcomes, reader)
+        return OPEN, Presence.ALWAYS
+    presence = reader.facts.present(reader.name, reference.fact)
+    if presence is Presence.NEVER and not may_be_absent:
+        _not_given(reference.text, reference.span, (reference.fact,), reader)
+        return OPEN, Presence.ALWAYS
+    schema = reader.facts.type_of(reader.name, reference.fact)
+    return (OPEN if schema is None else schema), presence
+
+
+def _nowhere(reference: Reference, schemas: list[Schema], reader: Reader) -> None:
+    """Report the first segment of a path that names nothing."""
+    for length in range(1, len(reference.segments) + 1):
+        if any(walk(schema, reference.segments[:length])[1] is not Presence.NEVER for schema in schemas):
+            continue
+        segment = reference.segments[length - 1]
+        owners = [walk(schema, reference.segments[: length - 1])[0] for schema in schemas]
+        known = sorted({str(key) for owner in owners for key in owner.get("properties", {})})
+        near = nearest(str(segment), known)
+        advice = f"did you mean `{near}`?" if near else (f"there is {', '.join(known)}" if known else "it has no members")
+        where = "the payload" if reference.scope == "payload" else f"`{reference.node}`"
+        reader.report("OB310", f"`{reference.text}` leads nowhere: {where} gives no `{segment}`", reference.span, help=advice)
+        return
+
+
+def _not_given(text: str, span: Span, wanted: tuple[Any, ...], reader: Reader) -> None:
+    path = path_without(reader.facts, reader.name, wanted)
+    shown = ", ".join(path[:-1])
+    reader.report(
+        "OB506",
+        f"{text if text.startswith('`') else f'`{text}`'} is not given on every path to `{reader.name}`",
+        span,
+        help=f"this path does not give it: {shown}, {reader.name}" if shown else "nothing before this node gives it",
+        path=path,
+    )
+
+
+def _first(first: First, reader: Reader) -> Schema:
+    """Judge a `$first`: given where every path gives at least one of its alternatives."""
+    types: list[Schema] = []
+    best = Presence.NEVER
+    for item in first.alternatives:
+        if isinstance(item, Reference):
+            schema, presence = _reference(item, reader, may_be_absent=True)
+        else:
+            schema, presence = _compound(item, reader)
+        types.append(schema)
+        if presence is Presence.ALWAYS:
+            best = presence
+            break  # what stands after it is never taken
+        best = presence if best is Presence.NEVER else best
+    wanted = first_wanted(first)
+    if best is not Presence.ALWAYS and wanted:
+        together = reader.facts.first_present(reader.name, wanted)
+        best = together if best is Presence.NEVER or together is Presence.ALWAYS else best
+    if best is Presence.NEVER:
+        _not_given("`$first` of these alternatives", first.span, wanted, reader)
+    elif best is Presence.OPTIONAL:
+        reader.check(first.span, "all alternatives of `$first` may be absent")
+    joined = types[0]
+    for schema in types[1:]:
+        joined = join(joined, schema)
+    return joined
+
+
+def _compound(template: Template, reader: Reader) -> tuple[Schema, Presence]:
+    """Judge an alternative that is no plain reference: it is there when all that it reads is there."""
+    inner = Reader(reader.name, reader.facts)
+    schema = type_of(template, inner)
+    if any(item.code == "OB506" for item in inner.found):
+        reader.found.extend(item for item in inner.found if item.code != "OB506")
+        return schema, Presence.NEVER
+    reader.found.extend(inner.found)
+    return schema, Presence.OPTIONAL if inner.places else Presence.ALWAYS
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A node's inputs: the templates with defaults filled in, and the schema to check them with when run (or None)."""
+
+    template: Record
+    check: Schema | None
+
+
+def bind(record: Record, inputs: Schema, reader: Reader, span: Span, what: str, *, judged: set[str]) -> Bound:
+    """Judge a `with` against an object schema of inputs.
+
+    `judged` names the inputs that the operation judges itself: a value that can never fit is an error all the same,
+    but one that may fit is not checked before the call.
+    """
+    properties: dict[str, Schema] = inputs.get("properties", {})
+    required = set(inputs.get("required", ()))
+    entries: list[tuple[str, Template]] = []
+    check = False
+    for name, template in record.entries:
+        schema = properties.get(name)
+        actual = type_of(template, reader)
+        entries.append((name, template))
+        if schema is None:
+            near = nearest(name, properties)
+            known = ", ".join(f"`{item}`" for item in properties) or "none"
+            reader.report(
+                "OB312",
+                f"{what} has no input `{name}`",
+                template.span,
+                help=f"did you mean `{near}`?" if near else f"it has {known}",
+            )
+            continue
+        verdict = fits(actual, schema)
+        if verdict is Fit.DISJOINT:
+            reader.report("OB507", _misfit(name, template, actual, schema), template.span)
+        elif name in judged:
+            continue
+        elif verdict is Fit.CHECK:
+            check = True
+            reader.check(template.span, f"`{name}` may not fit")
+        elif filler(schema) is not None:
+            check = True
+    for name in sorted(required - {name for name, _ in record.entries}):
+        reader.report("OB313", f"{what} needs the input `{name}`", span, help=f"bind `{name}` in `with`")
+    for name, schema in sorted(properties.items()):
+        if "default" in schema and name not in {bound for bound, _ in entries}:
+            entries.append((name, Literal(schema["default"], record.span)))
+    bound = Record(tuple(entries), record.span)
+    return Bound(bound, _relaxed(inputs, judged) if check else None)
+
+
+def _relaxed(inputs: Schema, judged: set[str]) -> Schema:
+    """Return the inputs' schema without what the operation judges itself."""
+    properties = {name: ({} if name in judged else schema) for name, schema in inputs.get("properties", {}).items()}
+    return {**inputs, "properties": properties}
+
+
+def _misfit(name: str, template: Template, actual: Schema, wanted: Schema) -> str:
+    shown = f"`{template.text}`" if isinstance(template, Reference) else "the value"
+    return f"{shown} can never fit `{name}`: {describe(actual)} where {describe(wanted)} is asked for"
+
+
+def describe(schema: Schema) -> str:
+    """Say a type in a few words."""
+    if "const" in schema:
+        return f"the value `{str(schema['const'])[:40]}`"
+    named = schema.get("type")
+    if named is None:
+        return "any value"
+    words = [named] if isinstance(named, str) else list(named)
+    text = " or ".join(words)
+    if "enum" in schema:
+        text += f" among {', '.join(f'`{item}`' for item in schema['enum'][:5])}"
+    if len(words) == 1 and words[0] == "object" and "properties" in schema:
+        text += f" with {', '.join(f'`{key}`' for key in sorted(schema['properties'])[:6])}"
+    limits = [f"{key} {schema[key]}" for key in ("minimum", "maximum", "minLength", "maxLength", "pattern", "format") if key in schema]
+    return text + (f" ({', '.join(limits)})" if limits else "")
+

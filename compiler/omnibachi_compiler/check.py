@@ -1,0 +1,157 @@
+"""The checks of a graph: data flow, types, decisions, computations and lost updates.
+
+Phase between the graph and lowering. Only `check_graph` makes a `Checked` graph, so an unchecked one cannot be sealed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import networkx as nx
+
+from omnibachi_model.diagnostics import Diagnostic, has_errors
+from omnibachi_model.sealed import FAULT
+
+from .binding import Place, Reader, bind, type_of
+from .declarations import Compute, Decide, Use
+from .facts import Facts, advance, prepare
+from .flows import lost_updates
+from .graph import Ending, Graph, Linked
+from .narrowing import narrow
+from .phase import Phase
+from .tables import SealedRow, judge_fields, judge_rows
+from .templates import Literal, Record, Reference, Template
+
+Schema = dict[str, Any]
+LITERAL_INPUTS = ("match", "where")  # the store keeps an index for each set of their keys
+UNDECIDED: dict[str, Any] = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedNode:
+    """A node that is proven: its bindings with defaults, its run-time check, the types of its outcomes."""
+
+    linked: Linked
+    bindings: Record
+    check: Schema | None
+    rows: tuple[SealedRow, ...]
+    fields: Mapping[str, list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A proven graph. `risky_exits` have results that may be missing when run."""
+
+    graph: Graph
+    nodes: Mapping[str, CheckedNode]
+    places: tuple[Place, ...]
+    risky_exits: frozenset[str]
+
+
+def check_graph(graph: Graph) -> Phase[Checked | None]:
+    """Prove a graph's data flow and types; nothing comes out where anything is wrong."""
+    found: list[Diagnostic] = []
+    places: list[Place] = []
+    facts = prepare(graph)
+    nodes: dict[str, CheckedNode] = {}
+    risky: set[str] = set()
+    for name in graph.order:
+        if name not in facts.given:
+            if name in graph.nodes:
+                facts.outputs[name] = {}
+            continue
+        reader = Reader(name, facts)
+        if name in graph.nodes:
+            nodes[name] = _node(graph.nodes[name], reader)
+            advance(facts, name)
+        else:
+            type_of(graph.exits[name].result, reader)
+            if reader.places:
+                risky.add(name)
+                _risky(graph, graph.exits[name], reader)
+        found.extend(reader.found)
+        places.extend(reader.places)
+    found.extend(lost_updates(graph))
+    if has_errors(found) or len(nodes) < len(graph.nodes):
+        return Phase(None, tuple(found))
+    return Phase(Checked(graph, nodes, tuple(places), frozenset(risky)), tuple(found))
+
+
+def _node(node: Linked, reader: Reader) -> CheckedNode:
+    declaration = node.declaration
+    if isinstance(declaration, Use):
+        return _call(node, declaration, reader)
+    names = {key: type_of(value, reader) for key, value in node.bindings.entries}
+    if isinstance(declaration, Decide):
+        rows, texts = judge_rows(declaration, names, reader)
+        reader.facts.outputs[node.name] = {
+            outcome: _fields({"because": because}) for outcome, because in texts.items()
+        }
+        return CheckedNode(node, node.bindings, None, rows, {})
+    assert isinstance(declaration, Compute)
+    fields, types = judge_fields(declaration, names, reader)
+    reader.facts.outputs[node.name] = {"SUCCESS": _fields(types)}
+    return CheckedNode(node, node.bindings, None, (), fields)
+
+
+def _fields(types: Mapping[str, Schema]) -> Schema:
+    return {"type": "object", "properties": dict(types), "required": sorted(types), "additionalProperties": False}
+
+
+def _call(node: Linked, declaration: Use, reader: Reader) -> CheckedNode:
+    capability = node.capability
+    assert capability is not None
+    reader.facts.outputs[node.name] = dict(node.outcomes)
+    inputs = narrow(capability.inputs, node.store, node.event)
+    judged = {"record"} if "event" in capability.needs else set()
+    bound = bind(
+        node.bindings, inputs, reader, declaration.name.span, f"`{capability.address}`", judged=judged
+    )
+    for key, value in node.bindings.entries:
+        if key in LITERAL_INPUTS and "store" in capability.needs:
+            _literal_keys(key, value, node, reader)
+    return CheckedNode(node, bound.template, bound.check, (), {})
+
+
+def _literal_keys(key: str, value: Template, node: Linked, reader: Reader) -> None:
+    """Hold `match` and `where` to a mapping whose keys stand in the text and name fields of the record."""
+    if isinstance(value, Literal) and isinstance(value.value, dict):
+        return
+    if not isinstance(value, Record):
+        shown = f"`{value.text}`" if isinstance(value, Reference) else "this"
+        reader.report("OB410", f"`{key}` must be a mapping whose keys stand in the text; {shown} is not", value.span)
+        return
+    shape = node.event.schema if node.event else node.store.record if node.store else {}
+    narrowed = {
+        "type": "object",
+        "properties": shape.get("properties", {}),
+        "additionalProperties": shape.get("additionalProperties", True),
+    }
+    quiet = Reader(reader.name, reader.facts)
+    bind(value, narrowed, quiet, value.span, "the record", judged=set(shape.get("properties", {})))
+    reader.found.extend(item for item in quiet.found if item.code in ("OB312", "OB507"))
+
+
+def _risky(graph: Graph, ending: Ending, reader: Reader) -> None:
+    """An exit whose result may be missing needs somewhere to go, and that must not lead back to it."""
+    assert ending.declaration is not None
+    span = ending.result.span
+    if ending.fault is None:
+        reader.report(
+            "OB513", f"the result of `{ending.name}` may be absent, and nothing says where that goes", span
+        )
+        return
+    calm: nx.DiGraph[str] = nx.DiGraph()
+    for name in graph.order:
+        calm.add_edges_from((name, target) for outcome, target in graph.edges(name) if name in graph.nodes)
+    calm.add_node(ending.name)
+    if ending.fault == ending.name or (ending.fault in calm and nx.has_path(calm, ending.fault, ending.name)):
+        reader.report(
+            "OB506",
+            f"the result of `{ending.name}` may be absent, and that leads back to `{ending.name}`",
+            span,
+            help="read it with `$first` and a last literal",
+            path=(f"{ending.name} {FAULT}", ending.fault),
+        )

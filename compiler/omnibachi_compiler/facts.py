@@ -1,0 +1,200 @@
+"""The data-flow proof: what is given at each node, over all paths.
+
+Each distinct reference to a node's output is one fact, each `$first` is one more. An edge generates a fact when its
+outcome gives the field; where paths meet, what they give is intersected (a forward must-analysis, one bit a fact, one
+pass in topological order). FAULT edges give nothing. Twice over: `given` counts optional fields, `sure` does not, so
+that a reading which is given but not sure is checked when run. A reference that is not given on every path is proven
+by a path without it.
+"""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from omnibachi_model.sealed import FAULT
+
+from .fits import Presence, join, member
+from .graph import Graph
+from .templates import First, Items, Record, Reference, Template, references
+
+Schema: TypeAlias = dict[str, Any]
+Fact: TypeAlias = "tuple[str, str | None, tuple[str | int, ...]]"
+
+
+@dataclass(slots=True)
+class Facts:
+    """The analysis while it walks over a graph in topological order."""
+
+    graph: Graph
+    outputs: dict[str, dict[str, Schema]]  # node: outcome: schema, filled in as nodes are judged
+    index: dict[Fact, int] = field(default_factory=dict)
+    by_node: dict[str, list[Fact]] = field(default_factory=lambda: collections.defaultdict(list))
+    firsts: list[tuple[int, tuple[Fact, ...]]] = field(default_factory=list)
+    given: dict[str, int] = field(default_factory=dict)
+    sure: dict[str, int] = field(default_factory=dict)
+    reach: dict[str, int] = field(default_factory=dict)
+    position: dict[str, int] = field(default_factory=dict)
+
+    def present(self, reader: str, fact: Fact) -> Presence:
+        """Tell whether a fact about a node is there at the reader on every path."""
+        bit = 1 << self.index[fact]
+        if self.sure.get(reader, 0) & bit:
+            return Presence.ALWAYS
+        return Presence.OPTIONAL if self.given.get(reader, 0) & bit else Presence.NEVER
+
+    def first_present(self, reader: str, facts: tuple[Fact, ...]) -> Presence:
+        """The same for a `$first`: at least one of its alternatives on every path."""
+        return self.present(reader, _first_fact(facts))
+
+    def type_of(self, reader: str, fact: Fact) -> Schema | None:
+        """Return the type of a node's field as the reader may find it, or None when no outcome gives it."""
+        _, name, segments = fact
+        assert name is not None
+        bit = 1 << self.position[reader]
+        found: Schema | None = None
+        for outcome, schema in self.outputs.get(name, {}).items():
+            target = self.graph.nodes[name].targets.get(outcome)
+            if target is None or not self.reach[target] & bit:
+                continue
+            schema, presence = walk(schema, segments)
+            if presence is not Presence.NEVER:
+                found = schema if found is None else join(found, schema)
+        return found
+
+
+def walk(schema: Schema, segments: Iterable[str | int]) -> tuple[Schema, Presence]:
+    """Follow path segments into a type: the type found there, and the least sure presence on the way."""
+    presence = Presence.ALWAYS
+    for segment in segments:
+        schema, step = member(schema, segment)
+        if step is Presence.NEVER:
+            return schema, step
+        if step is Presence.OPTIONAL:
+            presence = step
+    return schema, presence
+
+
+def prepare(graph: Graph) -> Facts:
+    """Number the facts that the graph's readers ask for, and find what each node reaches."""
+    facts = Facts(graph, {})
+    facts.position = {name: number for number, name in enumerate(graph.order)}
+    for name in reversed(graph.order):
+        reach = 1 << facts.position[name]
+        for _, target in graph.edges(name):
+            # An exit's edge for a result that cannot be built may lead backwards; it carries no data.
+            if name in graph.nodes:
+                reach |= facts.reach[target]
+        facts.reach[name] = reach
+    for node in graph.nodes.values():
+        _number(node.bindings, facts)
+    for ending in graph.exits.values():
+        _number(ending.result, facts)
+    start = graph.workflow.start.text
+    facts.given[start] = facts.sure[start] = 0
+    return facts
+
+
+def _number(template: Template, facts: Facts) -> None:
+    for reference in references(template):
+        if reference.scope == "nodes" and reference.fact not in facts.index:
+            facts.index[reference.fact] = len(facts.index)
+            assert reference.node is not None
+            facts.by_node[reference.node].append(reference.fact)
+    for first in _firsts(template):
+        alternatives = first_wanted(first)
+        if alternatives and _first_fact(alternatives) not in facts.index:
+            facts.index[_first_fact(alternatives)] = len(facts.index)
+            facts.firsts.append((facts.index[_first_fact(alternatives)], alternatives))
+
+
+def _firsts(template: Template) -> Iterable[First]:
+    if isinstance(template, First):
+        yield template
+        for item in template.alternatives:
+            yield from _firsts(item)
+    elif isinstance(template, Record):
+        for _, value in template.entries:
+            yield from _firsts(value)
+    elif isinstance(template, Items):
+        for value in template.items:
+            yield from _firsts(value)
+
+
+def first_wanted(first: First) -> tuple[Fact, ...]:
+    """Return the alternatives of a `$first` that are plain references to nodes."""
+    return tuple(
+        item.fact for item in first.alternatives if isinstance(item, Reference) and item.scope == "nodes"
+    )
+
+
+def _first_fact(alternatives: tuple[Fact, ...]) -> Fact:
+    return ("first", None, tuple(repr(fact) for fact in alternatives))
+
+
+def advance(facts: Facts, name: str) -> None:
+    """Carry what is given at a node over its edges, once its outcomes are known in `facts.outputs`."""
+    if name not in facts.given:
+        return
+    for outcome, target in facts.graph.nodes[name].targets.items():
+        given, sure = generated(facts, name, outcome)
+        given |= facts.given[name]
+        sure |= facts.sure[name]
+        facts.given[target] = facts.given.get(target, given) & given
+        facts.sure[target] = facts.sure.get(target, sure) & sure
+
+
+def generated(facts: Facts, name: str, outcome: str) -> tuple[int, int]:
+    """Return the facts that an edge gives, as bits: (given, sure)."""
+    if outcome == FAULT:
+        return 0, 0
+    schema = facts.outputs[name].get(outcome)
+    if schema is None:
+        return 0, 0
+    given = sure = 0
+    presences: dict[Fact, Presence] = {}
+    for fact in facts.by_node.get(name, ()):
+        presences[fact] = walk(schema, fact[2])[1]
+    for fact, presence in presences.items():
+        bit = 1 << facts.index[fact]
+        given |= bit if presence is not Presence.NEVER else 0
+        sure |= bit if presence is Presence.ALWAYS else 0
+    for number, alternatives in facts.firsts:
+        found = [presences[fact] for fact in alternatives if fact in presences]
+        given |= 1 << number if any(item is not Presence.NEVER for item in found) else 0
+        sure |= 1 << number if Presence.ALWAYS in found else 0
+    return given, sure
+
+
+def path_without(facts: Facts, reader: str, wanted: tuple[Fact, ...]) -> tuple[str, ...]:
+    """Return a shortest path from the start to the reader on which no edge gives any of the facts."""
+    graph = facts.graph
+    start = graph.workflow.start.text
+    bits = 0
+    for fact in wanted:
+        bits |= 1 << facts.index[fact]
+    came: dict[str, tuple[str, str]] = {}
+    queue = collections.deque([start])
+    seen = {start}
+    while queue:
+        name = queue.popleft()
+        if name == reader:
+            break
+        for outcome, target in graph.edges(name) if name in graph.nodes else []:
+            if target not in seen and not generated(facts, name, outcome)[0] & bits:
+                seen.add(target)
+                came[target] = (name, outcome)
+                queue.append(target)
+    steps: list[str] = [reader]
+    at = reader
+    while at in came:
+        at, outcome = came[at]
+        steps.append(f"{at} {outcome}")
+    return tuple(reversed(steps))
+
+
+def producers(facts: Facts, name: str) -> Mapping[str, Schema]:
+    """Return the outcome schemas of a node that has been judged."""
+    return facts.outputs.get(name, {})

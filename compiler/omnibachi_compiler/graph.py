@@ -1,0 +1,397 @@
+"""The graph of one workflow: uses resolved, every outcome routed, acyclic, reachable, ending in exits.
+
+Phase between the library and the data flow. A `Graph` holds names, not indices; lowering numbers its nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import networkx as nx
+
+from omnibachi_model.addresses import split
+from omnibachi_model.diagnostics import Diagnostic, Span
+from omnibachi_model.nearest import nearest
+from omnibachi_model.sealed import FAULT, REJECTED_EXIT, RESERVED_OUTCOMES, SUCCESS
+
+from .declarations import Decide, Exit, Name, Node, Route, Use, Workflow
+from .library import Capability, Library, SealedStore, Shape, lookup
+from .narrowing import narrow_outcomes
+from .phase import Phase
+from .templates import Record, parse_bindings, references
+
+MAX_NODES = 5000
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A node with what it uses and where each of its outcomes goes (target name; FAULT included)."""
+
+    declaration: Node
+    capability: Capability | None
+    store: SealedStore | None
+    event: Shape | None
+    outcomes: Mapping[str, Schema]  # of a decision and a computation filled in by the flow phase
+    targets: Mapping[str, str]
+    route_spans: Mapping[str, Span]
+    bindings: Record
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+        return self.declaration.name.text
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """An exit with its result's template; `fault` is where it goes if its result cannot be built."""
+
+    declaration: Exit | None  # None for the reserved exit `rejected`
+    name: str
+    status: str
+    result: Record
+    fault: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """One workflow's graph; `order` is topological, ties by name."""
+
+    workflow: Workflow
+    address: str
+    intent: Shape
+    nodes: Mapping[str, Linked]
+    exits: Mapping[str, Ending]
+    order: tuple[str, ...]
+
+    def edges(self, name: str) -> list[tuple[str, str]]:
+        """Return (outcome, target) of a node or an exit."""
+        if name in self.nodes:
+            return sorted(self.nodes[name].targets.items())
+        fault = self.exits[name].fault
+        return [(FAULT, fault)] if fault else []
+
+
+def build_graph(address: str, workflow: Workflow, library: Library) -> Phase[Graph | None]:
+    """Resolve and check one workflow; no graph comes out where its form is too broken to go on."""
+    found: list[Diagnostic] = []
+    intent = lookup(workflow.intent, workflow.domain, library.intents, "OB302", "intent", found, library.broken)
+    names = _names(workflow, found)
+    if len(workflow.nodes) > MAX_NODES:
+        found.append(Diagnostic("OB514", f"the graph has {len(workflow.nodes)} nodes", workflow.name.span))
+        return Phase(None, tuple(found))
+    _target(workflow.start, names, found, exits=False)
+    if workflow.fault is not None:
+        _target(workflow.fault, names, found)
+    for route in workflow.routes:
+        _target(route.target, names, found)
+    nodes = {node.name.text: _link(node, workflow, names, library, found) for node in workflow.nodes}
+    _needless_routes(workflow, nodes, found)
+    exits = {name: ending for name, ending in _endings(workflow, found)}
+    complete = all(node is not None for node in nodes.values())
+    linked = {name: node for name, node in nodes.items() if node is not None}
+    if any(item.code == "OB305" for item in found):
+        return Phase(None, tuple(found))
+    order = _shape(workflow, linked, exits, complete, found)
+    if intent is None or order is None or not complete:
+        return Phase(None, tuple(found))
+    graph = Graph(workflow, address, library.intents[intent], linked, exits, order)
+    return Phase(graph, tuple(found))
+
+
+def _names(workflow: Workflow, found: list[Diagnostic]) -> dict[str, str]:
+    """Return every name of the workflow with what it names; nodes and exits share one space."""
+    names: dict[str, str] = {}
+    for node in workflow.nodes:
+        if node.name.text == REJECTED_EXIT:
+            found.append(Diagnostic("OB314", f"`{REJECTED_EXIT}` is the reserved exit", node.name.span))
+        names[node.name.text] = "node"
+    for leaving in workflow.exits:
+        text = leaving.name.text
+        if text == REJECTED_EXIT:
+            found.append(
+                Diagnostic(
+                    "OB314",
+                    f"`{REJECTED_EXIT}` is there without being declared",
+                    leaving.name.span,
+                    help="remove it, or choose another name",
+                )
+            )
+        elif text in names:
+            found.append(Diagnostic("OB314", f"`{text}` names a node and an exit", leaving.name.span))
+        names[text] = "exit"
+    names.setdefault(REJECTED_EXIT, "exit")
+    return names
+
+
+def _target(target: Name, names: Mapping[str, str], found: list[Diagnostic], *, exits: bool = True) -> None:
+    if target.text in names and (exits or names[target.text] == "node"):
+        return
+    known = [name for name, kind in names.items() if exits or kind == "node"]
+    near = nearest(target.text, known)
+    what = "node or exit" if exits else "node"
+    found.append(
+        Diagnostic(
+            "OB305",
+            f"there is no {what} called `{target.text}`",
+            target.span,
+            help=f"did you mean `{near}`?" if near else f"known: {', '.join(f'`{name}`' for name in sorted(known)[:8])}",
+        )
+    )
+
+
+def _link(
+    node: Node, workflow: Workflow, names: Mapping[str, str], library: Library, found: list[Diagnostic]
+) -> Linked | None:
+    for route in node.routes:
+        _target(route.target, names, found)
+    bindings = parse_bindings(node.bindings, node.name.span)
+    found.extend(bindings.diagnostics)
+    capability: Capability | None = None
+    store: SealedStore | None = None
+    event: Shape | None = None
+    outcomes: Mapping[str, Schema]
+    if isinstance(node, Use):
+        capability = _capability(node.use, workflow.domain, library, found)
+        store, event = _places(node, capability, workflow.domain, library, found)
+        if capability is None:
+            return None
+        outcomes = narrow_outcomes(capability, store, event)
+    elif isinstance(node, Decide):
+        outcomes = {row.outcome.text: {} for row in node.rows}
+        _reserved(node, found)
+    else:
+        outcomes = {SUCCESS: {}}
+    targets, spans = _route(node, outcomes, workflow, found)
+    return Linked(node, capability, store, event, outcomes, targets, spans, bindings.value)
+
+
+def _reserved(node: Decide, found: list[Diagnostic]) -> None:
+    for row in node.rows:
+        if row.outcome.text in RESERVED_OUTCOMES:
+            found.append(
+                Diagnostic("OB314", f"`{row.outcome.text}` is a reserved outcome", row.outcome.span, help="name another")
+            )
+
+
+def _capability(use: Name, domain: str, library: Library, found: list[Diagnostic]) -> Capability | None:
+    code, _, operation = use.text.partition(".")
+    bare = split(code)[1]
+    if bare.startswith(("CC_", "WF_")):
+        found.append(Diagnostic("OB212", f"`use: {use.text}` is not yet built", use.span))
+        return None
+    if not operation and bare.startswith("CS_"):
+        address = lookup(use, domain, library.side_effects, "OB301", "capability", found, library.broken)
+        if address is not None:
+            known = [item.name.text for item in library.side_effects[address].operations]
+            listed = ", ".join(f"`{code}.{name}`" for name in known)
+            found.append(Diagnostic("OB309", f"`{use.text}` names no operation", use.span, help=f"write one of {listed}"))
+        return None
+    if not operation:
+        address = lookup(use, domain, library.transforms, "OB301", "capability", found, library.broken)
+        return library.capabilities[address] if address else None
+    address = lookup(Name(code, use.span), domain, library.side_effects, "OB301", "capability", found, library.broken)
+    if address is None:
+        return None
+    capability = library.capabilities.get(f"{address}.{operation}")
+    if capability is None:
+        known = [item.name.text for item in library.side_effects[address].operations]
+        near = nearest(operation, known)
+        advice = f"did you mean `{code}.{near}`?" if near else f"it has {', '.join(f'`{name}`' for name in known)}"
+        found.append(Diagnostic("OB309", f"`{address}` has no operation `{operation}`", use.span, help=advice))
+    elif capability.effect == "EXTERNAL":
+        found.append(Diagnostic("OB212", "EXTERNAL effects are not yet built", use.span))
+        return None
+    return capability
+
+
+def _places(
+    node: Use, capability: Capability | None, domain: str, library: Library, found: list[Diagnostic]
+) -> tuple[SealedStore | None, Shape | None]:
+    store = event = None
+    if node.store is not None:
+        address = lookup(node.store, domain, library.stores, "OB303", "store", found, library.broken)
+        store = library.stores[address] if address else None
+    if node.event is not None:
+        address = lookup(node.event, domain, library.events, "OB304", "event", found, library.broken)
+        event = library.events[address] if address else None
+    if capability is None:
+        return store, event
+    for key, given, code in (("store", node.store, "OB402"), ("event", node.event, "OB403")):
+        if key in capability.needs and given is None:
+            found.append(
+                Diagnostic(code, f"`{capability.address}` needs a {key}", node.use.span, help=f"add `{key}:` to the node")
+            )
+        if key not in capability.needs and given is not None:
+            found.append(Diagnostic("OB404", f"`{capability.address}` takes no {key}", given.span))
+    if node.store and store and store.governed_by and "store" in capability.needs:
+        if store.governed_by != capability.governor:
+            found.append(
+                Diagnostic(
+                    "OB401",
+                    f"`{store.address}` is governed by `{store.governed_by}`, not by `{capability.governor}`",
+                    node.store.span,
+                    related=[(store.span, "declared here")],
+                )
+            )
+            store = None
+    return store, event
+
+
+def _route(
+    node: Node, outcomes: Mapping[str, Schema], workflow: Workflow, found: list[Diagnostic]
+) -> tuple[dict[str, str], dict[str, Span]]:
+    own = {route.outcome.text: route for route in node.routes}
+    common = {route.outcome.text: route for route in workflow.routes}
+    targets: dict[str, str] = {}
+    spans: dict[str, Span] = {}
+    for route in node.routes:
+        if route.outcome.text not in outcomes and route.outcome.text != FAULT:
+            _undeclared(route, outcomes, f"`{node.name.text}` does not declare the outcome", found)
+    for outcome in [*outcomes, FAULT]:
+        route = own.get(outcome) or common.get(outcome)
+        if route is not None:
+            targets[outcome], spans[outcome] = route.target.text, route.outcome.span
+        elif outcome == FAULT and workflow.fault is not None:
+            targets[outcome], spans[outcome] = workflow.fault.text, workflow.fault.span
+        elif outcome == FAULT:
+            found.append(
+                Diagnostic(
+                    "OB513",
+                    f"nothing says where a crash of `{node.name.text}` goes",
+                    node.name.span,
+                    help="give the workflow a `fault:`",
+                )
+            )
+        else:
+            found.append(
+                Diagnostic(
+                    "OB501",
+                    f"`{node.name.text}` declares the outcome `{outcome}`, and no route takes it",
+                    node.name.span,
+                    help=f"add `{outcome}: <node or exit>` to its `next`",
+                    path=(node.name.text,),
+                )
+            )
+    return targets, spans
+
+
+def _undeclared(route: Route, outcomes: Mapping[str, Schema], message: str, found: list[Diagnostic]) -> None:
+    near = nearest(route.outcome.text, outcomes)
+    declared = ", ".join(f"`{name}`" for name in outcomes)
+    found.append(
+        Diagnostic(
+            "OB502",
+            f"{message} `{route.outcome.text}`",
+            route.outcome.span,
+            help=f"did you mean `{near}`?" if near else f"declared: {declared}",
+        )
+    )
+
+
+def _needless_routes(workflow: Workflow, nodes: Mapping[str, Linked | None], found: list[Diagnostic]) -> None:
+    """Report a common route that no node declares; silent where a node could not be resolved."""
+    if any(node is None for node in nodes.values()):
+        return
+    declared = {outcome: {} for node in nodes.values() if node is not None for outcome in node.outcomes}
+    declared[FAULT] = {}
+    for route in workflow.routes:
+        if route.outcome.text not in declared:
+            _undeclared(route, declared, "no node declares the outcome", found)
+
+
+def _endings(workflow: Workflow, found: list[Diagnostic]) -> list[tuple[str, Ending]]:
+    fault = workflow.fault.text if workflow.fault else None
+    endings: list[tuple[str, Ending]] = []
+    for leaving in workflow.exits:
+        result = parse_bindings(leaving.result, leaving.name.span)
+        found.extend(result.diagnostics)
+        reads = any(item.scope != "run" for item in references(result.value))
+        ending = Ending(leaving, leaving.name.text, leaving.status.text, result.value, fault if reads else None)
+        endings.append((leaving.name.text, ending))
+    endings.append((REJECTED_EXIT, Ending(None, REJECTED_EXIT, "REJECTED", Record((), workflow.span), None)))
+    return endings
+
+
+def _shape(
+    workflow: Workflow,
+    nodes: Mapping[str, Linked],
+    exits: Mapping[str, Ending],
+    complete: bool,
+    found: list[Diagnostic],
+) -> tuple[str, ...] | None:
+    """Check reachability and acyclicity; return the topological order, or None where there is none."""
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph.add_nodes_from([*nodes, *exits])
+    for name, node in nodes.items():
+        graph.add_edges_from((name, target) for target in node.targets.values())
+    if complete:
+        _ways_out(nodes, exits, found)
+    if not _acyclic(graph, nodes, found):
+        return None
+    start = workflow.start.text
+    if start in graph and complete:
+        reached = {start, *nx.descendants(graph, start)}
+        for name, node in nodes.items():
+            if name not in reached:
+                found.append(
+                    Diagnostic("OB503", f"no path from `{start}` reaches `{name}`", node.declaration.name.span)
+                )
+        for name, ending in exits.items():
+            if ending.declaration is not None and name not in reached:
+                found.append(
+                    Diagnostic(
+                        "OB515", f"no path reaches the exit `{name}`", ending.declaration.name.span, severity="warning"
+                    )
+                )
+    return tuple(nx.lexicographical_topological_sort(graph))
+
+
+def _ways_out(nodes: Mapping[str, Linked], exits: Mapping[str, Ending], found: list[Diagnostic]) -> None:
+    """Report nodes from which only a crash leads to an exit."""
+    calm: nx.DiGraph[str] = nx.DiGraph()
+    calm.add_nodes_from([*nodes, *exits])
+    for name, node in nodes.items():
+        calm.add_edges_from((name, target) for outcome, target in node.targets.items() if outcome != FAULT)
+    ends = set(exits)
+    for name in exits:
+        ends |= nx.ancestors(calm, name)
+    for name, node in nodes.items():
+        if name not in ends and all(outcome in node.targets for outcome in node.outcomes):
+            found.append(
+                Diagnostic(
+                    "OB504", f"`{name}` can reach no exit other than by a crash", node.declaration.name.span, path=(name,)
+                )
+            )
+
+
+def _acyclic(graph: nx.DiGraph[str], nodes: Mapping[str, Linked], found: list[Diagnostic]) -> bool:
+    cycles = [part for part in nx.strongly_connected_components(graph) if len(part) > 1]
+    cycles += [{name} for name in nodes if graph.has_edge(name, name)]
+    for part in cycles:
+        first = min(part)
+        edges = nx.find_cycle(graph.subgraph(part), first)
+        path = [_step(nodes[before], after) for before, after in edges]
+        names = [before for before, _ in edges]
+        lowest = names.index(min(names))
+        names, path = names[lowest:] + names[:lowest], path[lowest:] + path[:lowest]
+        shown = " -> ".join(f"`{name}`" for name in [*names, names[0]])
+        found.append(
+            Diagnostic(
+                "OB505",
+                f"the graph has a cycle: {shown}",
+                nodes[names[0]].declaration.name.span,
+                help="break the cycle: a graph is acyclic",
+                path=path,
+            )
+        )
+    return not cycles
+
+
+def _step(node: Linked, target: str) -> str:
+    outcome = min(outcome for outcome, to in node.targets.items() if to == target)
+    return f"{node.name} {outcome}"
+

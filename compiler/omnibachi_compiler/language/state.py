@@ -1,0 +1,58 @@
+"""The schemas of what is kept and told: stores, events, intents, and the domain that holds them."""
+
+from __future__ import annotations
+
+from .words import DEFS, NAME, SUMMARY, SWITCH, VALUE_SCHEMA, Schema, address_of, code_of, listed, named, record, text
+
+STORE: Schema = {
+    **record(
+        "a store",
+        {
+            "store": code_of("a store", "ST", "ST_ACTORS_V0"),
+            "summary": SUMMARY,
+            "governed_by": address_of("a side effect", "CS", "CS_REGISTRY_V0"),
+            "record": VALUE_SCHEMA,
+            "seed": SWITCH,
+            "evidence": SWITCH,
+        },
+        required=("store", "governed_by"),
+        later=("overdraft", "open_on_receipt"),
+    ),
+    "$defs": DEFS,
+}
+
+EVENT: Schema = {
+    **record(
+        "an event",
+        {
+            "event": code_of("an event", "EV", "EV_ACTOR_REGISTERED_V0"),
+            "summary": SUMMARY,
+            "record": VALUE_SCHEMA,
+        },
+        required=("event", "record"),
+    ),
+    "$defs": DEFS,
+}
+
+INTENT: Schema = {
+    **record(
+        "an intent",
+        {
+            "intent": code_of("an intent", "IN", "IN_ACTOR_REGISTERED_V0"),
+            "summary": SUMMARY,
+            "payload": VALUE_SCHEMA,
+        },
+        required=("intent", "payload"),
+    ),
+    "$defs": DEFS,
+}
+
+DOMAIN: Schema = record(
+    "a domain",
+    {
+        "domain": named("the name of a domain", NAME, "blockchain"),
+        "summary": SUMMARY,
+        "hosts": listed("a list of hosts", text("the name of a host")),
+    },
+    required=("domain",),
+)

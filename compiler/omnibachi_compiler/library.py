@@ -1,0 +1,292 @@
+"""The library: every declaration of a workspace under its full address, with its schemas sealed.
+
+Phase between the declarations and the graphs. Here duplicates, missing domains, governors that keep no state and
+functions that are missing or do not match are found; workflows are only filed.
+"""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from omnibachi_model.addresses import candidates, split
+from omnibachi_model.diagnostics import Diagnostic, Span
+from omnibachi_model.nearest import nearest
+
+from .declarations import (
+    Declaration,
+    Domain,
+    EventShape,
+    Intent,
+    Name,
+    Outcome,
+    Scenario,
+    SideEffect,
+    Store,
+    Transform,
+    Workflow,
+)
+from .declarations import Operation as OperationDeclaration
+from .phase import Phase
+from .schemas import seal_fields, seal_schema
+
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """A transform, or one operation of a side effect (its address ends in `.OPERATION`)."""
+
+    address: str
+    effect: str
+    needs: frozenset[str]
+    inputs: Schema
+    outcomes: Mapping[str, Schema]
+    governor: str | None  # the side effect's address
+    keeps: str | None
+    summary: str
+    span: Span
+
+    @property
+    def signature(self) -> dict[str, Any]:
+        """What is sealed of it, and what its lock's signature digest covers."""
+        if self.governor is None:
+            return {"inputs": self.inputs, "outcomes": dict(self.outcomes)}
+        return {
+            "effect": self.effect,
+            "needs": sorted(self.needs),
+            "inputs": self.inputs,
+            "outcomes": dict(self.outcomes),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SealedStore:
+    """A store with its governor's full address."""
+
+    address: str
+    governed_by: str
+    keeps: str
+    record: Schema
+    seed: bool
+    evidence: bool
+    summary: str
+    span: Span
+
+    @property
+    def sealed(self) -> dict[str, Any]:
+        """What is sealed of it."""
+        return {
+            "governed_by": self.governed_by,
+            "keeps": self.keeps,
+            "record": self.record,
+            "seed": self.seed,
+            "evidence": self.evidence,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """An intent or an event: an address and a schema."""
+
+    address: str
+    schema: Schema
+    summary: str
+    span: Span
+
+
+@dataclass(slots=True)
+class Library:
+    """Everything declared, by address; filled once by `collect` and only read afterwards."""
+
+    domains: dict[str, Domain] = field(default_factory=dict)
+    capabilities: dict[str, Capability] = field(default_factory=dict)
+    side_effects: dict[str, SideEffect] = field(default_factory=dict)
+    transforms: dict[str, Transform] = field(default_factory=dict)
+    stores: dict[str, SealedStore] = field(default_factory=dict)
+    intents: dict[str, Shape] = field(default_factory=dict)
+    events: dict[str, Shape] = field(default_factory=dict)
+    workflows: dict[str, Workflow] = field(default_factory=dict)
+    scenarios: list[Scenario] = field(default_factory=list)
+    broken: frozenset[str] = frozenset()  # addresses whose declarations could not be understood
+
+
+def address_of(declaration: Declaration) -> str:
+    """Return the full address of a declaration (of a domain or a scenario: its bare name)."""
+    if isinstance(declaration, Domain | Scenario):
+        return declaration.name.text
+    return f"{declaration.domain}::{declaration.name.text}"
+
+
+def collect(declarations: Iterable[Declaration], broken: frozenset[str] = frozenset()) -> Phase[Library]:
+    """File every declaration under its address and seal its schemas.
+
+    `broken` are addresses that stand in the text but could not be understood: naming one is no further mistake.
+    """
+    found: list[Diagnostic] = []
+    library = Library(broken=broken)
+    seen: dict[tuple[str, str], Span] = {}
+    stores: list[Store] = []
+    for item in declarations:
+        address = address_of(item)
+        kind = "test" if isinstance(item, Scenario) else "artifact"
+        key = (f"test {item.span.file}", address) if kind == "test" else (kind, address)
+        if key in seen:
+            found.append(
+                Diagnostic(
+                    "OB307",
+                    f"`{address}` is declared twice",
+                    item.name.span,
+                    help="rename or remove one of them",
+                    related=[(seen[key], "first declared here")],
+                )
+            )
+            continue
+        seen[key] = item.name.span
+        if isinstance(item, Store):
+            stores.append(item)
+        else:
+            _file(item, address, library, found)
+    for store in stores:
+        _store(store, library, found)
+    return Phase(library, tuple(found))
+
+
+def _file(item: Declaration, address: str, library: Library, found: list[Diagnostic]) -> None:
+    if isinstance(item, Domain):
+        library.domains[item.name.text] = item
+    elif isinstance(item, Workflow):
+        library.workflows[address] = item
+    elif isinstance(item, Scenario):
+        library.scenarios.append(item)
+    elif isinstance(item, Transform):
+        library.transforms[address] = item
+        library.capabilities[address] = Capability(
+            address,
+            "PURE",
+            frozenset(),
+            _taken(seal_fields(item.inputs), found),
+            _outcomes(item.outcomes, found),
+            None,
+            None,
+            item.summary,
+            item.name.span,
+        )
+    elif isinstance(item, SideEffect):
+        library.side_effects[address] = item
+        for operation in item.operations:
+            library.capabilities[f"{address}.{operation.name.text}"] = _operation(item, operation, address, found)
+    elif isinstance(item, Intent):
+        library.intents[address] = Shape(address, _taken(seal_schema(item.payload), found), item.summary, item.name.span)
+    elif isinstance(item, EventShape):
+        library.events[address] = Shape(address, _taken(seal_schema(item.record, defaults=False), found), item.summary, item.name.span)
+
+
+def _operation(
+    item: SideEffect, operation: OperationDeclaration, address: str, found: list[Diagnostic]
+) -> Capability:
+    return Capability(
+        f"{address}.{operation.name.text}",
+        operation.effect.text,
+        frozenset(need.text for need in operation.needs),
+        _taken(seal_fields(operation.inputs), found),
+        _outcomes(operation.outcomes, found),
+        address,
+        item.keeps,
+        item.summary,
+        operation.name.span,
+    )
+
+
+def _outcomes(outcomes: tuple[Outcome, ...], found: list[Diagnostic]) -> dict[str, Schema]:
+    return {outcome.name.text: _taken(seal_fields(outcome.fields, defaults=False), found) for outcome in outcomes}
+
+
+def _taken(phase: Phase[Schema], found: list[Diagnostic]) -> Schema:
+    found.extend(phase.diagnostics)
+    return phase.value
+
+
+def _store(store: Store, library: Library, found: list[Diagnostic]) -> None:
+    record: Schema = {"type": "object"}
+    if store.record is not None:
+        record = _taken(seal_schema(store.record, defaults=False), found)
+    governor = lookup(store.governed_by, store.domain, library.side_effects, "OB301", "side effect", found, library.broken)
+    address = address_of(store)
+    if governor is None:
+        # Filed all the same, so that what uses the store is judged by the rest of its declaration.
+        library.stores[address] = SealedStore(
+            address, "", "records", record, store.seed, store.evidence, store.summary, store.name.span
+        )
+        return
+    side_effect = library.side_effects[governor]
+    if not any(need.text == "store" for operation in side_effect.operations for need in operation.needs):
+        found.append(
+            Diagnostic(
+                "OB405",
+                f"`{governor}` keeps no state: none of its operations needs a store",
+                store.governed_by.span,
+                related=[(side_effect.name.span, "declared here")],
+            )
+        )
+    library.stores[address] = SealedStore(
+        address,
+        governor,
+        side_effect.keeps,
+        record,
+        store.seed,
+        store.evidence,
+        store.summary,
+        store.name.span,
+    )
+
+
+def lookup(
+    name: Name,
+    domain: str,
+    known: Mapping[str, object],
+    code: str,
+    what: str,
+    found: list[Diagnostic],
+    broken: frozenset[str],
+) -> str | None:
+    """Return the full address that a name means inside a domain; report `code` and the nearest one otherwise.
+
+    Silent about an address in `broken`: its own declaration is what is wrong.
+    """
+    for address in candidates(name.text, domain):
+        if address in known:
+            return address
+        if address in broken:
+            return None
+    near = nearest(name.text, known) if "::" in name.text else _nearest_code(name.text, domain, known)
+    found.append(
+        Diagnostic(
+            code,
+            f"no {what} is called `{name.text}`",
+            name.span,
+            help=f"did you mean `{near}`?" if near else _inventory(what, known),
+        )
+    )
+    return None
+
+
+def _nearest_code(code: str, domain: str, known: Mapping[str, object]) -> str | None:
+    """Find the nearest code; an artifact of this domain comes before one of `std`, that before any other."""
+    by_code: dict[str, list[str]] = collections.defaultdict(list)
+    for address in known:
+        by_code[split(address)[1]].append(address)
+    near = nearest(code, by_code)
+    if near is None:
+        return None
+    order = [f"{domain}::{near}", f"std::{near}"]
+    return min(by_code[near], key=lambda address: (order.index(address) if address in order else 2, address))
+
+
+def _inventory(what: str, known: Mapping[str, object]) -> str:
+    if not known:
+        return f"no {what} is declared"
+    shown = sorted(known)[:5]
+    return f"known: {', '.join(f'`{item}`' for item in shown)}{', …' if len(known) > 5 else ''}"

@@ -1,0 +1,283 @@
+"""Schemas: from a schema's tree to its sealed form, the closed subset of JSON Schema 2020-12 that can be proven with.
+
+Sealing expands `$ref`s to the local `$defs`, drops `title` and `description`, sorts `required`, writes a `type` as a
+name or [name, "null"], gives a `pattern` without `maxLength` one of 10,000, and leaves `additionalProperties: true`
+away. Everything that the subset does not hold is refused with its place: a schema that is half understood would make
+the proofs that rest on it worthless.
+
+A member with a `default` is taken out of `required`: it need not be given and is always there once defaults are
+filled in, which happens at the gate and at a call only. Elsewhere (outcomes, records of stores, events) `default` is
+refused with `defaults=False`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from omnibachi_model.checks import TYPES
+from omnibachi_model.diagnostics import Diagnostic, Span
+from omnibachi_model.nearest import nearest
+
+from .declarations import Field
+from .keywords import READERS, SUBJECTS, applies, judge_default, settle, text_of
+from .phase import Phase
+from .tree import Mapping, Scalar, Sequence, Tree, plain
+
+Schema: TypeAlias = dict[str, Any]
+
+MOST_NODES = 20_000
+MOST_LEVELS = 48  # levels of JSON in a sealed schema; a sealed file may have 64 in all
+LATER = ("secret", "public")
+KEYWORDS = ("type", "enum", "const", "default", "title", "description", "$ref", "$defs", *SUBJECTS)
+_BESIDE_REFERENCE = ("$ref", "$defs", "default", "title", "description")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sealed:
+    """A sealed schema (or a part of one), its size in schemas and its depth in levels of JSON."""
+
+    value: Any
+    size: int = 1
+    depth: int = 1
+
+
+OPEN = _Sealed({})
+
+
+@dataclass(slots=True)
+class _Sealing:
+    """What is known while one schema is sealed."""
+
+    definitions: dict[str, Tree]
+    defaults: bool
+    found: list[Diagnostic] = field(default_factory=list)
+    sealed: dict[str, _Sealed] = field(default_factory=dict)
+    trail: list[str] = field(default_factory=list)  # definitions that are being expanded
+    level: int = 0  # how deep the schema is that is being sealed, expansions counted
+
+    def report(self, code: str, message: str, span: Span, help: str | None = None) -> None:
+        """Add a diagnostic."""
+        self.found.append(Diagnostic(code, message, span, help=help))
+
+
+def seal_schema(tree: Mapping, *, defaults: bool = True) -> Phase[Schema]:
+    """Seal a schema. What could not be understood is left open in the value and reported (OB207 to OB210, OB212)."""
+    return _seal_whole(tree, defaults=defaults, member=False)
+
+
+def seal_fields(fields: tuple[Field, ...], *, defaults: bool = True) -> Phase[Schema]:
+    """Seal the fields of `inputs` or of an outcome as a closed object schema.
+
+    All are required unless their schema says `optional: true` or has a `default`.
+    """
+    found: list[Diagnostic] = []
+    properties: Schema = {}
+    required: list[str] = []
+    for item in fields:
+        tree = item.schema
+        entry = tree.entry("optional")
+        optional = False
+        if entry is not None:
+            tree = Mapping(tuple(other for other in tree.entries if other is not entry), tree.span)
+            if isinstance(entry.value, Scalar) and isinstance(entry.value.value, bool):
+                optional = entry.value.value
+            else:
+                found.append(Diagnostic("OB208", "`optional` is true or false", entry.value.span))
+        phase = _seal_whole(tree, defaults=defaults, member=True)
+        found.extend(phase.diagnostics)
+        properties[item.name.text] = phase.value
+        if not optional and "default" not in phase.value:
+            required.append(item.name.text)
+    schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    if required:
+        schema["required"] = sorted(required)
+    return Phase(schema, tuple(found))
+
+
+def _seal_whole(tree: Mapping, *, defaults: bool, member: bool) -> Phase[Schema]:
+    definitions = tree.get("$defs")
+    state = _Sealing({}, defaults)
+    if isinstance(definitions, Mapping):
+        state.definitions.update((entry.key, entry.value) for entry in definitions)
+    elif definitions is not None:
+        state.report("OB208", "`$defs` is a mapping of schemas", definitions.span)
+    for name in state.definitions:
+        _definition(name, state)
+    sealed = _seal(tree, state, member=member, top=True)
+    if sealed.size > MOST_NODES:
+        state.report(
+            "OB210", f"the schema expands to {sealed.size} schemas; at most {MOST_NODES} are sealed", tree.span
+        )
+        sealed = OPEN
+    elif sealed.depth > MOST_LEVELS:
+        state.report(
+            "OB210", f"the schema expands to {sealed.depth} levels; at most {MOST_LEVELS} are sealed", tree.span
+        )
+        sealed = OPEN
+    return Phase(sealed.value, tuple(state.found))
+
+
+def _seal(tree: Tree, state: _Sealing, *, member: bool = False, top: bool = False) -> _Sealed:
+    if not isinstance(tree, Mapping):
+        state.report("OB208", "a schema is a mapping of keywords", tree.span, "write `{}` where any value may stand")
+        return OPEN
+    if state.level >= MOST_LEVELS:
+        state.report("OB210", f"the schema expands to more than {MOST_LEVELS} levels", tree.span)
+        return OPEN
+    state.level += 1
+    expanding = tree.entry("$ref") is not None
+    sealed = (_reference if expanding else _keywords)(tree, state, member=member, top=top)
+    state.level -= 1
+    return sealed
+
+
+def _keywords(tree: Mapping, state: _Sealing, *, member: bool, top: bool) -> _Sealed:
+    types = _types(tree, state)
+    out: Schema = {}
+    if types:
+        out["type"] = types[0] if len(types) == 1 else types
+    size, depth = 1, 1
+    for entry in tree:
+        key = entry.key
+        if key in ("type", "default") or (key == "$defs" and top):
+            continue
+        if types and not applies(key, types):
+            shown = " or ".join(f"`{name}`" for name in types)
+            state.report("OB208", f"`{key}` says nothing about {shown}", entry.key_span, "remove it or mend the `type`")
+            continue
+        part = _keyword(key, entry.value, entry.key_span, state)
+        if part is not None:
+            out[key] = part.value
+            size, depth = size + part.size, max(depth, part.depth + 1)
+    settle(tree, out, state.report)
+    _default(tree, out, state, member=member)
+    return _Sealed(out, size, max(depth, 1 + _levels(out.get("default"))))
+
+
+def _keyword(key: str, tree: Tree, key_span: Span, state: _Sealing) -> _Sealed | None:
+    """Read the value of one keyword; None where there is nothing to seal."""
+    if key in ("title", "description"):
+        if text_of(tree) is None:
+            state.report("OB208", f"`{key}` is text", tree.span)
+        return None
+    if key == "properties":
+        return _properties(tree, state)
+    if key == "items":
+        return _seal(tree, state)
+    if key == "additionalProperties":
+        if isinstance(tree, Scalar) and isinstance(tree.value, bool):
+            return None if tree.value else _Sealed(False, 0)
+        return _seal(tree, state)
+    if key == "const":
+        return _Sealed(plain(tree), 0, 1 + _levels(plain(tree)))
+    if key in READERS:
+        value = READERS[key](key, tree, state.report)
+        return None if value is None else _Sealed(value, 0, 1 + _levels(value))
+    if key in LATER:
+        state.report("OB212", f"`{key}` is not built yet", key_span)
+    elif key == "optional":
+        advice = "use `required`"
+        state.report("OB207", "`optional` stands at a field of `inputs` or of an outcome only", key_span, advice)
+    elif key == "$defs":
+        state.report("OB207", "`$defs` stands at the top of a schema only", key_span)
+    else:
+        near = nearest(key, KEYWORDS)
+        advice = f"did you mean `{near}`?" if near else "the language reference lists the keywords"
+        state.report("OB207", f"`{key}` is no keyword of a schema here", key_span, advice)
+    return None
+
+
+def _levels(value: Any) -> int:
+    if isinstance(value, list):
+        return 1 + max(map(_levels, value), default=0)
+    if isinstance(value, dict):
+        return 1 + max(map(_levels, value.values()), default=0)
+    return 0
+
+
+def _types(tree: Mapping, state: _Sealing) -> list[str]:
+    """Read `type`: a name, or a name with "null"; nothing where there is none or it is wrong."""
+    value = tree.get("type")
+    if value is None:
+        return []
+    names: list[str] = []
+    for item in value.items if isinstance(value, Sequence) else (value,):
+        name = text_of(item)
+        if name in TYPES:
+            names.append(name)
+            continue
+        near = nearest(name, TYPES) if name else None
+        advice = f"did you mean `{near}`?" if near else f"the types are {', '.join(f'`{known}`' for known in TYPES)}"
+        if isinstance(item, Scalar) and item.value is None:
+            advice = "write 'null' in quotes"
+        state.report("OB208", f"`{name}` is no type" if name else "a `type` is named by text", item.span, advice)
+        return []
+    if len(names) == 1 or (len(names) == 2 and names.count("null") == 1):
+        return sorted(names, key=lambda name: name == "null")
+    state.report("OB208", "a `type` is one name, or a list of one name and 'null'", value.span)
+    return []
+
+
+def _properties(tree: Tree, state: _Sealing) -> _Sealed | None:
+    if not isinstance(tree, Mapping):
+        state.report("OB208", "`properties` is a mapping of schemas", tree.span)
+        return None
+    parts = {entry.key: _seal(entry.value, state, member=True) for entry in tree}
+    size = sum(part.size for part in parts.values())
+    depth = max((part.depth for part in parts.values()), default=0)
+    return _Sealed({name: part.value for name, part in parts.items()}, size, depth + 1)
+
+
+def _default(tree: Mapping, out: Schema, state: _Sealing, *, member: bool) -> None:
+    """Read `default` into `out`, where a default may stand and fits."""
+    entry = tree.entry("default")
+    if entry is None:
+        return
+    if not state.defaults:
+        state.report("OB208", "a `default` is filled in at the gate or at a call only", entry.key_span, "leave it out")
+    elif not member:
+        state.report("OB208", "a `default` stands at a member of an object only", entry.key_span, "leave it out")
+    elif judge_default(plain(entry.value), out, entry.value.span, state.report):
+        out["default"] = plain(entry.value)
+
+
+def _reference(tree: Mapping, state: _Sealing, *, member: bool, top: bool) -> _Sealed:
+    """Expand a `$ref`, which may have a default, a title and a description beside it."""
+    for entry in tree:
+        if entry.key not in _BESIDE_REFERENCE or (entry.key == "$defs" and not top):
+            state.report(
+                "OB208", f"`{entry.key}` cannot stand beside `$ref`", entry.key_span, "put it into the `$defs`"
+            )
+    value = tree.get("$ref")
+    assert value is not None
+    text = text_of(value)
+    if text is None or not text.startswith("#/$defs/") or "/" in text[8:]:
+        state.report("OB210", "a `$ref` leads to a local definition: `#/$defs/NAME`", value.span)
+        return OPEN
+    name = text[8:].replace("~1", "/").replace("~0", "~")
+    if name not in state.definitions:
+        near = nearest(name, state.definitions)
+        advice = f"did you mean `#/$defs/{near}`?" if near else "add it to the `$defs` at the top of this schema"
+        state.report("OB210", f"there is no `{name}` among the `$defs`", value.span, advice)
+        return OPEN
+    if name in state.trail:
+        circle = " -> ".join(f"`{item}`" for item in (*state.trail[state.trail.index(name) :], name))
+        state.report("OB210", f"a `$ref` leads in a circle: {circle}", value.span)
+        return OPEN
+    sealed = _definition(name, state)
+    out = {key: item for key, item in sealed.value.items() if member or key != "default"}
+    _default(tree, out, state, member=member)
+    return _Sealed(out, sealed.size, max(sealed.depth, 1 + _levels(out.get("default"))))
+
+
+def _definition(name: str, state: _Sealing) -> _Sealed:
+    """Seal a definition once, however often it is referred to."""
+    if name not in state.sealed:
+        state.trail.append(name)
+        sealed = _seal(state.definitions[name], state, member=True)
+        state.trail.pop()
+        state.sealed[name] = sealed if sealed.size <= MOST_NODES and sealed.depth <= MOST_LEVELS else OPEN
+        if state.sealed[name] is not sealed:
+            state.report("OB210", f"the definition `{name}` expands to too much", state.definitions[name].span)
+    return state.sealed[name]

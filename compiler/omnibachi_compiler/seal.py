@@ -1,0 +1,141 @@
+"""Sealing: everything checked becomes the bytes of a snapshot.
+
+Each file is pretty canonical JSON; the manifest lists the SHA-256 of all of them, of every entry that others rely on
+and of every source; its own digest is the seal. See docs/formats.md.
+"""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from omnibachi_model.addresses import split
+from omnibachi_model.digests import digest, digest_of, pretty
+from omnibachi_model.sealed import (
+    DOMAIN_FORMAT,
+    MANIFEST,
+    SEAL,
+    SNAPSHOT_FORMAT,
+    VERSIONS,
+    domain_file,
+    origins_file,
+    workflow_file,
+)
+
+from .check import Checked
+from .library import Library
+from .lower import lower, origins
+from .phase import Implementation, Source
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A snapshot as bytes by relative path, and its seal."""
+
+    files: Mapping[str, bytes]
+    seal: str
+
+
+def seal(
+    checked: Iterable[Checked],
+    library: Library,
+    sources: Iterable[Source],
+    implementations: Mapping[str, Implementation],
+    versions: Mapping[str, str],
+) -> Sealed:
+    """Write the snapshot of a workspace in which nothing is wrong."""
+    files: dict[str, bytes] = {}
+    manifest: Json = {
+        "format": SNAPSHOT_FORMAT,
+        "capabilities": {
+            address: lock(capability.signature, implementations[address])
+            for address, capability in library.capabilities.items()
+        },
+        "domains": {},
+        "events": {address: digest_of(shape.schema) for address, shape in library.events.items()},
+        "intents": {address: digest_of(shape.schema) for address, shape in library.intents.items()},
+        "stores": {address: digest_of(store.sealed) for address, store in library.stores.items()},
+        "laws": {},
+        "sources": {source.path: digest(source.data) for source in sources},
+        "workflows": {},
+    }
+    for name, value in _domains(library).items():
+        files[domain_file(name)] = pretty(value)
+        manifest["domains"][name] = {"file": domain_file(name), "sha256": digest(files[domain_file(name)])}
+    for item in checked:
+        address = item.graph.address
+        files[workflow_file(address)] = pretty(lower(item))
+        files[origins_file(address)] = pretty(origins(item, _sources(item, library)))
+        manifest["workflows"][address] = {
+            "file": workflow_file(address),
+            "sha256": digest(files[workflow_file(address)]),
+            "origins": origins_file(address),
+            "origins_sha256": digest(files[origins_file(address)]),
+        }
+    files[MANIFEST] = pretty(manifest)
+    found = digest(files[MANIFEST])
+    files[SEAL] = found.encode() + b"\n"
+    files[VERSIONS] = pretty(dict(versions))
+    return Sealed(files, found)
+
+
+def lock(signature: Json, implementation: Implementation) -> Json:
+    """Return a capability's lock: what it promises, where its function is, and the bytes that it is made of."""
+    return {
+        "signature": digest_of(signature),
+        "implementation": f"{implementation.module}:{implementation.function}",
+        "modules": {name: digest(data) for name, data in implementation.modules.items()},
+    }
+
+
+def _domains(library: Library) -> dict[str, Json]:
+    domains: dict[str, Json] = {
+        name: {
+            "format": DOMAIN_FORMAT,
+            "domain": name,
+            "hosts": sorted(host.text for host in domain.hosts),
+            "summaries": {"": domain.summary},
+            "intents": {},
+            "events": {},
+            "stores": {},
+            "transforms": {},
+            "operations": {},
+        }
+        for name, domain in library.domains.items()
+    }
+    summaries: dict[str, str] = collections.defaultdict(str)
+    for address, shape in library.intents.items():
+        domains[split(address)[0]]["intents"][address] = shape.schema
+        summaries[address] = shape.summary
+    for address, shape in library.events.items():
+        domains[split(address)[0]]["events"][address] = shape.schema
+        summaries[address] = shape.summary
+    for address, store in library.stores.items():
+        domains[split(address)[0]]["stores"][address] = store.sealed
+        summaries[address] = store.summary
+    for address, capability in library.capabilities.items():
+        kind = "transforms" if capability.governor is None else "operations"
+        domains[split(address)[0]][kind][address] = capability.signature
+        summaries[capability.governor or address] = capability.summary
+    for address, workflow in library.workflows.items():
+        summaries[address] = workflow.summary
+    for address, text in summaries.items():
+        if text:
+            domains[split(address)[0]]["summaries"][address] = text
+    return domains
+
+
+def _sources(item: Checked, library: Library) -> list[str]:
+    """Return every source file that a workflow is made of."""
+    found = {item.graph.workflow.span.file, item.graph.intent.span.file}
+    for node in item.nodes.values():
+        for part in (node.linked.capability, node.linked.store, node.linked.event):
+            if part is not None:
+                found.add(part.span.file)
+        if node.linked.store is not None and node.linked.store.governed_by:
+            found.add(library.side_effects[node.linked.store.governed_by].span.file)
+    return sorted(found)

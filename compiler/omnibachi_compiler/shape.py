@@ -1,0 +1,284 @@
+"""The shape check: does a document have the keys and values that its kind asks for?
+
+Each document is validated against the language's own schema of its kind (`language/`); the validator's findings are
+put into words with their places. Everything that is wrong is reported at once. Schemas, templates, paths and
+expressions inside a document are checked by the phases that understand them.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from omnibachi_model.diagnostics import Diagnostic, Span, in_order
+from omnibachi_model.nearest import nearest
+
+from .language import LATER, LATER_KINDS, SCHEMAS
+from .loader import is_hole, short
+from .shape_words import listing, misnamed, mistyped, reshaped
+from .tree import Mapping, Scalar, Sequence, Tree, plain
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a document is: its kind (None when it cannot be told), whether it can be declared, and what was found."""
+
+    kind: str | None
+    sound: bool
+    diagnostics: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A value inside a document, with the key or the position under which it stands."""
+
+    tree: Tree
+    key: str | None = None
+    key_span: Span | None = None
+    root: bool = False
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return f"`{short(self.key)}`" if self.key is not None else "this"
+
+    @property
+    def span(self) -> Span:
+        """The value if it stands on one line, else its key, else its beginning."""
+        span = self.tree.span
+        if span.line == span.end_line:
+            return span
+        return self.key_span or Span(span.file, span.line, span.column, span.line, span.column + 1)
+
+    @property
+    def label(self) -> Span:
+        """Where something missing is reported: the key, else the first key inside, else the beginning."""
+        if self.key_span is not None:
+            return self.key_span
+        if isinstance(self.tree, Mapping) and self.tree.entries:
+            first = self.tree.entries[0]
+            # A document is named by the value of its first key.
+            return first.value.span if self.root and isinstance(first.value, Scalar) else first.key_span
+        return self.span
+
+
+def check_shape(tree: Tree) -> Shape:
+    """Check one document against the schema of its kind. Diagnostics: OB201 to OB206, OB211, OB212, OB314."""
+    kind, found = _kind_of(tree)
+    if kind is None or not isinstance(tree, Mapping):
+        return Shape(None, False, found)
+    errors = [(_at(tree, error.absolute_path), error) for error in _validator(kind).iter_errors(plain(tree))]
+    # A value that the text leaves out has been reported by the loader.
+    known = [(place, error) for place, error in errors if not is_hole(place.tree)]
+    diagnostics = [*found, *_worded(known)]
+    if kind == "test":
+        diagnostics.extend(_steps(tree))
+    sound = (kind, found) == (tree.entries[0].key, ()) and all(_harmless(error) for _, error in errors)
+    return Shape(kind, sound, in_order(diagnostics))
+
+
+def _harmless(error: ValidationError) -> bool:
+    """Tell whether a finding leaves the rest of its document meaning what it says."""
+    wanted: Any = error.validator_value
+    instance: Any = error.instance
+    if error.validator == "required":
+        return [key for key in wanted if key not in instance] == ["summary"]
+    return error.validator == "additionalProperties" or (error.validator == "not" and "enum" not in wanted)
+
+
+@functools.cache
+def _validator(kind: str) -> Draft202012Validator:
+    return Draft202012Validator(SCHEMAS[kind])
+
+
+def _kind_of(tree: Tree) -> tuple[str | None, tuple[Diagnostic, ...]]:
+    """Tell the kind of a document by its first key, or say why it cannot be told."""
+    kinds = ", ".join(f"`{kind}:`" for kind in SCHEMAS)
+    if not isinstance(tree, Mapping) or not tree.entries:
+        if is_hole(tree):
+            return None, ()
+        what = "an empty mapping" if isinstance(tree, Mapping) else mistyped(plain(tree))
+        advice = f"begin it with one of {kinds}"
+        return None, (Diagnostic("OB204", f"a document is a mapping, not {what}", _Place(tree).span, help=advice),)
+    first = tree.entries[0]
+    if first.key in SCHEMAS:
+        return first.key, ()
+    if first.key in LATER_KINDS:
+        message = f"`{first.key}:` is reserved for a later version"
+        return None, (Diagnostic("OB212", message, first.key_span, help="leave the document out until then"),)
+    meant = next((entry.key for entry in tree.entries if entry.key in SCHEMAS), None)
+    if meant is not None:
+        message = f"the first key says what a document declares, and `{short(first.key)}` does not"
+        return meant, (Diagnostic("OB201", message, first.key_span, help=f"put `{meant}:` first"),)
+    guess = nearest(first.key, (*SCHEMAS, *LATER_KINDS))
+    message = f"no kind of document begins with `{short(first.key)}:`"
+    advice = f"did you mean `{guess}:`?" if guess else f"begin with one of {kinds}"
+    return None, (Diagnostic("OB201", message, first.key_span, help=advice),)
+
+
+def _worded(errors: list[tuple[_Place, ValidationError]]) -> Iterator[Diagnostic]:
+    """Put the validator's findings into words, without those that only follow from others."""
+    mistyped_paths = {tuple(error.absolute_path) for _, error in errors if error.validator == "type"}
+    said: set[tuple[Any, ...]] = set()
+    for place, error in errors:
+        path = tuple(error.absolute_path)
+        if path in mistyped_paths and error.validator != "type":
+            continue
+        if error.validator == "required":
+            # The validator reports each missing key on its own, without saying which.
+            if ("required", *path) not in said:
+                said.add(("required", *path))
+                yield from _missing(place, error)
+        elif error.validator == "not" and error.validator_value == {}:
+            # One reserved key of a mapping is enough to say; the others belong to it.
+            if ("later", *path[:-1]) not in said:
+                said.add(("later", *path[:-1]))
+                message = f"{place.name} is reserved for a later version"
+                yield Diagnostic("OB212", message, place.key_span or place.span, help="leave it out until then")
+        else:
+            yield from _one(place, error)
+
+
+def _one(place: _Place, error: ValidationError) -> Iterator[Diagnostic]:
+    """Word one finding that is neither a missing nor a reserved key."""
+    rule: Any = error.validator
+    wanted: Any = error.validator_value
+    schema: Any = error.schema
+    if "propertyNames" in error.absolute_schema_path:
+        yield _malformed_key(place, error)
+    elif rule == "additionalProperties":
+        yield from _unknown(place, schema)
+    elif rule == "oneOf":
+        yield from _not_one(place, schema)
+    elif rule == "type":
+        value = plain(place.tree)
+        message = f"{place.name} must be {schema['title']}, not {mistyped(value)}"
+        yield Diagnostic("OB204", message, place.span, help=reshaped(value, schema))
+    elif rule in ("minLength", "minItems", "minProperties"):
+        yield Diagnostic("OB204", f"{place.name} must be {schema['title']}, and is empty", place.span)
+    elif rule == "uniqueItems":
+        yield Diagnostic("OB204", f"{place.name} names something twice", place.span, help="name each once")
+    elif rule == "enum":
+        value = str(plain(place.tree))
+        if schema.get("not") == {"const": value}:
+            return
+        guess = nearest(value, wanted)
+        advice = f"did you mean `{guess}`?" if guess else None
+        message = f"`{short(value)}` is not {schema['title']}: it is one of {listing(wanted)}"
+        yield Diagnostic("OB205", message, place.span, help=advice)
+    elif rule == "pattern":
+        value = str(plain(place.tree))
+        message, advice = misnamed(value, schema)
+        yield Diagnostic("OB205" if "format" in schema else "OB206", message, place.span, help=advice)
+    elif rule == "minimum":
+        message = f"{place.name} must be {schema['title']}, at least {wanted}"
+        yield Diagnostic("OB205", message, place.span)
+    elif rule == "not":
+        message = f"`{plain(place.tree)}` is reserved for a later version"
+        yield Diagnostic("OB212", message, place.span, help="leave it out until then")
+    else:
+        yield Diagnostic("OB204", f"{place.name} must be {schema.get('title', 'of another shape')}", place.span)
+
+
+def _missing(place: _Place, error: ValidationError) -> Iterator[Diagnostic]:
+    schema: Any = error.schema
+    required: Any = error.validator_value
+    instance: Any = error.instance
+    title, properties = schema.get("title", "this"), schema["properties"]
+    for key in required:
+        # A misspelt one is reported as such.
+        if key in instance or any(nearest(other, required) == key for other in instance if other not in properties):
+            continue
+        what = properties[key].get("title")
+        yield Diagnostic("OB203", f"{title} needs `{key}`", place.label, help=f"add `{key}:`, {what}" if what else None)
+
+
+def _unknown(place: _Place, schema: Any) -> Iterator[Diagnostic]:
+    assert isinstance(place.tree, Mapping)
+    known = [key for key, value in schema["properties"].items() if value != LATER]
+    present = {entry.key for entry in place.tree}
+    for entry in place.tree:
+        if entry.key in schema["properties"]:
+            continue
+        guess = nearest(entry.key, [key for key in known if key not in present])
+        advice = f"did you mean `{guess}`?" if guess else f"known here: {listing(known)}"
+        message = f"`{short(entry.key)}` is not known in {schema['title']}"
+        yield Diagnostic("OB202", message, entry.key_span, help=advice)
+
+
+def _not_one(place: _Place, schema: Any) -> Iterator[Diagnostic]:
+    """Report a node without or with several actions, or a step without or with several sources."""
+    assert isinstance(place.tree, Mapping)
+    choices = [option["required"][0] for option in schema["oneOf"]]
+    given = [entry for entry in place.tree if entry.key in choices]
+    others = [entry.key for entry in place.tree if entry.key not in choices]
+    properties = schema["properties"]
+    if not given:
+        # A reserved action or a misspelt one is reported as that.
+        if any(properties.get(key) == LATER for key in others):
+            return
+        if any(nearest(key, choices) for key in others if key not in properties):
+            return
+    code = "OB211" if "use" in choices else "OB204"
+    what = "nothing" if not given else "more than one thing: " + " and ".join(f"`{entry.key}`" for entry in given)
+    name = place.name if place.key is not None else schema["title"]
+    span = given[1].key_span if given else place.label
+    yield Diagnostic(code, f"{name} does {what}", span, help=f"give {schema['title']} one of {listing(choices)}")
+
+
+def _malformed_key(place: _Place, error: ValidationError) -> Diagnostic:
+    """Word a key of a mapping of names that does not have the form of such a name."""
+    assert isinstance(place.tree, Mapping)
+    key = str(error.instance)
+    entry = place.tree.entry(key)
+    span = entry.key_span if entry else place.span
+    if "dependentSchemas" in error.absolute_schema_path:
+        message = f"`{key}` is not known in a node that calls nothing"
+        return Diagnostic("OB202", message, span, help="only a node with `use` takes `store` and `event`")
+    if error.validator == "not":
+        advice = "no capability declares it: it is what a crash, a deadline or a lost answer becomes"
+        return Diagnostic("OB314", f"`{key}` is a reserved outcome", span, help=advice)
+    schema: Any = error.schema
+    message, advice = misnamed(key, schema)
+    return Diagnostic("OB206", message, span, help=advice)
+
+
+def _steps(tree: Mapping) -> Iterator[Diagnostic]:
+    """Report steps of a scenario that say no workflow, or repeat a step that is not earlier or has no payload."""
+    steps = tree.get("steps")
+    if not isinstance(steps, Sequence):
+        return
+    loads: set[int] = set()
+    for number, step in enumerate(steps, 1):
+        if not isinstance(step, Mapping):
+            continue
+        if step.entry("load"):
+            loads.add(number)
+        elif not step.entry("workflow") and not tree.entry("workflow") and step.entry("payload"):
+            message = "neither the step nor the scenario names a workflow"
+            yield Diagnostic("OB203", message, _Place(step).label, help="add `workflow:`, the address of a workflow")
+        earlier = step.get("payload_of")
+        if isinstance(earlier, Scalar) and type(earlier.value) is int and earlier.value >= 1:
+            if earlier.value >= number:
+                yield Diagnostic("OB205", f"`{earlier.value}` is no earlier step: this is step {number}", earlier.span)
+            elif earlier.value in loads:
+                yield Diagnostic("OB205", f"step {earlier.value} has no payload: it loads records", earlier.span)
+
+
+def _at(tree: Tree, path: Iterable[Any]) -> _Place:
+    """Follow the validator's path."""
+    place = _Place(tree, root=True)
+    for part in path:
+        if isinstance(place.tree, Mapping):
+            entry = place.tree.entry(part)
+            if entry is None:
+                return place
+            place = _Place(entry.value, entry.key, entry.key_span)
+        elif isinstance(place.tree, Sequence):
+            place = _Place(place.tree.items[part])
+    return place

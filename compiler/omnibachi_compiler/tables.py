@@ -1,0 +1,92 @@
+"""Decision tables and computations of one node: every row judged, dead rows found, fields typed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from omnibachi_model.diagnostics import Diagnostic
+
+from .binding import Reader
+from .declarations import Compute, Decide, Row
+from .infer import check_condition, check_expression
+from .rows import dead_rows
+
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SealedRow:
+    """One row as it is sealed; `when` is None in the last."""
+
+    when: list[Any] | None
+    outcome: str
+    because: str | None
+
+
+def judge_rows(
+    declaration: Decide, names: Mapping[str, Schema], reader: Reader
+) -> tuple[tuple[SealedRow, ...], dict[str, Schema]]:
+    """Judge a decision table: its sealed rows, and the type of `because` for each outcome."""
+    rows: list[SealedRow] = []
+    readable = True
+    for row in declaration.rows:
+        sealed: list[Any] | None = None
+        if row.when is not None:
+            phase = check_condition(row.when, names)
+            reader.found.extend(phase.diagnostics)
+            readable = readable and phase.value is not None
+            sealed = phase.value.sealed if phase.value else ["lit", True]
+        rows.append(SealedRow(sealed, row.outcome.text, row.because.text if row.because else None))
+    if declaration.rows[-1].when is not None:
+        reader.report(
+            "OB511",
+            f"the table of `{declaration.name.text}` has no last row without `when`",
+            declaration.rows[-1].span,
+            help="end the table with a row that has only an outcome",
+        )
+    if readable:
+        _dead(declaration, rows, names, reader)
+    return tuple(rows), _texts(rows)
+
+
+def _dead(declaration: Decide, rows: list[SealedRow], names: Mapping[str, Schema], reader: Reader) -> None:
+    for index, by in dead_rows([row.when for row in rows], names):
+        covered = by is not None and by != index
+        related = [(declaration.rows[by].span, "by this row")] if covered and by is not None else []
+        why = "earlier rows cover it" if covered else "its condition is never true"
+        reader.found.append(
+            Diagnostic("OB510", f"row {index + 1} can never win: {why}", _span(declaration.rows[index]), related=related)
+        )
+
+
+def _span(row: Row) -> Any:
+    return row.when.span if row.when is not None else row.outcome.span
+
+
+def _texts(rows: list[SealedRow]) -> dict[str, Schema]:
+    """Return the type of `because` for each outcome: text where all its rows have one, null where none has."""
+    found: dict[str, Schema] = {}
+    for outcome in {row.outcome: None for row in rows}:
+        texts = [row.because for row in rows if row.outcome == outcome]
+        if all(text is None for text in texts):
+            found[outcome] = {"type": "null"}
+        else:
+            found[outcome] = {"type": ["string", "null"]} if None in texts else {"type": "string"}
+    return found
+
+
+def judge_fields(
+    declaration: Compute, names: Mapping[str, Schema], reader: Reader
+) -> tuple[dict[str, list[Any]], dict[str, Schema]]:
+    """Judge a computation: its sealed expressions and the types of its fields."""
+    sealed: dict[str, list[Any]] = {}
+    types: dict[str, Schema] = {}
+    for name, text in declaration.fields:
+        phase = check_expression(text, names)
+        reader.found.extend(phase.diagnostics)
+        types[name.text] = phase.value.type if phase.value else {}
+        if phase.value is not None:
+            sealed[name.text] = phase.value.sealed
+    return sealed, types

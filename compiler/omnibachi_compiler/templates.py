@@ -1,0 +1,211 @@
+"""Templates: what stands in `with` and in results, taken apart into literals, references and their joins.
+
+A string that begins with `$.` or `$[` is a reference (RFC 9535 singular query); `$$` escapes a dollar; a mapping whose
+one key begins with `$` is an operator. This phase knows the scopes (`payload`, `nodes`, `run`), not yet what each node
+gives: that is the flow phase's part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from omnibachi_model.diagnostics import Diagnostic, Span
+from omnibachi_model.nearest import nearest
+from omnibachi_model.values import JSON
+
+from .paths import PathError, parse_path
+from .phase import Phase
+from .tree import Mapping, Scalar, Sequence, Tree, plain
+
+SCOPES = ("payload", "nodes", "run")
+RUN_FIELDS = ("id", "started_at", "actor")
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A value as it stands."""
+
+    value: JSON
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A path into a scope: `node` is the node's name where the scope is `nodes`, else None."""
+
+    scope: str
+    node: str | None
+    segments: tuple[str | int, ...]
+    text: str
+    span: Span
+
+    @property
+    def fact(self) -> tuple[str, str | None, tuple[str | int, ...]]:
+        """What two readings of one place have in common."""
+        return (self.scope, self.node, self.segments)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A mapping of templates."""
+
+    entries: tuple[tuple[str, Template], ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list of templates."""
+
+    items: tuple[Template, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """The first of several that is present."""
+
+    alternatives: tuple[Template, ...]
+    span: Span
+
+
+Template: TypeAlias = Literal | Reference | Record | Items | First
+
+
+def references(template: Template) -> Iterator[Reference]:
+    """Yield every reference in a template, in the order of the text."""
+    if isinstance(template, Reference):
+        yield template
+    elif isinstance(template, Record):
+        for _, value in template.entries:
+            yield from references(value)
+    elif isinstance(template, Items):
+        for value in template.items:
+            yield from references(value)
+    elif isinstance(template, First):
+        for value in template.alternatives:
+            yield from references(value)
+
+
+def parse_template(tree: Tree) -> Phase[Template]:
+    """Take one value of a `with` or a result apart."""
+    found: list[Diagnostic] = []
+    return Phase(_template(tree, found), tuple(found))
+
+
+def parse_bindings(tree: Mapping | None, span: Span) -> Phase[Record]:
+    """Take a whole `with` (or result) apart: a mapping of names to templates, never an operator itself."""
+    if tree is None:
+        return Phase(Record((), span), ())
+    found: list[Diagnostic] = []
+    entries: list[tuple[str, Template]] = []
+    for entry in tree:
+        if entry.key.startswith("$"):
+            found.append(
+                Diagnostic("OB214", f"`{entry.key}` cannot stand here: this mapping names what is bound", entry.key_span)
+            )
+            continue
+        entries.append((entry.key, _template(entry.value, found)))
+    return Phase(Record(tuple(entries), tree.span), tuple(found))
+
+
+def _template(tree: Tree, found: list[Diagnostic]) -> Template:
+    if isinstance(tree, Scalar):
+        return _scalar(tree, found)
+    if isinstance(tree, Sequence):
+        return Items(tuple(_template(item, found) for item in tree), tree.span)
+    operators = [entry for entry in tree if entry.key.startswith("$") and not entry.key.startswith("$$")]
+    if operators:
+        return _operator(tree, operators[0].key, found)
+    entries = tuple((_unescaped(entry.key), _template(entry.value, found)) for entry in tree)
+    return Record(entries, tree.span)
+
+
+def _unescaped(text: str) -> str:
+    return text[1:] if text.startswith("$$") else text
+
+
+def _operator(tree: Mapping, key: str, found: list[Diagnostic]) -> Template:
+    entry = tree.entry(key)
+    assert entry is not None
+    if len(tree.entries) > 1:
+        found.append(Diagnostic("OB214", f"`{key}` must stand alone in its mapping", entry.key_span))
+        return Literal(None, tree.span)
+    if key == "$literal":
+        return Literal(plain(entry.value), tree.span)
+    if key == "$first":
+        if not isinstance(entry.value, Sequence) or not entry.value.items:
+            found.append(
+                Diagnostic(
+                    "OB214", "`$first` takes a list of alternatives", entry.value.span, help="write `$first: [a, b]`"
+                )
+            )
+            return Literal(None, tree.span)
+        return First(tuple(_template(item, found) for item in entry.value), tree.span)
+    if key == "$secret":
+        found.append(Diagnostic("OB212", "`$secret` is not yet built", entry.key_span))
+        return Literal(None, tree.span)
+    near = nearest(key, ("$first", "$literal"))
+    found.append(
+        Diagnostic(
+            "OB214",
+            f"`{key}` is no operator",
+            entry.key_span,
+            help=f"did you mean `{near}`?" if near else "write `$$` for a key that begins with a dollar",
+        )
+    )
+    return Literal(None, tree.span)
+
+
+def _scalar(tree: Scalar, found: list[Diagnostic]) -> Template:
+    value = tree.value
+    if not isinstance(value, str):
+        return Literal(value, tree.span)
+    if value.startswith("$$"):
+        return Literal(value[1:], tree.span)
+    if not value.startswith(("$.", "$[")):
+        return Literal(value, tree.span)
+    path = parse_path(value)
+    if isinstance(path, PathError):
+        found.append(Diagnostic("OB213", f"`{value}` is no path: {path.message}", _at(tree, path.offset)))
+        return Literal(None, tree.span)
+    return _reference(value, path, tree.span, found)
+
+
+def _at(tree: Scalar, offset: int) -> Span:
+    """Point into a path where its text stands unquoted on one line; else at the whole value."""
+    span = tree.span
+    if not tree.plain or span.line != span.end_line:
+        return span
+    column = min(span.column + offset, span.end_column - 1)
+    return Span(span.file, span.line, column, span.line, span.end_column)
+
+
+def _reference(text: str, path: tuple[str | int, ...], span: Span, found: list[Diagnostic]) -> Template:
+    scope = path[0] if path else ""
+    if scope not in SCOPES:
+        near = nearest(str(scope), SCOPES)
+        found.append(
+            Diagnostic(
+                "OB310",
+                f"`{text}` names no scope",
+                span,
+                help=f"did you mean `$.{near}`?" if near else "paths begin with `$.payload`, `$.nodes` or `$.run`",
+            )
+        )
+        return Literal(None, span)
+    if scope == "payload":
+        return Reference("payload", None, path[1:], text, span)
+    if scope == "run":
+        if len(path) != 2 or path[1] not in RUN_FIELDS:
+            near = nearest(str(path[1]), RUN_FIELDS) if len(path) > 1 else None
+            advice = f"did you mean `$.run.{near}`?" if near else "there are `$.run.id`, `.started_at` and `.actor`"
+            found.append(Diagnostic("OB310", f"`{text}` names no member of `$.run`", span, help=advice))
+            return Literal(None, span)
+        return Reference("run", None, path[1:], text, span)
+    if len(path) < 2 or not isinstance(path[1], str):
+        found.append(Diagnostic("OB310", f"`{text}` names no node", span, help="write `$.nodes.<node>.<field>`"))
+        return Literal(None, span)
+    return Reference("nodes", path[1], path[2:], text, span)

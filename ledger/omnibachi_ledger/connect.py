@@ -1,0 +1,193 @@
+"""Opening the database of a data root, and the thin wrapper that turns every error of SQLite into Trouble."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+
+from omnibachi_model.diagnostics import Diagnostic, Trouble
+
+from .schema import SCHEMA, VERSION
+from .troubles import of_sqlite, of_system
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+FILE = "store.db"
+BUSY_SECONDS = 5.0
+_MOUNTS = "/proc/self/mountinfo"
+NETWORKS = frozenset(("nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "fuse.sshfs", "fuse.davfs"))
+
+
+class Database:
+    """One connection in autocommit mode; statements are prepared once for each text by sqlite3's own cache."""
+
+    __slots__ = ("_connection", "path")
+
+    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
+        self._connection = connection
+        self.path = path
+
+    @property
+    def in_transaction(self) -> bool:
+        """Tell whether a transaction is open."""
+        return self._connection.in_transaction
+
+    def run(self, sql: str, values: tuple[Any, ...] = ()) -> int:
+        """Execute one statement; return how many rows it changed."""
+        try:
+            return self._connection.execute(sql, values).rowcount
+        except sqlite3.Error as error:
+            raise of_sqlite(error, self.path) from error
+
+    def row(self, sql: str, values: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
+        """Return the first row of a query, or None."""
+        try:
+            found: tuple[Any, ...] | None = self._connection.execute(sql, values).fetchone()
+        except sqlite3.Error as error:
+            raise of_sqlite(error, self.path) from error
+        return found
+
+    def rows(self, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """Return all rows of a query."""
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise of_sqlite(error, self.path) from error
+
+    def each(self, sql: str, values: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+        """Go through the rows of a query without holding them all."""
+        try:
+            yield from self._connection.execute(sql, values)
+        except sqlite3.Error as error:
+            raise of_sqlite(error, self.path) from error
+
+    def many(self, sql: str, values: Iterable[tuple[Any, ...]]) -> None:
+        """Execute one statement for each of several rows of values."""
+        try:
+            self._connection.executemany(sql, values)
+        except sqlite3.Error as error:
+            raise of_sqlite(error, self.path) from error
+
+    def rollback(self) -> None:
+        """Undo the open transaction, if there is one (SQLite has undone it already after some errors)."""
+        if self._connection.in_transaction:
+            self.run("ROLLBACK")
+
+    def close(self) -> None:
+        """Undo what is open and close the connection."""
+        try:
+            self._connection.close()
+        except sqlite3.Error as error:
+            raise of_sqlite(error, self.path) from error
+
+
+def connect(root: str | None, *, create: bool) -> Database:
+    """Open the database of a data root, in memory where `root` is None or where nothing is there to be opened.
+
+    Raises Trouble: OB720 unusable, OB721 busy, OB722 newer schema, OB723 damaged, OB724 disk full, OB725 network.
+    """
+    if root is None or (not create and not os.path.exists(os.path.join(root, FILE))):
+        return _open(":memory:", "memory")
+    path = os.path.join(root, FILE)
+    try:
+        os.makedirs(root, mode=0o700, exist_ok=True)
+        # Made here and not by SQLite, which would let the umask decide who may read it; its side files follow it.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        kind = _network(root)
+    except OSError as error:
+        raise of_system(error, path) from error
+    if kind is not None:
+        raise Trouble(Diagnostic("OB725", f"the data root `{root}` lies on a network file system ({kind})"))
+    return _open(path, path)
+
+
+def _open(name: str, path: str) -> Database:
+    try:
+        connection = sqlite3.connect(name, timeout=BUSY_SECONDS, isolation_level=None)
+    except sqlite3.Error as error:
+        raise of_sqlite(error, path) from error
+    db = Database(connection, path)
+    try:
+        db.run("PRAGMA synchronous=NORMAL")
+        version = _number(db, "PRAGMA user_version")
+        if version == 0:
+            version = _lay(db)
+        if version != VERSION:
+            raise _wrong_version(version, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _lay(db: Database) -> int:
+    """Make the tables, unless another process was faster; return the schema version that there is then."""
+    _to_wal(db)
+    db.run("BEGIN IMMEDIATE")
+    version = _number(db, "PRAGMA user_version")
+    if version == 0:
+        if _number(db, "SELECT count(*) FROM sqlite_master"):
+            raise Trouble(Diagnostic("OB723", f"`{db.path}` is a database, but none of OmniBachi"))
+        for statement in SCHEMA:
+            db.run(statement)
+        db.run(f"PRAGMA user_version={VERSION}")
+        version = VERSION
+    db.run("COMMIT")
+    return version
+
+
+def _to_wal(db: Database) -> None:
+    """Switch to write-ahead logging; SQLite does not wait for others here, so this does."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            found = db.row("PRAGMA journal_mode=WAL")
+        except Trouble as trouble:
+            if trouble.diagnostic.code != "OB721" or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+            continue
+        if found is None or found[0] not in ("wal", "memory"):
+            raise Trouble(Diagnostic("OB720", f"the database `{db.path}` cannot use write-ahead logging here"))
+        return
+
+
+def _number(db: Database, sql: str) -> int:
+    found = db.row(sql)
+    return int(found[0]) if found else 0
+
+
+def _wrong_version(version: int, path: str) -> Trouble:
+    if version > VERSION:
+        message = f"the database `{path}` has schema version {version}; this version knows {VERSION}"
+        return Trouble(Diagnostic("OB722", message))
+    return Trouble(Diagnostic("OB723", f"the database `{path}` has the impossible schema version {version}"))
+
+
+def _network(root: str) -> str | None:
+    """Return the kind of network file system that `root` lies on, or None where it is local or cannot be told.
+
+    Only a device without a major number can be one, so the table of mounts is seldom read.
+    """
+    device = os.stat(root).st_dev
+    if not hasattr(os, "major") or os.major(device) != 0:
+        return None
+    try:
+        with open(_MOUNTS, encoding="utf-8", errors="replace") as mounts:
+            return network_kind(f"{os.major(device)}:{os.minor(device)}", mounts)
+    except OSError:
+        return None
+
+
+def network_kind(device: str, mounts: Iterable[str]) -> str | None:
+    """Return the kind of a device (`major:minor`) in a table of mounts (proc_pid_mountinfo(5)) if it is a network's."""
+    for line in mounts:
+        left, _, right = line.partition(" - ")
+        if left.split(" ")[2:3] == [device]:
+            kind = right.split(" ")[0]
+            return kind if kind in NETWORKS else None
+    return None

@@ -1,0 +1,189 @@
+"""One run's hold on the durable truth: a transaction per effect, with its receipt and the events so far.
+
+Nothing is written before the first `begin`, which records the run and its sealed workflow. Every later one first
+checks the fence: if another process took the run over, this one must not write any more.
+"""
+
+from __future__ import annotations
+
+from omnibachi_model.diagnostics import Defect, Diagnostic, Trouble
+
+from .stores import Store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from .connect import Database
+
+_ENROL = (
+    "INSERT INTO runs (run, workflow, workflow_digest, seal, payload_digest, started_at, fence, holder, seq)"
+    " VALUES (?, ?, ?, ?, ?, ?, 1, ?, 0) ON CONFLICT DO NOTHING"
+)
+_KEEP = "INSERT INTO workflows (digest, sealed) SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM workflows WHERE digest=?)"
+_FENCE = "SELECT 1 FROM runs WHERE run=? AND fence=?"
+_NUMBER = "SELECT ifnull(max(number), 0) + 1 FROM receipts"
+_RECEIPT = "INSERT INTO receipts (number, run, path, capability, outcome) VALUES (?, ?, ?, ?, ?)"
+_EVENT = "INSERT INTO events (run, seq, path, body, obs) VALUES (?, ?, ?, ?, ?)"
+_PROGRESS = "UPDATE runs SET seq=? WHERE run=? AND fence=?"
+_END = "UPDATE runs SET seq=?, exit=?, status=?, digest=?, holder=NULL WHERE run=? AND fence=?"
+
+
+class Run:
+    """What is recorded of a run when it starts; `sealed` are its workflow's bytes, `keeps` what its stores keep."""
+
+    __slots__ = ("keeps", "payload_digest", "run", "seal", "sealed", "started_at", "workflow", "workflow_digest")
+
+    def __init__(
+        self,
+        run: str,
+        workflow: str,
+        workflow_digest: str,
+        sealed: bytes,
+        seal: str | None,
+        payload_digest: str,
+        started_at: str,
+        keeps: Mapping[str, str],
+    ) -> None:
+        self.run = run
+        self.workflow = workflow
+        self.workflow_digest = workflow_digest
+        self.sealed = sealed
+        self.seal = seal
+        self.payload_digest = payload_digest
+        self.started_at = started_at
+        self.keeps = keeps
+
+
+class Journal:
+    """Implements `ports.Journal`. `holder` names this process; `taken` says why a run that is there cannot start."""
+
+    __slots__ = (
+        "_claimed",
+        "_db",
+        "_end",
+        "_fence",
+        "_holder",
+        "_number",
+        "_open",
+        "_run",
+        "_seq",
+        "_taken",
+        "_written",
+    )
+
+    def __init__(self, db: Database, run: Run, holder: Callable[[], str], taken: Callable[[str], Diagnostic]) -> None:
+        self._db = db
+        self._run = run
+        self._holder = holder
+        self._taken = taken
+        self._fence = 0  # 0 until the run is recorded
+        self._seq = 0  # events committed
+        self._open = False
+        self._written = 0  # events of the open transaction
+        self._number = 0  # commit number of the open transaction, 0 while nothing asked for it
+        self._claimed = False  # a store wrote under that number
+        self._end: tuple[str, str, str] | None = None
+
+    def store(self, address: str) -> Store:
+        """Return the store with that address."""
+        return Store(self._db, address, self._claim, fixed=self._run.keeps.get(address) == "registry")
+
+    def begin(self) -> None:
+        """Open the write transaction and check the fence, or record the run. Raises Trouble (OB711 to OB713, OB72x)."""
+        if self._open or self._db.in_transaction:
+            raise Defect("a transaction is open already")
+        holder = self._holder()
+        self._db.run("BEGIN IMMEDIATE")
+        self._open = True
+        try:
+            if self._fence:
+                self._check_fence()
+            else:
+                self._enrol(holder)
+        except BaseException:
+            self.rollback()
+            raise
+
+    def _enrol(self, holder: str) -> None:
+        run = self._run
+        row = (run.run, run.workflow, run.workflow_digest, run.seal, run.payload_digest, run.started_at, holder)
+        if self._db.run(_ENROL, row) == 0:
+            raise Trouble(self._taken(run.run))
+        self._db.run(_KEEP, (run.workflow_digest, run.sealed, run.workflow_digest))
+
+    def _check_fence(self) -> None:
+        if self._db.row(_FENCE, (self._run.run, self._fence)) is None:
+            raise Trouble(Diagnostic("OB713", f"another process took over the run `{self._run.run}`"))
+
+    def receipt(self, path: str, capability: str, outcome: str) -> int:
+        """Record that an effect happened in this transaction; return its database-wide commit number."""
+        number = self._next()
+        self._db.run(_RECEIPT, (number, self._run.run, path, capability, outcome))
+        self._number = 0
+        self._claimed = False
+        return number
+
+    def write(self, events: Sequence[tuple[str, bytes, bytes]]) -> None:
+        """Add (path, body, obs) of further events to this transaction."""
+        self._must_be_open()
+        run, seq = self._run.run, self._seq + self._written
+        rows = [(run, seq + index, path, body, obs) for index, (path, body, obs) in enumerate(events, 1)]
+        self._db.many(_EVENT, rows)
+        self._written += len(rows)
+
+    def finish(self, exit: str, status: str, digest: str) -> None:
+        """Record in this transaction that the run ended, and give up the lease."""
+        self._must_be_open()
+        self._end = (exit, status, digest)
+
+    def commit(self) -> None:
+        """Commit the transaction; when that fails, everything in it is undone and Trouble raised."""
+        self._must_be_open()
+        if self._claimed:
+            self.rollback()
+            raise Defect("a store was written without a receipt")
+        seq, fence = self._seq + self._written, self._fence or 1
+        try:
+            if self._end is None:
+                changed = self._db.run(_PROGRESS, (seq, self._run.run, fence))
+            else:
+                changed = self._db.run(_END, (seq, *self._end, self._run.run, fence))
+            if changed != 1:
+                raise Defect(f"the run `{self._run.run}` vanished from an open transaction")
+            self._db.run("COMMIT")
+        except BaseException:
+            self.rollback()
+            raise
+        self._seq, self._fence = seq, fence
+        self._clear()
+
+    def rollback(self) -> None:
+        """Undo the transaction; does nothing when none is open."""
+        if not self._open:
+            return
+        self._clear()
+        self._db.rollback()
+
+    def _clear(self) -> None:
+        self._open = self._claimed = False
+        self._written = self._number = 0
+        self._end = None
+
+    def _must_be_open(self) -> None:
+        if not self._open:
+            raise Defect("a write outside a transaction")
+
+    def _claim(self) -> int:
+        """Return the commit number for what a store writes now; the receipt must follow."""
+        number = self._next()
+        self._claimed = True
+        return number
+
+    def _next(self) -> int:
+        self._must_be_open()
+        if not self._number:
+            found = self._db.row(_NUMBER)
+            assert found is not None
+            self._number = found[0]
+        return self._number

@@ -1,0 +1,214 @@
+"""A data root, opened: where journals are begun and everything that was recorded can be read again."""
+
+from __future__ import annotations
+
+import os
+
+import orjson
+
+from omnibachi_model.diagnostics import Defect, Diagnostic
+from omnibachi_model.record import export
+
+from .connect import Database, connect
+from .journal import Journal, Run
+from .locks import Locks
+from .stores import Store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+    from typing import Any
+
+    from omnibachi_model.values import JSON
+
+_COLUMNS = "run, workflow, workflow_digest, seal, payload_digest, started_at, exit, status, digest"
+_RUN = f"SELECT {_COLUMNS} FROM runs WHERE run=?"
+_RUNS = f"SELECT {_COLUMNS} FROM runs ORDER BY started_at DESC, run DESC LIMIT ?"
+_EVENTS = "SELECT path, body, obs FROM events WHERE run=? ORDER BY seq"
+_RECORDS = "SELECT key, value FROM records WHERE store=? AND value IS NOT NULL ORDER BY created"
+_STREAM = "SELECT sequence, event, record FROM streams WHERE store=? ORDER BY sequence"
+_STORES = (
+    "SELECT store, count(*) FROM records WHERE value IS NOT NULL GROUP BY store"
+    " UNION ALL SELECT store, count(*) FROM streams GROUP BY store ORDER BY store"
+)
+
+
+class RunRow:
+    """What is known of a run; `exit`, `status` and `digest` are None until it has ended."""
+
+    __slots__ = (
+        "digest",
+        "exit",
+        "payload_digest",
+        "run",
+        "seal",
+        "started_at",
+        "status",
+        "workflow",
+        "workflow_digest",
+    )
+
+    def __init__(
+        self,
+        run: str,
+        workflow: str,
+        workflow_digest: str,
+        seal: str | None,
+        payload_digest: str,
+        started_at: str,
+        exit: str | None,
+        status: str | None,
+        digest: str | None,
+    ) -> None:
+        self.run = run
+        self.workflow = workflow
+        self.workflow_digest = workflow_digest
+        self.seal = seal
+        self.payload_digest = payload_digest
+        self.started_at = started_at
+        self.exit = exit
+        self.status = status
+        self.digest = digest
+
+
+def open_root(path: str | None, *, create: bool = True) -> Ledger:
+    """Open a data root; None is a ledger in memory.
+
+    With `create` false nothing is made: where no database lies, an empty ledger in memory answers. Raises Trouble:
+    OB720 unusable, OB721 busy, OB722 newer schema, OB723 damaged, OB724 disk full, OB725 network file system.
+    """
+    db = connect(path, create=create)
+    return Ledger(db, path if db.path != "memory" else None)
+
+
+class Ledger:
+    """An open data root, for one thread; a context manager. Every method raises Trouble when the database cannot."""
+
+    __slots__ = ("_db", "_keeps", "_locks", "root")
+
+    def __init__(self, db: Database, root: str | None) -> None:
+        self.root = root
+        self._db = db
+        self._locks = Locks(None if root is None else os.path.join(root, "locks"))
+        self._keeps: dict[str, Mapping[str, str]] = {}
+
+    def journal(
+        self,
+        run_id: str,
+        *,
+        workflow: str,
+        workflow_digest: str,
+        sealed: bytes,
+        seal: str | None,
+        payload_digest: str,
+        started_at: str,
+    ) -> Journal:
+        """Return the journal of a new run; nothing is written before its first `begin`."""
+        keeps = self._keeps.get(workflow_digest)
+        if keeps is None:
+            keeps = self._keeps[workflow_digest] = _keeps(sealed)
+        run = Run(run_id, workflow, workflow_digest, sealed, seal, payload_digest, started_at, keeps)
+        return Journal(self._db, run, self._locks.holder, self.taken)
+
+    def finished(self, run_id: str) -> RunRow | None:
+        """Return what is known of a run; its `exit` is None while it has not ended."""
+        found = self._db.row(_RUN, (run_id,))
+        return RunRow(*found) if found else None
+
+    def taken(self, run_id: str) -> Diagnostic:
+        """Say why a run that is recorded already cannot be started: OB713 held, OB712 unfinished, OB711 used."""
+        found = self._db.row("SELECT exit, holder FROM runs WHERE run=?", (run_id,))
+        if found is None or found[0] is not None:
+            return Diagnostic("OB711", f"the trace id `{run_id}` belongs to another run")
+        holder = found[1]
+        if holder is not None and self._locks.alive(holder):
+            process = holder.partition("-")[0]
+            return Diagnostic("OB713", f"process {process} works on the run `{run_id}` (it holds the lock `{holder}`)")
+        return Diagnostic(
+            "OB712",
+            f"the run `{run_id}` was started and has not ended",
+            help=f"finish it with `omnibachi resume {run_id}`",
+        )
+
+    def events(self, run_id: str) -> list[tuple[str, bytes, bytes]]:
+        """Return (path, body, obs) of a run's events in order."""
+        return self._db.rows(_EVENTS, (run_id,))
+
+    def record(self, run_id: str) -> bytes | None:
+        """Return a run's record as JSONL, or None for an unknown run."""
+        events = self.events(run_id)
+        return export((body, obs) for _, body, obs in events) if events else None
+
+    def runs(self, limit: int = 100) -> list[RunRow]:
+        """Return what is known of the latest runs, newest first."""
+        return [RunRow(*row) for row in self._db.rows(_RUNS, (limit,))]
+
+    def sealed(self, digest: str) -> bytes | None:
+        """Return the stored bytes of a sealed workflow, or None."""
+        found = self._db.row("SELECT sealed FROM workflows WHERE digest=?", (digest,))
+        return found[0] if found else None
+
+    def store(self, address: str) -> Store:
+        """Return a store for reading."""
+        return Store(self._db, address, _reading)
+
+    def stores(self) -> dict[str, int]:
+        """Return how many records each store has that has any, by address."""
+        return dict(self._db.rows(_STORES))
+
+    def records(self, address: str) -> list[dict[str, JSON]]:
+        """Return a store's records: {key, value} in order of creation, or {sequence, event, record}."""
+        keyed = self._db.rows(_RECORDS, (address,))
+        if keyed:
+            return [{"key": key, "value": orjson.loads(value)} for key, value in keyed]
+        return [
+            {"sequence": sequence, "event": event, "record": orjson.loads(record)}
+            for sequence, event, record in self._db.rows(_STREAM, (address,))
+        ]
+
+    def mirror(self, keeps: Mapping[str, str]) -> None:
+        """Bring the readable mirrors of registries and streams up to date; `keeps` says what each store keeps.
+
+        Where another process is at it, that one or the next does it. Raises Trouble OB731.
+        """
+        if self.root is not None:
+            from .mirrors import refresh
+
+            refresh(self._db, self.root, self._locks, keeps)
+
+    def export(self, keeps: Mapping[str, str]) -> list[str]:
+        """Write all mirrors anew, of keyed records too as they stand now; return the paths. Raises Trouble OB731."""
+        if self.root is None:
+            return []
+        from .mirrors import rebuild
+
+        return rebuild(self._db, self.root, self._locks, keeps)
+
+    def close(self) -> None:
+        """Undo what is open, close the database and give up this process's lock."""
+        try:
+            self._db.close()
+        finally:
+            self._locks.release()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _reading() -> int:
+    raise Defect("a write outside a run")
+
+
+def _keeps(sealed: bytes) -> dict[str, str]:
+    """Return what each store of a sealed workflow keeps; raises Defect for bytes that are none."""
+    try:
+        workflow: Any = orjson.loads(sealed)
+        return {address: store["keeps"] for address, store in workflow.get("stores", {}).items()}
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise Defect(f"no sealed workflow: {error}") from error

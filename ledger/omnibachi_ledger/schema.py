@@ -1,0 +1,64 @@
+"""The tables of schema version 1, as docs/formats.md describes them ("Journal").
+
+Tables with short rows have no rowid: a commit then touches fewer pages. Triggers guard what is written once; they
+also look before an insert, because `INSERT OR REPLACE` deletes without firing a delete trigger.
+"""
+
+from __future__ import annotations
+
+VERSION = 1
+
+_TABLES = (
+    """CREATE TABLE runs (
+        run TEXT PRIMARY KEY, workflow TEXT NOT NULL, workflow_digest TEXT NOT NULL, seal TEXT,
+        payload_digest TEXT NOT NULL, started_at TEXT NOT NULL, fence INTEGER NOT NULL, holder TEXT,
+        seq INTEGER NOT NULL, exit TEXT, status TEXT, digest TEXT) WITHOUT ROWID""",
+    """CREATE TABLE events (
+        run TEXT NOT NULL, seq INTEGER NOT NULL, path TEXT NOT NULL, body BLOB NOT NULL, obs BLOB NOT NULL,
+        PRIMARY KEY (run, seq)) WITHOUT ROWID""",
+    "CREATE UNIQUE INDEX events_path ON events (run, path) WHERE path <> ''",
+    # Receipts are never removed, so one more than the largest number is never a number that was given before.
+    """CREATE TABLE receipts (
+        number INTEGER PRIMARY KEY, run TEXT NOT NULL, path TEXT NOT NULL, capability TEXT NOT NULL,
+        outcome TEXT NOT NULL, UNIQUE (run, path))""",
+    "CREATE TABLE workflows (digest TEXT PRIMARY KEY, sealed BLOB NOT NULL)",
+    # A removed record stays as a row without value, so that its revisions never go back.
+    """CREATE TABLE records (
+        store TEXT NOT NULL, key TEXT NOT NULL, value BLOB, revision INTEGER NOT NULL, created INTEGER NOT NULL,
+        number INTEGER NOT NULL, fixed INTEGER NOT NULL, PRIMARY KEY (store, key)) WITHOUT ROWID""",
+    "CREATE UNIQUE INDEX records_created ON records (store, created)",
+    """CREATE TABLE streams (
+        store TEXT NOT NULL, sequence INTEGER NOT NULL, event TEXT NOT NULL, record BLOB NOT NULL,
+        number INTEGER NOT NULL, PRIMARY KEY (store, sequence)) WITHOUT ROWID""",
+    """CREATE TABLE keysets (
+        number INTEGER PRIMARY KEY, store TEXT NOT NULL, event TEXT NOT NULL, keys BLOB NOT NULL,
+        UNIQUE (store, event, keys))""",
+    """CREATE TABLE lookups (
+        keyset INTEGER NOT NULL, value BLOB NOT NULL, sequence INTEGER NOT NULL,
+        PRIMARY KEY (keyset, value, sequence)) WITHOUT ROWID""",
+    """CREATE TABLE tallies (
+        keyset INTEGER NOT NULL, value BLOB NOT NULL, n INTEGER NOT NULL,
+        PRIMARY KEY (keyset, value)) WITHOUT ROWID""",
+)
+
+
+def _once(table: str, *keys: str, only: str = "") -> tuple[str, ...]:
+    """Make the triggers that let rows of a table be added and neither changed, removed nor replaced."""
+    guard = f"BEGIN SELECT RAISE(ABORT, '{table} are written once'); END"
+    taken = " OR ".join(f"EXISTS (SELECT 1 FROM {table} WHERE {key})" for key in keys)
+    old, new = (f"WHEN OLD.{only}", f"NEW.{only} AND ({taken})") if only else ("", taken)
+    return (
+        f"CREATE TRIGGER {table}_update BEFORE UPDATE ON {table} {old} {guard}",
+        f"CREATE TRIGGER {table}_delete BEFORE DELETE ON {table} {old} {guard}",
+        f"CREATE TRIGGER {table}_insert BEFORE INSERT ON {table} WHEN {new} {guard}",
+    )
+
+
+SCHEMA = (
+    *_TABLES,
+    *_once("events", "run = NEW.run AND seq = NEW.seq", "run = NEW.run AND path = NEW.path AND path <> ''"),
+    *_once("receipts", "number = NEW.number", "run = NEW.run AND path = NEW.path"),
+    *_once("workflows", "digest = NEW.digest"),
+    *_once("streams", "store = NEW.store AND sequence = NEW.sequence"),
+    *_once("records", "store = NEW.store AND key = NEW.key", only="fixed"),
+)

@@ -1,0 +1,125 @@
+"""One store as a capability sees it: keyed records with revisions, or a stream of events.
+
+A store reads at any time and writes only inside a journal's transaction. Every row that it writes bears the commit
+number that the transaction's receipt will have. In the store of a registry a key, once written, is `fixed`.
+"""
+
+from __future__ import annotations
+
+import orjson
+
+from omnibachi_model.digests import encode
+from omnibachi_model.values import admit
+
+from .lookups import keyset, note, tally
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import builtins
+    from collections.abc import Callable, Mapping
+
+    from omnibachi_model.values import JSON, Record
+
+    from .connect import Database
+
+_GET = "SELECT value, revision FROM records WHERE store=? AND key=? AND value IS NOT NULL"
+_SEEN = "SELECT value, revision, created FROM records WHERE store=? AND key=?"
+_NEXT = "SELECT ifnull(max(created), 0) + 1 FROM records WHERE store=?"
+_CREATE = "INSERT INTO records (store, key, value, revision, created, number, fixed) VALUES (?, ?, ?, 1, ?, ?, ?)"
+_CHANGE = "UPDATE records SET value=?, revision=?, created=?, number=? WHERE store=? AND key=?"
+_LIST = (
+    "SELECT r.key, r.value, r.revision FROM lookups l CROSS JOIN records r ON r.store=? AND r.created=l.sequence"
+    " WHERE l.keyset=? AND l.value=? ORDER BY l.sequence LIMIT ?"
+)
+_LAST = "SELECT ifnull(max(sequence), 0) + 1 FROM streams WHERE store=?"
+_APPEND = "INSERT INTO streams (store, sequence, event, record, number) VALUES (?, ?, ?, ?, ?)"
+_FIND = (
+    "SELECT s.record, s.sequence FROM lookups l CROSS JOIN streams s ON s.store=? AND s.sequence=l.sequence"
+    " WHERE l.keyset=? AND l.value=? ORDER BY l.sequence DESC LIMIT 1"
+)
+
+
+class Store:
+    """Implements `ports.Txn`. `number` gives the commit number of the open transaction, or raises Defect."""
+
+    __slots__ = ("_db", "_fixed", "_number", "address")
+
+    def __init__(self, db: Database, address: str, number: Callable[[], int], *, fixed: bool = False) -> None:
+        self._db = db
+        self._number = number
+        self._fixed = fixed
+        self.address = address
+
+    def get(self, key: str) -> tuple[Record, int] | None:
+        """Return (value, revision) of a key, or None."""
+        found = self._db.row(_GET, (self.address, key))
+        return None if found is None else (orjson.loads(found[0]), found[1])
+
+    def put(self, key: str, value: Mapping[str, JSON], *, revision: int | None = None) -> int | None:
+        """Write a record: always, only if absent (`revision` 0), or only over that revision.
+
+        Returns the new revision, or None when the expectation does not hold. Raises ValueError for a second value in
+        a registry and `Outside` for a value outside the canonical profile.
+        """
+        number = self._number()
+        plain = admit(dict(value))
+        seen = self._db.row(_SEEN, (self.address, key))
+        if seen is None:
+            if revision:
+                return None
+            created, old, new = self._next(_NEXT), None, 1
+            self._db.run(_CREATE, (self.address, key, encode(plain), created, number, self._fixed))
+        else:
+            old = seen[0]
+            if revision is not None and revision != (0 if old is None else seen[1]):
+                return None
+            if self._fixed:
+                raise ValueError(f"the registry `{self.address}` never changes a record")
+            new = seen[1] + 1
+            created = self._next(_NEXT) if old is None else seen[2]
+            self._db.run(_CHANGE, (encode(plain), new, created, number, self.address, key))
+        note(self._db, self.address, "", created, old and orjson.loads(old), plain)
+        return new
+
+    def remove(self, key: str) -> int | None:
+        """Remove a record; return the revision that the removal has, or None if there was none."""
+        number = self._number()
+        seen = self._db.row(_SEEN, (self.address, key))
+        if seen is None or seen[0] is None:
+            return None
+        if self._fixed:
+            raise ValueError(f"the registry `{self.address}` never removes a record")
+        old, revision, created = seen
+        self._db.run(_CHANGE, (None, revision + 1, created, number, self.address, key))
+        note(self._db, self.address, "", created, orjson.loads(old), None)
+        return int(revision) + 1
+
+    def list(self, where: Mapping[str, JSON], limit: int) -> tuple[builtins.list[tuple[str, Record, int]], int]:
+        """Return the first `limit` (key, value, revision) in order of creation, and how many there are in all."""
+        number, value = keyset(self._db, self.address, "", where)
+        rows = self._db.rows(_LIST, (self.address, number, value, limit))
+        return [(key, orjson.loads(data), revision) for key, data, revision in rows], tally(self._db, number, value)
+
+    def append(self, event: str, record: Mapping[str, JSON]) -> int:
+        """Append a record under an event's address; return its sequence."""
+        number = self._number()
+        plain = admit(dict(record))
+        sequence = self._next(_LAST)
+        self._db.run(_APPEND, (self.address, sequence, event, encode(plain), number))
+        note(self._db, self.address, event, sequence, None, plain)
+        return sequence
+
+    def find(self, event: str, match: Mapping[str, JSON]) -> tuple[Record, int] | None:
+        """Return (record, sequence) of the latest such event, or None."""
+        number, value = keyset(self._db, self.address, event, match)
+        found = self._db.row(_FIND, (self.address, number, value))
+        return None if found is None else (orjson.loads(found[0]), found[1])
+
+    def count(self, match: Mapping[str, JSON], *, event: str | None = None) -> int:
+        """Return how many records (of a stream: of that event) match."""
+        return tally(self._db, *keyset(self._db, self.address, event or "", match))
+
+    def _next(self, sql: str) -> int:
+        found = self._db.row(sql, (self.address,))
+        assert found is not None
+        return int(found[0])

@@ -1,0 +1,236 @@
+"""Whose fault it is: what failed in a run, by whom, and what to do about it.
+
+- **payload**: the gate refused it, or the value that broke a node came from it;
+- **capability**: its code raised, answered what it does not declare, or gave an output that breaks its declaration;
+- **protocol**: the workflow read what need not be there, or bound or computed what does not fit;
+- **store**: the data root's database could not do what was needed;
+- **nobody**: a business decision (a decision row, or an outcome that the workflow routes to a denial) is no failure.
+
+Where values came from is followed through the sealed templates: a computed or decided value comes from what it was
+computed from, a capability's output from that capability.
+"""
+
+from __future__ import annotations
+
+from omnibachi_model.record import CALLED, DECIDED
+
+from .expression_text import reference, references
+from .reasons import violations, why
+from .story import nodes_of
+from .words import Code, listed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .story import Step, Story
+    from .words import Words
+
+PAYLOAD = "payload"
+PROTOCOL = "protocol"
+CAPABILITY = "capability"
+STORE = "store"
+
+CODES = {
+    "payload-rejected": "OB701",
+    "raised": "OB702",
+    "missing-input": "OB703",
+    "input-misfit": "OB704",
+    "output-misfit": "OB705",
+    "undeclared-outcome": "OB706",
+    "expression": "OB707",
+}
+
+_OF_THE_STORE = ("sqlite3.", "Trouble", "OperationalError", "DatabaseError")
+
+
+class Failure:
+    """What failed: the step (None at the gate), the reason's name, whose fault, what happened and what to do.
+
+    `spot` says which part of the node's declaration is meant: `with`, `rows`, `fields` or None for the whole node.
+    """
+
+    __slots__ = ("fault", "reason", "remedy", "said", "spot", "step")
+
+    def __init__(self, step: Step | None, reason: str, fault: str, said: Words, remedy: Words) -> None:
+        self.step = step
+        self.reason = reason
+        self.fault = fault
+        self.said = said
+        self.remedy = remedy
+        self.spot: str | None = None
+
+    @property
+    def code(self) -> str | None:
+        """The diagnostic code of the reason, None for an outcome that the capability declares."""
+        return CODES.get(self.reason)
+
+
+def blame(story: Story) -> Failure | None:
+    """Say what failed in a run and whose fault it is; None where nothing failed.
+
+    The last FAULT speaks before anything else. A run that ended FAILED on a declared outcome of a capability failed by
+    the values that it was given; one that ended so on a decision, or was denied, failed by nobody.
+    """
+    if story.refused_at_gate:
+        return _gate(story)
+    faulted = [step for step in story.steps if step.faulted]
+    if faulted:
+        return _fault(story, faulted[-1])
+    last = story.steps[-1] if story.steps else None
+    if story.status == "FAILED" and last is not None and last.kind == CALLED:
+        return _answered(story, last)
+    return None
+
+
+def decided(story: Story) -> Step | None:
+    """Return the step by which a run without failure ended elsewhere than COMPLETED: nobody's fault."""
+    if story.finished and story.steps and story.status != "COMPLETED" and blame(story) is None:
+        return story.steps[-1]
+    return None
+
+
+def _gate(story: Story) -> Failure:
+    found = story.violations or []
+    said: Words = ["the payload does not fit what the workflow admits"]
+    intent = story.workflow.get("intent")
+    if isinstance(intent, str):
+        said += [" (", Code(intent), ")"]
+    said += [": ", *violations(found)] if found else []
+    places: list[str] = [Code(str(item.get("pointer") or "/")) for item in found[:6]]
+    remedy: Words = ["mend the payload", *([" at ", *listed(places)] if places else []), " and run again"]
+    return Failure(None, "payload-rejected", PAYLOAD, said, remedy)
+
+
+def _answered(story: Story, step: Step) -> Failure:
+    given = origins(story, step.sealed.get("with"))
+    fault = PAYLOAD if _only_payload(given) else PROTOCOL
+    said = [*why(step), ", and the workflow takes that for a failure"]
+    remedy: Words = ["check the inputs of ", Code(step.node), ": they come from ", *_named(given)]
+    return Failure(step, step.outcome, fault, said, remedy)
+
+
+def _fault(story: Story, step: Step) -> Failure:
+    reason = str(step.fault.get("reason", "unknown"))
+    node = Code(step.node)
+    if reason in ("raised", "undeclared-outcome", "output-misfit"):
+        return _capability(step, reason)
+    if reason == "missing-input":
+        return _missing(story, step)
+    found = Failure(step, reason, PROTOCOL, why(step), ["check the declaration of ", node])
+    if reason == "input-misfit":
+        given = origins(story, _misfitting(step))
+        found.spot = "with"
+        found.remedy = ["bind values that fit, or ask with a decision before ", node]
+    elif reason == "expression":
+        given = origins(story, step.sealed.get("with"))
+        found.spot = "rows" if step.kind == DECIDED else "fields"
+        found.remedy = ["ask for presence, type and range before computing in ", node]
+    else:
+        return found
+    if _only_payload(given):
+        found.fault = PAYLOAD
+        guard = "the intent could refuse such a payload, or the workflow could test it first"
+        found.said = [*found.said, "; the values come from the payload alone: ", *_named(given)]
+        found.remedy = ["send other values in ", *_named(given), f"; or, in the protocol: {guard}"]
+    elif given:
+        found.said = [*found.said, "; the values come from ", *_named(given)]
+    return found
+
+
+def _capability(step: Step, reason: str) -> Failure:
+    address = Code(step.capability or "?")
+    exception = str(step.fault.get("exception", ""))
+    if reason == "raised" and exception.startswith(_OF_THE_STORE):
+        remedy: Words = ["check the data root: path, permissions, space, and that it is local disk"]
+        return Failure(step, reason, STORE, why(step), remedy)
+    if reason == "raised":
+        frame = step.fault.get("frame")
+        remedy = ["mend the code of ", address, *([" at ", Code(frame)] if isinstance(frame, str) else [])]
+    elif reason == "undeclared-outcome":
+        remedy = ["make the code of ", address, " answer a declared outcome, or declare the one that it answers"]
+    else:
+        remedy = ["make the output of ", address, " and its declaration agree"]
+    return Failure(step, reason, CAPABILITY, why(step), remedy)
+
+
+def _missing(story: Story, step: Step) -> Failure:
+    path = step.fault.get("reference")
+    path = path if isinstance(path, str) else "?"
+    given = origins_of_path(story, path)
+    node = Code(step.node)
+    remedy: Words = ["read ", Code(path), " with ", Code("$first"), " and a default in ", node]
+    fault = PROTOCOL
+    if _only_payload(given):
+        fault = PAYLOAD
+        field = path if path.startswith("$.payload") else ""
+        remedy = ["send ", *([Code(field)] if field else _named(given)), "; or, in the protocol: ", *remedy]
+    found = Failure(step, "missing-input", fault, why(step), remedy)
+    found.spot = None if step.sealed.get("kind") == "EXIT" else "with"
+    return found
+
+
+def _misfitting(step: Step) -> Any:
+    """Return the template of the inputs that do not fit, all of them where the record does not tell which."""
+    whole = step.sealed.get("with")
+    if not (isinstance(whole, list) and len(whole) == 2 and whole[0] == "map" and isinstance(whole[1], dict)):
+        return whole
+    found = step.fault.get("violations")
+    pointers = [item.get("pointer") for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+    first = {str(pointer).split("/")[1].replace("~1", "/").replace("~0", "~") for pointer in pointers if pointer}
+    chosen = {name: part for name, part in whole[1].items() if name in first}
+    return ["map", chosen] if chosen else whole
+
+
+def origins(story: Story, template: Any) -> tuple[str, ...]:
+    """Return where a template's values come from, in order: paths of the payload and the run, `literal`s left out.
+
+    A capability's output counts as its own origin: `$.nodes.<node>`. A template of a decision or a computation may
+    be given as the mapping of names that it is.
+    """
+    nodes = nodes_of(story.workflow)
+    names = story.names()
+    found: dict[str, None] = {}
+    seen: set[int] = set()
+
+    def follow(part: Any) -> None:
+        if isinstance(part, dict):
+            for item in part.values():
+                follow(item)
+            return
+        for scope, segments in references(part):
+            if not isinstance(scope, int):
+                found[reference(scope, segments, names)] = None
+            elif 0 <= scope < len(nodes):
+                node = nodes[scope]
+                if node.get("kind") == "CALL":
+                    found[f"$.nodes.{names[scope]}"] = None
+                elif scope not in seen:
+                    seen.add(scope)
+                    follow(node.get("with"))
+
+    follow(template)
+    return tuple(found)
+
+
+def origins_of_path(story: Story, path: str) -> tuple[str, ...]:
+    """Return where the value of a written path (`$.nodes.total.sum`) comes from."""
+    if not path.startswith("$.nodes."):
+        return (path,)
+    name = path.removeprefix("$.nodes.").split(".")[0].split("[")[0]
+    names = story.names()
+    if name not in names:
+        return (path,)
+    index = names.index(name)
+    return origins(story, ["ref", index, []]) or (path,)
+
+
+def _only_payload(given: tuple[str, ...]) -> bool:
+    return bool(given) and all(path == "$.payload" or path.startswith(("$.payload.", "$.payload[")) for path in given)
+
+
+def _named(given: tuple[str, ...], most: int = 4) -> Words:
+    shown: list[str] = [Code(path) for path in given[:most]]
+    if len(given) > most:
+        shown.append(f"{len(given) - most} more places")
+    return listed(shown) if shown else ["literals of the protocol"]

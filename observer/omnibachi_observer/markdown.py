@@ -1,0 +1,223 @@
+"""One run's record as a page for people: what was asked, the path and why, what changed, how to check it.
+
+Made after the commit, from the record's bytes and the sealed workflow alone, so that the same record always gives the
+same page.
+"""
+
+from __future__ import annotations
+
+from omnibachi_model.addresses import split
+from omnibachi_model.digests import pretty
+from omnibachi_model.record import Broken, digest_of, read
+
+from .blame import blame, decided
+from .markdown_text import block, prose, row, said, span
+from .reasons import does, then, why
+from .story import Story, add, join
+from .words import Code, value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .blame import Failure
+    from .story import Step
+    from .words import Words
+
+LONGEST_BLOCK = 16_000
+
+
+def markdown(
+    record: bytes,
+    *,
+    workflow: dict[str, Any],
+    origins: dict[str, Any] | None = None,
+    seal: str | None = None,
+    picture: str | None = None,
+) -> bytes:
+    """Write a record as a Markdown page (UTF-8).
+
+    `workflow` and `origins` are the sealed files, `picture` the name of an image beside the page. A record that does
+    not hold gives a page of what stands before the break, which says so first.
+    """
+    story = Story(workflow)
+    bodies: list[bytes] = []
+    broken: Broken | None = None
+    try:
+        for event in read(record):
+            add(story, event)
+            bodies.append(event.body_bytes)
+    except Broken as error:
+        broken = error
+    join(story)
+    digest = digest_of(bodies) if story.finished and broken is None else None
+    parts = [
+        _title(story, origins or {}, broken),
+        f"![The path that was taken]({picture})\n" if picture else "",
+        _asked(story),
+        _path(story),
+        _changed(story),
+        _failed(story),
+        _result(story),
+        _check(story, seal, digest),
+    ]
+    return "\n".join(part for part in parts if part).encode()
+
+
+def ending(story: Story) -> Words:
+    """Say in one sentence which workflow ran and how it ended."""
+    address = Code(story.address)
+    if not story.finished:
+        last = story.steps[-1].node if story.steps else None
+        return [address, " did not finish", *([": its record stops after ", Code(last)] if last else [])]
+    how = {
+        "COMPLETED": " completed",
+        "REJECTED": " was rejected",
+        "DENIED": " was denied",
+        "FAILED": " failed",
+    }.get(story.status or "", " ended")
+    return [address, how, " at ", Code(story.exit or "?")]
+
+
+def _title(story: Story, origins: dict[str, Any], broken: Broken | None) -> str:
+    # A heading is a table of contents' line in many readers: the code alone, the whole address below.
+    out = [f"# {said([Code(split(story.address)[1]), *ending(story)[1:]])}\n"]
+    if broken is not None:
+        reason = f"line {broken.line}: {prose(broken.reason)}"
+        out.append(f"**This record does not hold:** {reason}. Only what stands before that line is told here.\n")
+    summary = origins.get("summary")
+    if isinstance(summary, str) and summary:
+        out.append(f"{prose(summary)}\n")
+    facts: Words = ["Run ", Code(story.trace_id or "?"), " of ", Code(story.address)]
+    for label, found in (("started", story.obs.get("started_at")), ("by", story.obs.get("actor"))):
+        if isinstance(found, str):
+            facts += [f", {label} ", Code(found)]
+    took = story.end_obs.get("took_us")
+    if type(took) is int:
+        facts.append(f", took {took / 1000:.1f} ms")
+    status = f"Status **{prose(story.status)}**. " if story.status else ""
+    out.append(f"{status}{said(facts)}.\n")
+    return "\n".join(out)
+
+
+def _asked(story: Story) -> str:
+    payload = story.start.get("payload")
+    out = ["## What was asked\n", _json(payload, "payload is empty" if payload == {} else None)]
+    inputs = story.start.get("run")
+    if isinstance(inputs, dict) and inputs:
+        pairs: Words = []
+        for name, found in inputs.items():
+            pairs += [", " if pairs else "", Code(f"$.run.{name}"), " = ", value(found)]
+        out.append(f"The workflow also reads {said(pairs)}.\n")
+    return "\n".join(out)
+
+
+def _json(found: Any, empty: str | None = None) -> str:
+    if empty is not None:
+        return f"The {empty}.\n"
+    text = pretty(found).decode().rstrip("\n")
+    if len(text) <= LONGEST_BLOCK:
+        return block(text, "json")
+    cut = block(text[:LONGEST_BLOCK] + "\n…", "text")
+    return f"{cut}\n{len(text) - LONGEST_BLOCK} characters more stand in the record.\n"
+
+
+def _path(story: Story) -> str:
+    if story.refused_at_gate:
+        return "## The path\n\nThe payload was refused at the gate: no node ran.\n"
+    if not story.steps:
+        return "## The path\n\nNo node ran.\n"
+    out = ["## The path\n", "| # | node | does | outcome | then |\n|--:|---|---|---|---|\n"]
+    table = [
+        row([[str(step.number)], [Code(step.node)], does(step), [Code(step.outcome)], [Code(step.target or "…")]])
+        for step in story.steps
+    ]
+    out[-1] += "".join(table)
+    out.append("Why each turn:\n")
+    out.append("".join(_turn(step) for step in story.steps))
+    return "\n".join(out)
+
+
+def _turn(step: Step) -> str:
+    receipt: Words = [f" (receipt {step.receipt})"] if step.receipt is not None else []
+    return f"{step.number}. {said([Code(step.node), ': ', *why(step), *receipt, *then(step)])}.\n"
+
+
+def _changed(story: Story) -> str:
+    wrote = [step for step in story.steps if step.wrote]
+    asked = [step for step in story.steps if step.receipt is not None and not step.wrote]
+    out = ["## What changed\n"]
+    if wrote:
+        table = "| receipt | node | store | operation | what |\n|--:|---|---|---|---|\n"
+        out.append(table + "".join(_change(step) for step in wrote))
+    else:
+        out.append("Nothing changed: the run wrote to no store.\n" if not asked else "Nothing changed.\n")
+    for step in asked:
+        words: Words = [Code(step.node), " asked for a change and was answered ", Code(step.outcome)]
+        out.append(f"{said([*words, f' (receipt {step.receipt}): nothing new was written'])}.\n")
+    return "\n".join(out)
+
+
+def _change(step: Step) -> str:
+    store = step.sealed.get("store")
+    operation = split(step.capability or "?")[1]
+    cells: list[Words] = [[str(step.receipt)], [Code(step.node)], [Code(store)] if isinstance(store, str) else ["–"]]
+    return row([*cells, [Code(operation), f" ({step.effect})"], what(step)])
+
+
+def what(step: Step) -> Words:
+    """Say what an effect wrote: the event and its record, or the key and its value, as far as its inputs tell."""
+    event = step.sealed.get("event")
+    if isinstance(event, str):
+        return ["appended ", Code(event), ": ", value(step.inputs.get("record", step.inputs))]
+    if "key" in step.inputs:
+        out: Words = ["key ", value(step.inputs["key"])]
+        return [*out, " = ", value(step.inputs["value"])] if "value" in step.inputs else out
+    return [value(step.inputs)]
+
+
+def _failed(story: Story) -> str:
+    found = blame(story)
+    if found is None:
+        step = decided(story)
+        if step is None:
+            return ""
+        words: Words = ["Nothing failed. ", Code(step.node), " decided so: ", *why(step)]
+        return f"## Why it did not complete\n\n{said(words)}.\n"
+    return f"## What failed\n\n{said(failing(found))}.\n\nWhat to do: {said(found.remedy)}.\n"
+
+
+def failing(found: Failure) -> Words:
+    """Say where something failed, what, and whose fault it is."""
+    where: Words = ["At ", Code(found.step.node), ": "] if found.step else ["At the gate: "]
+    whose = {
+        "payload": "The fault lies in the payload",
+        "protocol": "The fault lies in the protocol",
+        "capability": "The fault lies in the capability",
+        "store": "The fault lies with the store",
+    }[found.fault]
+    return [*where, *found.said, f". {whose}"]
+
+
+def _result(story: Story) -> str:
+    if not story.finished:
+        return "## Result\n\nThere is none: the record has no end.\n"
+    result = story.end.get("result")
+    return "## Result\n\n" + _json(result, "exit gives no result" if result == {} else None)
+
+
+def _check(story: Story, seal: str | None, digest: str | None) -> str:
+    name = f"{story.trace_id}.jsonl" if story.trace_id else "RECORD.jsonl"
+    seal = seal or (story.obs.get("seal") if isinstance(story.obs.get("seal"), str) else None)
+    table = [("digest of the run", digest), ("digest of the workflow", story.workflow_digest), ("seal", seal)]
+    lines = "".join(f"| {label} | {span(found, cell=True)} |\n" for label, found in table if found)
+    origin = story.obs.get("origin")
+    pinned: Words = ["The snapshot's origin was ", Code(origin), " when it ran. "] if isinstance(origin, str) else []
+    closing = "Two runs of one workflow digest have one digest exactly when they were asked the same and were answered "
+    return (
+        "## How to check this record\n\n"
+        "In the folder of this page:\n\n"
+        f"{block(f'omnibachi verify {name}{chr(10)}omnibachi examine {name}', 'sh')}\n"
+        f"| | |\n|---|---|\n{lines}\n"
+        f"{said(pinned)}{closing}the same by every side effect.\n"
+    )

@@ -1,0 +1,162 @@
+"""What a picture of a workflow shows, decided before anything is drawn.
+
+A picture stays calm and its layout stays fast by drawing less: a route to an exit that was not taken is a line beside
+its node, not an edge to a box that all nodes share; a crash route that was not taken is told once, below the title;
+above `MOST` nodes only the taken path and what lies one hop from it is drawn, and the rest is counted; a long path is
+folded into columns, and then every route that was not taken is a line beside its node.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from omnibachi_model.sealed import EXIT, FAULT
+
+from .story import nodes_of
+
+MOST = 60
+LONGEST_COLUMN = 24
+SHARED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An edge that is drawn: from a node by these outcomes to a node or an exit."""
+
+    source: str
+    outcomes: tuple[str, ...]
+    target: str
+    taken: bool
+
+
+@dataclass(slots=True)
+class Plan:
+    """What is drawn: nodes and exits by name, edges, lines beside nodes, columns of a folded path, and what is not.
+
+    `steps` numbers the nodes of the taken path from 1; `beside` holds (outcomes, target) for each node whose further
+    routes are told beside it; `columns` is empty where the path is not folded.
+    """
+
+    nodes: dict[str, dict[str, Any]]
+    exits: dict[str, dict[str, Any]]
+    steps: dict[str, int]
+    routes: list[Route] = field(default_factory=list)
+    beside: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    columns: list[list[str]] = field(default_factory=list)
+    left_out: int = 0
+    crash: str | None = None
+
+
+def plan(workflow: dict[str, Any], path: list[tuple[str, str]] | None, ending: str | None) -> Plan:
+    """Decide what a picture shows; `path` is None where no run is shown, `ending` the exit that the run reached."""
+    sealed = nodes_of(workflow)
+    everything = {str(node["name"]): node for node in sealed if "name" in node}
+    nodes = {name: node for name, node in everything.items() if node.get("kind") != EXIT}
+    exits = {name: node for name, node in everything.items() if node.get("kind") == EXIT}
+    targets = {name: _targets(node, sealed) for name, node in everything.items()}
+    walked = [name for name, _ in path or () if name in nodes]
+    chosen = _chosen(nodes, targets, walked, _start(workflow, sealed), path is not None)
+    folded = len(walked) > LONGEST_COLUMN or (bool(walked) and len(chosen) > MOST)
+    if folded:
+        chosen = set(walked)
+    out = Plan({name: node for name, node in nodes.items() if name in chosen}, {}, {})
+    out.left_out = len(nodes) - len(out.nodes)
+    out.steps = {name: number for number, (name, _) in enumerate(path or (), 1) if name in everything}
+    out.crash = _crash(nodes, targets)
+    if folded:
+        out.columns = _columns(walked)
+    _take(out, path or [], ending, everything)
+    if path is None:
+        out.exits = _exits_of_all(exits, out.nodes, targets)
+    else:
+        out.exits = {name: exits[name] for name in (*out.steps, ending) if name in exits}
+    taken = set(path or ()) if ending is not None else set((path or [])[:-1])
+    for name in out.nodes:
+        _further(out, name, targets[name], taken, folded, path is None)
+    return out
+
+
+def _start(workflow: dict[str, Any], sealed: list[dict[str, Any]]) -> str | None:
+    index = workflow.get("start")
+    return str(sealed[index].get("name")) if isinstance(index, int) and 0 <= index < len(sealed) else None
+
+
+def _targets(node: dict[str, Any], sealed: list[dict[str, Any]]) -> dict[str, str]:
+    routes = node.get("next")
+    if not isinstance(routes, dict):
+        return {}
+    inside = {outcome: index for outcome, index in routes.items() if type(index) is int and 0 <= index < len(sealed)}
+    return {outcome: str(sealed[index].get("name")) for outcome, index in inside.items()}
+
+
+def _chosen(
+    nodes: dict[str, Any], targets: dict[str, dict[str, str]], walked: list[str], start: str | None, ran: bool
+) -> set[str]:
+    """Return the nodes that are drawn: all of a small graph; else the path and one hop, or what lies near the start."""
+    if len(nodes) <= MOST:
+        return set(nodes)
+    if ran:
+        near = {target for name in walked for outcome, target in targets[name].items() if outcome != FAULT}
+        return (set(walked) | near | ({start} if start else set())) & set(nodes)
+    found: dict[str, None] = {}
+    row = [start] if start in nodes else []
+    while row and len(found) < MOST:
+        found.update(dict.fromkeys(row[: MOST - len(found)]))
+        following = [target for name in row for outcome, target in targets[str(name)].items() if outcome != FAULT]
+        row = [name for name in dict.fromkeys(following) if name in nodes and name not in found]
+    return set(found)
+
+
+def _columns(walked: list[str]) -> list[list[str]]:
+    """Fold a path into columns of one length so that the picture comes out about square."""
+    longest = max(LONGEST_COLUMN // 2, math.ceil(math.sqrt(3 * len(walked))))
+    count = math.ceil(len(walked) / longest)
+    longest = math.ceil(len(walked) / count)
+    return [walked[index : index + longest] for index in range(0, len(walked), longest)]
+
+
+def _crash(nodes: dict[str, Any], targets: dict[str, dict[str, str]]) -> str | None:
+    """Return where a crash of any node goes if that is one place, else the empty text; None without nodes."""
+    places = {targets[name].get(FAULT) for name in nodes}
+    if not places:
+        return None
+    only = places.pop()
+    return only if not places and only else ""
+
+
+def _take(out: Plan, path: list[tuple[str, str]], ending: str | None, everything: dict[str, Any]) -> None:
+    """Add the taken edges; between two columns of a folded path there is none, since connectors stand for it."""
+    heads = {column[0] for column in out.columns[1:]}
+    following: list[str | None] = [*(name for name, _ in path[1:]), ending]
+    for (name, outcome), target in zip(path, following, strict=False):
+        if name in everything and target in everything and target not in heads:
+            out.routes.append(Route(name, (outcome,), str(target), True))
+
+
+def _exits_of_all(
+    exits: dict[str, Any], nodes: dict[str, Any], targets: dict[str, dict[str, str]]
+) -> dict[str, dict[str, Any]]:
+    """Return the exits that are drawn as boxes where no run is shown: those that few nodes lead to."""
+    sources: dict[str, set[str]] = {name: set() for name in exits}
+    for name in nodes:
+        for outcome, target in targets[name].items():
+            if outcome != FAULT and target in sources:
+                sources[target].add(name)
+    return {name: exits[name] for name, found in sources.items() if 0 < len(found) <= SHARED}
+
+
+def _further(
+    out: Plan, name: str, targets: dict[str, str], taken: set[tuple[str, str]], folded: bool, whole: bool
+) -> None:
+    """Add the routes of a node that were not taken, as edges to what is drawn or as lines beside the node."""
+    grouped: dict[str, list[str]] = {}
+    for outcome, target in targets.items():
+        if outcome != FAULT and (name, outcome) not in taken:
+            grouped.setdefault(target, []).append(outcome)
+    for target, outcomes in grouped.items():
+        if not folded and (target in out.nodes or (whole and target in out.exits)):
+            out.routes.append(Route(name, tuple(outcomes), target, False))
+        else:
+            out.beside.setdefault(name, []).extend((outcome, target) for outcome in outcomes)

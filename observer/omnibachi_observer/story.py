@@ -1,0 +1,219 @@
+"""A run's record joined with the sealed workflow that it followed: the story that every reader of a record tells.
+
+The record says what happened at each node; the sealed workflow says what could have. Neither is trusted to be whole:
+a story is also told of a record that breaks off, and without the workflow, with less to say.
+"""
+
+from __future__ import annotations
+
+from omnibachi_model.record import CALLED, COMPUTED, DECIDED, RUN_FINISHED, RUN_STARTED
+from omnibachi_model.sealed import EXIT, FAULT, WRITES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from omnibachi_model.record import Event
+
+# What the keeping operations of `std` answer when they wrote nothing new. Operations of other domains may use the
+# same words for something else, so nothing is concluded from theirs.
+WROTE_NOTHING = frozenset(("ALREADY_EXISTS", "NOT_FOUND", "CONFLICT", "INSUFFICIENT", "VIOLATION"))
+
+
+class Step:
+    """One turn of the walk: what the record says of it, the sealed node beside it, and where the run went next."""
+
+    __slots__ = ("body", "fault", "last", "line", "number", "obs", "sealed", "target")
+
+    def __init__(self, number: int, line: int, body: dict[str, Any], obs: dict[str, Any]) -> None:
+        self.number = number
+        self.line = line
+        self.body = body
+        self.obs = obs
+        self.sealed: dict[str, Any] = {}
+        self.target: str | None = None
+        self.last = False
+        found = obs.get("fault")
+        self.fault: dict[str, Any] = found if isinstance(found, dict) else {}
+
+    @property
+    def node(self) -> str:
+        """The node's path."""
+        return str(self.body.get("path", "?"))
+
+    @property
+    def kind(self) -> str:
+        """CALLED, DECIDED or COMPUTED."""
+        return str(self.body.get("kind"))
+
+    @property
+    def outcome(self) -> str:
+        """The outcome in which the node ended."""
+        return str(self.body.get("outcome", "?"))
+
+    @property
+    def capability(self) -> str | None:
+        """The address of what was called, None for a decision or a computation."""
+        found = self.body.get("capability")
+        return found if isinstance(found, str) else None
+
+    @property
+    def effect(self) -> str | None:
+        """The effect class of what was called."""
+        found = self.body.get("effect")
+        return found if isinstance(found, str) else None
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What the node was given; empty where it could not be built."""
+        found = self.body.get("inputs")
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def output(self) -> dict[str, Any]:
+        """What the node gave."""
+        found = self.body.get("output")
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def row(self) -> int | None:
+        """The row that decided, from 0."""
+        found = self.body.get("row")
+        return found if type(found) is int else None
+
+    @property
+    def because(self) -> str | None:
+        """The reason that the winning row gives."""
+        found = self.body.get("because")
+        return found if isinstance(found, str) else None
+
+    @property
+    def receipt(self) -> int | None:
+        """The commit number of the effect, None where nothing was committed."""
+        found = self.obs.get("receipt")
+        return found if type(found) is int else None
+
+    @property
+    def faulted(self) -> bool:
+        """Whether the node ended in FAULT."""
+        return self.outcome == FAULT
+
+    @property
+    def wrote(self) -> bool:
+        """Whether the node committed an effect that changed its store, as far as the record tells."""
+        if self.receipt is None or self.faulted or self.effect not in WRITES:
+            return False
+        return not ((self.capability or "").startswith("std::") and self.outcome in WROTE_NOTHING)
+
+
+class Story:
+    """One run: what was asked, the steps, how it ended; `finished` is False where the record has no end."""
+
+    __slots__ = ("end", "end_obs", "events", "finished", "obs", "start", "steps", "workflow")
+
+    def __init__(self, workflow: dict[str, Any] | None) -> None:
+        self.workflow: dict[str, Any] = workflow or {}
+        self.start: dict[str, Any] = {}
+        self.obs: dict[str, Any] = {}
+        self.steps: list[Step] = []
+        self.end: dict[str, Any] = {}
+        self.end_obs: dict[str, Any] = {}
+        self.finished = False
+        self.events = 0
+
+    @property
+    def address(self) -> str:
+        """The workflow's address."""
+        return str(self.start.get("workflow") or self.workflow.get("address") or "an unknown workflow")
+
+    @property
+    def workflow_digest(self) -> str | None:
+        """The digest of the workflow that ran."""
+        found = self.start.get("workflow_digest")
+        return found if isinstance(found, str) else None
+
+    @property
+    def trace_id(self) -> str | None:
+        """The run's id."""
+        found = self.obs.get("trace_id")
+        return found if isinstance(found, str) else None
+
+    @property
+    def exit(self) -> str | None:
+        """The exit that the run reached."""
+        found = self.end.get("exit")
+        return found if isinstance(found, str) else None
+
+    @property
+    def status(self) -> str | None:
+        """The exit's status."""
+        found = self.end.get("status")
+        return found if isinstance(found, str) else None
+
+    @property
+    def refused_at_gate(self) -> bool:
+        """Whether the payload did not fit the intent: the run ended before any node."""
+        return self.finished and not self.steps and isinstance(self.violations, list)
+
+    @property
+    def violations(self) -> list[dict[str, Any]] | None:
+        """The violations that a refused payload is told, None where the result holds none."""
+        result = self.end.get("result")
+        found = result.get("violations") if isinstance(result, dict) else None
+        if self.status != "REJECTED" or not isinstance(found, list):
+            return None
+        return [item for item in found if isinstance(item, dict)]
+
+    def names(self) -> list[str]:
+        """Return the names of the sealed nodes by index, as references count them."""
+        return [str(node.get("name")) for node in nodes_of(self.workflow)]
+
+
+def nodes_of(workflow: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the sealed nodes and exits of a workflow by index; what is no node becomes an empty one."""
+    found = workflow.get("nodes")
+    return [node if isinstance(node, dict) else {} for node in found] if isinstance(found, list) else []
+
+
+def tell(events: Iterable[Event], workflow: dict[str, Any] | None) -> Story:
+    """Tell the story of a run from its events and, where it is at hand, the sealed workflow.
+
+    The events may stop anywhere; what raises while they are read is for the caller.
+    """
+    story = Story(workflow)
+    for event in events:
+        add(story, event)
+    join(story)
+    return story
+
+
+def add(story: Story, event: Event) -> None:
+    """Add one event to the story."""
+    story.events += 1
+    kind = event.body.get("kind")
+    if kind == RUN_STARTED:
+        story.start, story.obs = event.body, event.obs
+    elif kind == RUN_FINISHED:
+        story.end, story.end_obs, story.finished = event.body, event.obs, True
+    elif kind in (CALLED, DECIDED, COMPUTED):
+        story.steps.append(Step(len(story.steps) + 1, event.line, event.body, event.obs))
+
+
+def join(story: Story) -> None:
+    """Set beside each step its sealed node and the name of where the run went next."""
+    nodes = nodes_of(story.workflow)
+    by_name = {node.get("name"): node for node in nodes}
+    after = [step.node for step in story.steps[1:]] + [story.exit]
+    for step, follower in zip(story.steps, after, strict=False):
+        step.sealed = by_name.get(step.node, {})
+        step.target = follower
+        step.last = story.finished and step is story.steps[-1]
+        if follower is None:
+            index = step.sealed.get("next", {}).get(step.outcome)
+            step.target = nodes[index].get("name") if type(index) is int and 0 <= index < len(nodes) else None
+
+
+def exits_of(workflow: dict[str, Any]) -> dict[str, str]:
+    """Return the status of each exit of a sealed workflow by name."""
+    return {node["name"]: str(node.get("status")) for node in nodes_of(workflow) if node.get("kind") == EXIT}

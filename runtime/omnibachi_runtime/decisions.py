@@ -1,0 +1,139 @@
+"""Steps that need no capability: decisions, computations and exits."""
+
+from __future__ import annotations
+
+from omnibachi_model.checks import conform
+from omnibachi_model.checks import link as link_check
+from omnibachi_model.diagnostics import Defect
+from omnibachi_model.digests import encode
+from omnibachi_model.record import COMPUTED, DECIDED
+from omnibachi_model.sealed import FAULT, SUCCESS
+
+from . import templates
+from .faults import EXPRESSION, Frame, absent, fault
+from .templates import ABSENT
+from .walk import END
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .walk import Step, Walk
+
+
+def _link_names(node: dict[str, Any], size: int) -> tuple[list[Any], templates.Bind]:
+    template = ["map", node["with"]]
+    return template, templates.link(template, size)
+
+
+def link_decide(index: int, node: dict[str, Any], size: int) -> Step:
+    """Turn a DECIDE node into its step: the first row whose `when` is true wins."""
+    # Imported here: a workflow without expressions starts without the module.
+    from .expressions import ExpressionFault
+    from .expressions import link as link_expression
+
+    frame = Frame(DECIDED, node["name"], None, None)
+    template, bind = _link_names(node, size)
+    targets: dict[str, int] = node["next"]
+    fault_target: int = targets[FAULT]
+    linked = [
+        (
+            link_expression(row["when"]) if row["when"] is not None else None,
+            *frame.decided(row["outcome"], row["because"], number),
+            row["because"],
+            targets[row["outcome"]],
+        )
+        for number, row in enumerate(node["rows"])
+    ]
+    *rows, last = linked
+    if last[0] is not None or any(row[0] is None for row in rows):
+        raise ValueError("the last row of a decision, and no other, has no `when`")
+
+    def step(run: Walk) -> int:
+        values = run.values
+        try:
+            names = bind(values)
+        except ABSENT:
+            absent(run, frame, template)
+            return fault_target
+        given = encode(names)
+        winner = last
+        try:
+            for row in rows:
+                verdict = row[0](names)  # type: ignore[misc]
+                if verdict is True:
+                    winner = row
+                    break
+                if verdict is not False:
+                    raise ExpressionFault("`when` is neither true nor false")
+        except ExpressionFault as error:
+            fault(run, frame, given, EXPRESSION, detail=str(error))
+            return fault_target
+        _, before, after, because, target = winner
+        values[index] = {"because": because}
+        run.record(frame.name, before + given + after)
+        return target
+
+    return step
+
+
+def link_compute(index: int, node: dict[str, Any], size: int) -> Step:
+    """Turn a COMPUTE node into its step: each field is an expression over the names in `with`."""
+    from .expressions import ExpressionFault
+    from .expressions import link as link_expression
+
+    frame = Frame(COMPUTED, node["name"], None, None)
+    template, bind = _link_names(node, size)
+    fields = tuple((name, link_expression(tree)) for name, tree in node["fields"].items())
+    targets: dict[str, int] = node["next"]
+    fault_target, target = targets[FAULT], targets[SUCCESS]
+    middle = frame.middle(SUCCESS)
+    check = link_check({})
+
+    def step(run: Walk) -> int:
+        try:
+            names = bind(run.values)
+        except ABSENT:
+            absent(run, frame, template)
+            return fault_target
+        given = encode(names)
+        try:
+            output, found = conform(check, {name: value(names) for name, value in fields})
+            if found:
+                raise ExpressionFault("a field has a value that no record can hold")
+        except ExpressionFault as error:
+            fault(run, frame, given, EXPRESSION, detail=str(error))
+            return fault_target
+        run.values[index] = output
+        run.record(frame.name, frame.before + given + middle + encode(output) + frame.after)
+        return target
+
+    return step
+
+
+def link_exit(node: dict[str, Any], size: int) -> Step:
+    """Turn an EXIT into its step; only one that reads something optional has somewhere to go when it is missing."""
+    name, status = node["name"], node["status"]
+    template = node["result"]
+    bind = templates.link(template, size)
+    frame = Frame(COMPUTED, name, None, None)
+    fault_target: int | None = node["next"].get(FAULT)
+    before, after = exit_bytes(name, status)
+
+    def step(run: Walk) -> int:
+        try:
+            result = bind(run.values)
+        except ABSENT:
+            if fault_target is None:
+                raise Defect(f"the exit `{name}` reads what is not there, and the snapshot says that it is") from None
+            absent(run, frame, template)
+            return fault_target
+        run.finish(name, status, result, before + encode(result) + after)
+        return END
+
+    return step
+
+
+def exit_bytes(name: str, status: str) -> tuple[bytes, bytes]:
+    """Return the bytes of a RUN_FINISHED body before and after its result."""
+    return b'{"exit":%b,"kind":"RUN_FINISHED","result":' % encode(name), b',"status":%b}' % encode(status)

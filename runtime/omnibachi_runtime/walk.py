@@ -1,0 +1,247 @@
+"""The walk: from payload to exit along a linked program, and the record that it leaves.
+
+A `Walk` is one run in motion. Each node of the program is a step: a function from the walk to the index of the next
+node, or `END`. A step records exactly one event. Whatever a step knows beyond its program it takes from the walk, so
+that a later resume can hand in recorded answers without another walker.
+
+Events are held until an effect is committed, and then written in the effect's own transaction; what comes after the
+last effect is written at the end in one more. A workflow without side effects has no journal: its events stay here
+and become the trace.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import orjson
+
+from omnibachi_model.checks import listed
+from omnibachi_model.digests import encode
+from omnibachi_model.sealed import FAULT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, TypeAlias
+
+    from omnibachi_model.checks import Violation
+    from omnibachi_model.ports import Clock, Entropy, Journal
+
+    from .link import Program
+
+    Step: TypeAlias = "Callable[[Walk], int]"
+    Recorded: TypeAlias = "tuple[str, bytes, bytes]"
+
+END = -1
+
+
+class Start:
+    """What a run begins with, besides its payload.
+
+    `opening` is the part of the first event's `obs` that is the same for every run of one engine and program: JSON
+    members without braces, in order, from `capabilities` to `seal`.
+    """
+
+    __slots__ = ("actor", "clock", "entropy", "journal", "opening", "run_id", "started_at", "started_ns")
+
+    def __init__(
+        self,
+        run_id: str,
+        started_ns: int,
+        started_at: str,
+        actor: str | None,
+        opening: bytes,
+        clock: Clock,
+        entropy: Entropy,
+        journal: Journal | None,
+    ) -> None:
+        self.run_id = run_id
+        self.started_ns = started_ns
+        self.started_at = started_at
+        self.actor = actor
+        self.opening = opening
+        self.clock = clock
+        self.entropy = entropy
+        self.journal = journal
+
+
+class Mishap:
+    """A FAULT of a node: the node, its capability, what the record says of it, and the exception's text.
+
+    The text is for the person who runs it, now; it never enters a record.
+    """
+
+    __slots__ = ("capability", "fault", "node", "text")
+
+    def __init__(self, node: str, capability: str | None, fault: dict[str, Any], text: str | None) -> None:
+        self.node = node
+        self.capability = capability
+        self.fault = fault
+        self.text = text
+
+    def __repr__(self) -> str:
+        return f"Mishap({self.node}: {self.fault['reason']})"
+
+
+class Walk:
+    """One run in motion, and, once it has ended, its outcome: exit, status, result, digest and events."""
+
+    __slots__ = (
+        "clock",
+        "closed",
+        "committed",
+        "entropy",
+        "events",
+        "exit",
+        "journal",
+        "last_ns",
+        "mishaps",
+        "now_ns",
+        "payload",
+        "program",
+        "result",
+        "run_id",
+        "started_ns",
+        "state",
+        "status",
+        "update",
+        "values",
+    )
+
+    def __init__(self, program: Program, start: Start, payload: bytes) -> None:
+        self.program = program
+        self.run_id = start.run_id
+        self.clock = start.clock
+        self.entropy = start.entropy
+        self.journal = start.journal
+        self.now_ns = start.clock.now_ns
+        self.started_ns = self.last_ns = start.started_ns
+        self.payload = payload
+        self.values: list[Any] = [None] * program.size
+        self.events: list[Recorded] = []
+        self.committed = 0
+        self.closed = False
+        self.mishaps: list[Mishap] = []
+        self.state = hashlib.sha256()
+        self.update = self.state.update
+        self.exit = ""
+        self.status = ""
+        self.result: dict[str, Any] = {}
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of all bodies so far."""
+        return "sha256:" + self.state.hexdigest()
+
+    def record(self, path: str, body: bytes) -> None:
+        """Add the event of a node that ended just now."""
+        at = self.now_ns()
+        took = at - self.last_ns
+        self.last_ns = at
+        events = self.events
+        self.update(body)
+        obs = b'{"at_us":%d,"seq":%d,"took_us":%d}' % (
+            at // 1000,
+            len(events) + 1,
+            took // 1000 if took > 0 else 0,
+        )
+        events.append((path, body, obs))
+
+    def record_more(self, path: str, body: bytes, more: Mapping[str, Any]) -> None:
+        """Add the event of a node that ended just now and whose `obs` says more than times."""
+        self.record(path, body)
+        _, _, obs = self.events[-1]
+        self.events[-1] = (path, body, encode({**orjson.loads(obs), **more}))
+
+    def record_mishap(self, body: bytes, mishap: Mishap) -> None:
+        """Add the event of a node that ended in FAULT."""
+        self.mishaps.append(mishap)
+        self.record_more(mishap.node, body, {"fault": mishap.fault})
+
+    def finish(self, exit: str, status: str, result: dict[str, Any], body: bytes) -> None:
+        """Add the last event; the run has ended."""
+        self.exit = exit
+        self.status = status
+        self.result = result
+        at = self.now_ns()
+        self.update(body)
+        took = max(0, at - self.started_ns) // 1000
+        obs = b'{"at_us":%d,"seq":%d,"took_us":%d}' % (at // 1000, len(self.events) + 1, took)
+        self.events.append(("", body, obs))
+
+    def write(self, journal: Journal) -> None:
+        """Write what is not yet in the journal into its open transaction, the end too if there is one."""
+        journal.write(self.events[self.committed :])
+        if self.exit:
+            journal.finish(self.exit, self.status, self.digest)
+
+    def settled(self) -> None:
+        """Take note that the journal's transaction was committed."""
+        self.committed = len(self.events)
+        self.closed = bool(self.exit)
+
+    def restore(self) -> None:
+        """Read all values again from the recorded bytes, after something changed them in place."""
+        program = self.program
+        values = self.values
+        size = len(program.names)
+        values[size] = program.admitted(orjson.loads(self.payload))
+        for index in range(size):
+            values[index] = None
+        at = {name: index for index, name in enumerate(program.names)}
+        for path, body, _ in self.events:
+            if path:
+                event = orjson.loads(body)
+                if event["outcome"] != FAULT:
+                    values[at[path]] = event["output"]
+
+
+def walk(program: Program, start: Start, gate: tuple[list[Violation], Any, bytes]) -> Walk:
+    """Run a program to an exit and return the ended walk; `gate` is what `Program.gate` said of the payload.
+
+    Raises Trouble when the journal cannot do what is needed; an open transaction is undone whatever ends the walk
+    early, an interrupt too.
+    """
+    found, given, encoded = gate
+    run = Walk(program, start, encoded)
+    _open(run, start)
+    try:
+        if found:
+            result: dict[str, Any] = {"violations": listed(found)}
+            run.finish(*program.rejected, result, program.rejection(encode(result)))
+        else:
+            values = run.values
+            values[-2] = given
+            values[-1] = {"id": start.run_id, "started_at": start.started_at, "actor": start.actor}
+            steps = program.steps
+            index = program.start
+            while index >= 0:
+                index = steps[index](run)
+        if program.journal and not run.closed:
+            assert run.journal is not None
+            run.journal.begin()
+            run.write(run.journal)
+            run.journal.commit()
+            run.settled()
+    except BaseException:
+        if program.journal and run.journal is not None:
+            run.journal.rollback()
+        raise
+    return run
+
+
+def _open(run: Walk, start: Start) -> None:
+    """Add the first event: what was asked for."""
+    program = run.program
+    read: dict[str, Any] = {"id": start.run_id, "started_at": start.started_at, "actor": start.actor}
+    asked = encode({name: read[name] for name in program.reads}) if program.reads else b"{}"
+    body = b'{"kind":"RUN_STARTED","payload":%b,"run":%b,%b' % (run.payload, asked, program.identity)
+    run.update(body)
+    obs = b'{"actor":%b,"at_us":%d,%b,"seq":1,"started_at":"%b","trace_id":"%b"}' % (
+        encode(start.actor),
+        start.started_ns // 1000,
+        start.opening,
+        start.started_at.encode(),
+        start.run_id.encode(),
+    )
+    run.events.append(("", body, obs))
