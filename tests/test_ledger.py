@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import stat
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from omnibachi_ledger import Ledger, open_root
-from omnibachi_ledger import connect as connecting
-from omnibachi_ledger.locks import acquire
 from omnibachi_model.diagnostics import Defect, Trouble
-from omnibachi_model.digests import digest, encode
+from omnibachi_model.digests import digest
 from omnibachi_model.record import digest_of, export, read
 from performing import KEEPS, REGISTRY, SEALED, STREAM, events, journal, perform, trouble
 
@@ -216,6 +211,17 @@ def test_a_dead_holder_is_known_at_once(root: str) -> None:
             child.wait()
             assert trouble(journal(ledger, "run").begin) == "OB712"
             assert len(ledger.events("run")) == 1
+
+
+def test_a_holder_that_cannot_be_asked_is_not_taken_for_dead(ledger: Ledger, root: str) -> None:
+    held = journal(ledger, "run")
+    held.begin()
+    held.commit()
+    with raw(root) as db:
+        db.execute("UPDATE runs SET holder='other'")
+    db.close()
+    os.mkdir(os.path.join(root, "locks", "other.lock"))
+    assert trouble(journal(ledger, "run").begin) == "OB720"
 
 
 def test_closing_removes_this_process_lock(root: str) -> None:

@@ -1,4 +1,4 @@
-"""What the ledger refuses: changes of what is written once, and data roots that cannot be used; and as which trouble."""
+"""What the ledger refuses: changes of what is written once, and data roots that cannot be used."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from performing import KEEPS, REGISTRY, STREAM, journal, perform, trouble
 
 from omnibachi_ledger import Ledger, open_root
 from omnibachi_ledger import connect as connecting
 from omnibachi_ledger.locks import acquire
 from omnibachi_model.diagnostics import Defect
 from omnibachi_model.digests import encode
+from performing import KEEPS, REGISTRY, STREAM, journal, perform, trouble
 
 REGISTER = "std::CS_REGISTRY_V0.REGISTER"
 APPEND = "std::CS_EVENTS_V0.APPEND"
@@ -202,8 +202,9 @@ def test_use_after_close_is_a_defect(root: str) -> None:
     ledger = open_root(root)
     ledger.close()
     ledger.close()
-    with pytest.raises(Defect):
-        ledger.runs()
+    for action in (ledger.runs, journal(ledger, "run").begin, lambda: ledger.store(REGISTRY).get("k")):
+        with pytest.raises(Defect):
+            action()
 
 
 def test_sealed_bytes_that_are_none_are_a_defect(ledger: Ledger) -> None:

@@ -60,10 +60,10 @@ class Capabilities:
         if folder is None:
             return None
         place = os.path.join(folder, *rest)
-        for path in (place + ".py", os.path.join(place, "__init__.py")) if rest else (os.path.join(place, "__init__.py"),):
-            if os.path.isfile(path):
-                return path
-        return None
+        paths = [os.path.join(place, "__init__.py")]
+        if rest:
+            paths.insert(0, place + ".py")
+        return next((path for path in paths if os.path.isfile(path)), None)
 
     def source(self, module: str) -> bytes | None:
         """Return a module's source bytes, or None when there are none that can be read."""

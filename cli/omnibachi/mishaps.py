@@ -38,14 +38,12 @@ def rejection(violations: Sequence[dict[str, Any]]) -> Diagnostic:
     """Say that the payload was not admitted, and where."""
     return Diagnostic(
         "OB701",
-        f"the payload does not fit the workflow's intent: {_listed(violations)}",
+        f"the payload does not fit the workflow's intent: {pointers(violations)}",
         help="mend the fields that are listed",
     )
 
 
-def faults(
-    mishaps: Sequence[Mishap], status: str, origins: Callable[[], Origins | None]
-) -> tuple[Diagnostic, ...]:
+def faults(mishaps: Sequence[Mishap], status: str, origins: Callable[[], Origins | None]) -> tuple[Diagnostic, ...]:
     """Say what crashed; `origins` is read only when there is something to say.
 
     A FAULT on the way to an exit that is not FAILED was provided for, so it is a warning.
@@ -76,15 +74,16 @@ def _message(mishap: Mishap) -> str:
     if reason == "missing-input":
         return f"{node} read `{fault.get('reference')}`, which is not there"
     if reason == "input-misfit":
-        return f"{node}: the inputs of `{mishap.capability}` do not fit: {_listed(fault['violations'])}"
+        return f"{node}: the inputs of `{mishap.capability}` do not fit: {pointers(fault['violations'])}"
     if reason == "output-misfit":
-        return f"{node}: the output of `{mishap.capability}` breaks its schema: {_listed(fault['violations'])}"
+        return f"{node}: the output of `{mishap.capability}` breaks its schema: {pointers(fault['violations'])}"
     if reason == "expression":
         return f"{node}: {fault.get('detail')}"
     return f"{node}: `{mishap.capability}`: {fault.get('detail')}"
 
 
-def _listed(violations: Sequence[dict[str, Any]]) -> str:
+def pointers(violations: Sequence[dict[str, Any]]) -> str:
+    """Name the places and keywords of violations, the first dozen of them."""
     shown = [f"`{item['pointer'] or '/'}` ({item['keyword']})" for item in violations[:MOST_POINTERS]]
     if len(violations) > MOST_POINTERS:
         shown.append(f"and {len(violations) - MOST_POINTERS} more")
@@ -98,5 +97,3 @@ def _place(mishap: Mishap, origins: Origins) -> Span | None:
     reads = mishap.fault["reason"] in ("missing-input", "input-misfit")
     span = (entry.get("with") if reads else None) or entry["span"]
     return Span(origins["file"], *span)
-
-

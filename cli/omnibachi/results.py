@@ -143,9 +143,7 @@ class RunResult:
             "result": self.result,
             "digest": self.digest,
             "repeated": self.repeated,
-            "path": [
-                {"node": step.node, "capability": step.capability, "outcome": step.outcome} for step in self.path
-            ],
+            "path": [{"node": step.node, "capability": step.capability, "outcome": step.outcome} for step in self.path],
             "trace": self.trace,
             "diagnostics": [item.as_json() for item in self.diagnostics],
         }

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from omnibachi_compiler.catalogue import read_catalogue as read_catalogue
     from omnibachi_compiler.compile import Compilation as Compilation
     from omnibachi_compiler.compile import compile_sources as compile_sources
+    from omnibachi_compiler.declarations import Scenario as Scenario
     from omnibachi_compiler.phase import Implementation as Implementation
     from omnibachi_compiler.phase import Source as Source
+    from omnibachi_compiler.tree import plain as plain
     from omnibachi_ledger import Ledger as Ledger
     from omnibachi_ledger import RunRow as RunRow
     from omnibachi_ledger import open_root as open_root
@@ -47,6 +49,7 @@ _PLACES = {
     "PictureFailed": "omnibachi_observer.renderer",
     "Program": "omnibachi_runtime.link",
     "RunRow": "omnibachi_ledger",
+    "Scenario": "omnibachi_compiler.declarations",
     "Sealed": "omnibachi_runtime.load",
     "Snapshot": "omnibachi_runtime.load",
     "Source": "omnibachi_compiler.phase",
@@ -62,6 +65,7 @@ _PLACES = {
     "markdown": "omnibachi_observer.markdown",
     "open_root": "omnibachi_ledger",
     "open_snapshot": "omnibachi_runtime.load",
+    "plain": "omnibachi_compiler.tree",
     "read_catalogue": "omnibachi_compiler.catalogue",
     "walk": "omnibachi_runtime.walk",
 }

@@ -99,8 +99,8 @@ def _reference(reference: Reference, reader: Reader, *, may_be_absent: bool = Fa
     if presence is Presence.NEVER and not may_be_absent:
         _not_given(reference.text, reference.span, (reference.fact,), reader)
         return OPEN, Presence.ALWAYS
-    schema = reader.facts.type_of(reader.name, reference.fact)
-    return (OPEN if schema is None else schema), presence
+    given = reader.facts.type_of(reader.name, reference.fact)
+    return (OPEN if given is None else given), presence
 
 
 def _nowhere(reference: Reference, schemas: list[Schema], reader: Reader) -> None:

@@ -252,9 +252,9 @@ def _route(
         if route.outcome.text not in outcomes and route.outcome.text != FAULT:
             _undeclared(route, outcomes, f"`{node.name.text}` does not declare the outcome", found)
     for outcome in [*outcomes, FAULT]:
-        route = own.get(outcome) or common.get(outcome)
-        if route is not None:
-            targets[outcome], spans[outcome] = route.target.text, route.outcome.span
+        taken = own.get(outcome) or common.get(outcome)
+        if taken is not None:
+            targets[outcome], spans[outcome] = taken.target.text, taken.outcome.span
         elif outcome == FAULT and workflow.fault is not None:
             targets[outcome], spans[outcome] = workflow.fault.text, workflow.fault.span
         elif outcome == FAULT:
@@ -296,7 +296,7 @@ def _needless_routes(workflow: Workflow, nodes: Mapping[str, Linked | None], fou
     """Report a common route that no node declares; silent where a node could not be resolved."""
     if any(node is None for node in nodes.values()):
         return
-    declared = {outcome: {} for node in nodes.values() if node is not None for outcome in node.outcomes}
+    declared: dict[str, Schema] = {outcome: {} for node in nodes.values() if node is not None for outcome in node.outcomes}
     declared[FAULT] = {}
     for route in workflow.routes:
         if route.outcome.text not in declared:

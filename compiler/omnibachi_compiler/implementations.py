@@ -92,25 +92,36 @@ def _parents(module: str) -> list[str]:
 def _imports(module: str, source: bytes, read: Read) -> Iterator[str]:
     """Yield the names of modules that a module may import; those that do not exist are sorted out by reading."""
     tree = parse(source)
-    for node in executed([tree]) if tree else ():
+    nodes = list(executed([tree])) if tree else []
+    froms = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+    is_package = any(read(f"{module}.{child}") is not None for child in _children(froms))
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            names = [alias.name for alias in node.names]
-            bases = [node.module or ""] if not node.level else _relative(module, node.level, node.module)
-            for base in bases:
-                inside = [f"{base}.{name}" for name in names]
-                yield base
-                yield from inside
-                # A name may be a package or a module; where the nearer base has what is asked for, it is the one.
-                if any(read(name) is not None for name in ([base] if node.module else inside)):
-                    break
+    for node in froms:
+        bases = _relative(module, node.level, node.module, is_package) if node.level else [node.module or ""]
+        for base in bases:
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
-def _relative(module: str, level: int, rest: str | None) -> list[str]:
-    """Return the bases that a relative import may mean: of a package (its `__init__`) first, then of a plain module."""
+def _children(froms: list[ast.ImportFrom]) -> Iterator[str]:
+    """Yield what `from . import …` and `from .x import …` ask for."""
+    for node in froms:
+        if node.level == 1:
+            yield from [node.module] if node.module else [alias.name for alias in node.names]
+
+
+def _relative(module: str, level: int, rest: str | None, is_package: bool) -> list[str]:
+    """Return the bases that a relative import means.
+
+    A name alone does not tell a package's `__init__` from a plain module. Where a child shows that it is a package,
+    there is one base; else both are taken, because sealing a module too many is safe and one too few is not.
+    """
     parts = module.split(".")
-    bases = [parts[: len(parts) - level + 1], parts[: len(parts) - level]]
+    bases = [parts[: len(parts) - level + 1]]
+    if not is_package:
+        bases.append(parts[: len(parts) - level])
     return [".".join([*base, rest] if rest else base) for base in bases if base]
 
 

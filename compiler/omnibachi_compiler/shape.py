@@ -111,14 +111,21 @@ def _kind_of(tree: Tree) -> tuple[str | None, tuple[Diagnostic, ...]]:
     if first.key in LATER_KINDS:
         message = f"`{first.key}:` is reserved for a later version"
         return None, (Diagnostic("OB212", message, first.key_span, help="leave the document out until then"),)
-    meant = next((entry.key for entry in tree.entries if entry.key in SCHEMAS), None)
+    guess = nearest(first.key, (*SCHEMAS, *LATER_KINDS))
+    meant = None if guess else _kind_by_keys(tree)
     if meant is not None:
         message = f"the first key says what a document declares, and `{short(first.key)}` does not"
         return meant, (Diagnostic("OB201", message, first.key_span, help=f"put `{meant}:` first"),)
-    guess = nearest(first.key, (*SCHEMAS, *LATER_KINDS))
     message = f"no kind of document begins with `{short(first.key)}:`"
     advice = f"did you mean `{guess}:`?" if guess else f"begin with one of {kinds}"
     return None, (Diagnostic("OB201", message, first.key_span, help=advice),)
+
+
+def _kind_by_keys(tree: Mapping) -> str | None:
+    """Return the kind whose key stands somewhere in the document and that knows the most of its keys."""
+    keys = {entry.key for entry in tree}
+    kinds = [kind for kind in SCHEMAS if kind in keys]
+    return max(kinds, key=lambda kind: len(keys & SCHEMAS[kind]["properties"].keys()), default=None)
 
 
 def _worded(errors: list[tuple[_Place, ValidationError]]) -> Iterator[Diagnostic]:

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from omnibachi_model.diagnostics import Diagnostic, Span
 from omnibachi_model.nearest import nearest
-from omnibachi_model.values import JSON
 
 from .paths import PathError, parse_path
 from .phase import Phase
 from .tree import Mapping, Scalar, Sequence, Tree, plain
+
+if TYPE_CHECKING:
+    from omnibachi_model.values import JSON
 
 SCOPES = ("payload", "nodes", "run")
 RUN_FIELDS = ("id", "started_at", "actor")

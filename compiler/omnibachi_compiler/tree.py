@@ -7,7 +7,7 @@ and scalars that are null, booleans, integers, numbers or strings.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from omnibachi_model.diagnostics import Span
@@ -40,6 +40,10 @@ class Mapping:
 
     entries: tuple[Entry, ...]
     span: Span
+    _index: dict[str, Entry] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_index", {entry.key: entry for entry in self.entries})
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries)
@@ -51,7 +55,7 @@ class Mapping:
 
     def entry(self, key: str) -> Entry | None:
         """Return the entry of a key, or None when it is not there."""
-        return next((entry for entry in self.entries if entry.key == key), None)
+        return self._index.get(key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,10 @@ class Database:
     @property
     def in_transaction(self) -> bool:
         """Tell whether a transaction is open."""
-        return self._connection.in_transaction
+        try:
+            return self._connection.in_transaction
+        except sqlite3.Error as error:
+            raise of_sqlite(error, self.path) from error
 
     def run(self, sql: str, values: tuple[Any, ...] = ()) -> int:
         """Execute one statement; return how many rows it changed."""
@@ -61,7 +64,9 @@ class Database:
     def each(self, sql: str, values: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         """Go through the rows of a query without holding them all."""
         try:
-            yield from self._connection.execute(sql, values)
+            # No `yield from`: it would close the cursor when this is dropped, after the connection may be closed.
+            for row in self._connection.execute(sql, values):  # noqa: UP028
+                yield row
         except sqlite3.Error as error:
             raise of_sqlite(error, self.path) from error
 
@@ -74,7 +79,7 @@ class Database:
 
     def rollback(self) -> None:
         """Undo the open transaction, if there is one (SQLite has undone it already after some errors)."""
-        if self._connection.in_transaction:
+        if self.in_transaction:
             self.run("ROLLBACK")
 
     def close(self) -> None:
@@ -95,13 +100,13 @@ def connect(root: str | None, *, create: bool) -> Database:
     path = os.path.join(root, FILE)
     try:
         os.makedirs(root, mode=0o700, exist_ok=True)
+        kind = _network(root)
+        if kind is not None:
+            raise Trouble(Diagnostic("OB725", f"the data root `{root}` lies on a network file system ({kind})"))
         # Made here and not by SQLite, which would let the umask decide who may read it; its side files follow it.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        kind = _network(root)
     except OSError as error:
         raise of_system(error, path) from error
-    if kind is not None:
-        raise Trouble(Diagnostic("OB725", f"the data root `{root}` lies on a network file system ({kind})"))
     return _open(path, path)
 
 

@@ -83,19 +83,22 @@ class Locks:
         return os.path.join(self.folder, name)
 
     def alive(self, holder: str) -> bool:
-        """Tell whether the process that `runs.holder` names still lives."""
+        """Tell whether the process that `runs.holder` names still lives. Raises Trouble where that cannot be told."""
         if holder == self._holder:
             return True
         if self.folder is None:
             return False
+        path = os.path.join(self.folder, f"{holder}.lock")
         try:
-            descriptor = os.open(os.path.join(self.folder, f"{holder}.lock"), os.O_RDWR)
-        except OSError:
+            descriptor = os.open(path, os.O_RDWR)
+            try:
+                return not _lock(descriptor)
+            finally:
+                os.close(descriptor)
+        except FileNotFoundError:
             return False
-        try:
-            return not _lock(descriptor)
-        finally:
-            os.close(descriptor)
+        except OSError as error:
+            raise of_system(error, path) from error
 
     def release(self) -> None:
         """Give up this process's lock and remove its file."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from .connect import Database
 
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows would write a carriage return before each line's end
 _BLOCK = 64 * 1024
 _BATCH = 1 << 20
 _WAIT_SECONDS = 5.0
@@ -97,13 +98,13 @@ def _failed(error: OSError) -> Trouble:
 
 def _catch_up(db: Database, path: str, address: str, kind: str) -> None:
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_APPEND)
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | _BINARY)
     except FileNotFoundError:
         _write_anew(db, path, address, kind)
         return
     try:
         end, line = _last_line(descriptor)
-        after = _position(db, address, kind, line) if line else 0
+        after = _position(db, address, kind, line) if end else 0
         if after is not None:
             os.ftruncate(descriptor, end)
             _pour(descriptor, _lines(db, address, kind, after))
@@ -149,7 +150,7 @@ def _write_anew(db: Database, path: str, address: str, kind: str) -> bool:
         return False
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     aside = f"{path}.new"
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o600)
     try:
         _pour(descriptor, lines, first)
     finally:

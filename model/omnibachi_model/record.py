@@ -25,6 +25,9 @@ RESUMED = "RESUMED"
 RUN_FINISHED = "RUN_FINISHED"
 KINDS = (RUN_STARTED, CALLED, DECIDED, COMPUTED, RESUMED, RUN_FINISHED)
 
+# A line holds payloads, inputs and outputs of full depth and size, each some levels down.
+MOST_DEPTH = 200
+
 RESUMED_BODY = b'{"kind":"RESUMED"}'
 
 
@@ -109,7 +112,7 @@ def _read(lines: list[bytes], prev: str) -> Iterator[Event]:
 
 def _event(number: int, line: bytes) -> Event:
     try:
-        value = parse(line)
+        value = parse(line, limit=len(line), depth=MOST_DEPTH)
     except Outside as error:
         raise Broken(number, f"the line is no canonical JSON ({error.reason})") from None
     if not isinstance(value, dict) or set(value) != {"body", "obs", "prev", "hash"}:

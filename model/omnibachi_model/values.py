@@ -41,16 +41,16 @@ def pointer(segments: Segments) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in segments)
 
 
-def admit(value: Any) -> JSON:
+def admit(value: Any, *, depth: int = MAX_DEPTH) -> JSON:
     """Return `value` as a canonical JSON value; a float that is a whole number becomes an integer.
 
     The very same object comes back when nothing had to change. Raises Outside with the JSON Pointer of the first
     value, in document order, that does not belong.
     """
-    return _admit(value, ())
+    return _admit(value, (), depth)
 
 
-def _admit(value: Any, at: tuple[str | int, ...]) -> JSON:
+def _admit(value: Any, at: tuple[str | int, ...], depth: int) -> JSON:
     kind = type(value)
     if kind is str:
         if not value.isascii():
@@ -64,16 +64,16 @@ def _admit(value: Any, at: tuple[str | int, ...]) -> JSON:
         raise Outside(pointer(at), "an integer must lie strictly between -2^53 and 2^53; write it as a string")
     if kind is float:
         return _number(value, at)
-    if len(at) >= MAX_DEPTH:
-        raise Outside(pointer(at), f"nesting is deeper than {MAX_DEPTH} levels")
+    if len(at) >= depth:
+        raise Outside(pointer(at), f"nesting is deeper than {depth} levels")
     if kind is dict:
-        return _mapping(value, at)
+        return _mapping(value, at, depth)
     if kind is list:
-        return _sequence(value, at)
+        return _sequence(value, at, depth)
     raise Outside(pointer(at), f"`{kind.__name__}` is no JSON value")
 
 
-def _mapping(value: dict[Any, Any], at: tuple[str | int, ...]) -> JSON:
+def _mapping(value: dict[Any, Any], at: tuple[str | int, ...], depth: int) -> JSON:
     changed: dict[str, JSON] = {}
     for key, item in value.items():
         if type(key) is not str:
@@ -82,14 +82,14 @@ def _mapping(value: dict[Any, Any], at: tuple[str | int, ...]) -> JSON:
             _text(key, at)
             if max(key) > "\uffff":
                 raise Outside(pointer(at), "a key holds a character above U+FFFF")
-        same = _admit(item, (*at, key))
+        same = _admit(item, (*at, key), depth)
         if same is not item:
             changed[key] = same
     return {**value, **changed} if changed else value
 
 
-def _sequence(value: list[Any], at: tuple[str | int, ...]) -> JSON:
-    items = [_admit(item, (*at, index)) for index, item in enumerate(value)]
+def _sequence(value: list[Any], at: tuple[str | int, ...], depth: int) -> JSON:
+    items = [_admit(item, (*at, index), depth) for index, item in enumerate(value)]
     return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
 
 
@@ -97,7 +97,7 @@ def _number(value: float, at: tuple[str | int, ...]) -> JSON:
     if value != value or value in (float("inf"), float("-inf")):
         raise Outside(pointer(at), "a number must be finite")
     if value.is_integer():
-        return _admit(int(value), at)
+        return _admit(int(value), at, MAX_DEPTH)
     if 1e-5 <= abs(value) < 1e15:
         return value
     raise Outside(pointer(at), "a number must satisfy 1e-5 <= |x| < 1e15; write it as a string")
@@ -110,7 +110,7 @@ def _text(value: str, at: tuple[str | int, ...]) -> None:
         raise Outside(pointer(at), "text holds a lone surrogate") from None
 
 
-def parse(data: bytes, *, limit: int = MAX_PAYLOAD_BYTES) -> JSON:
+def parse(data: bytes, *, limit: int = MAX_PAYLOAD_BYTES, depth: int = MAX_DEPTH) -> JSON:
     """Read strict JSON (RFC 8259, UTF-8) into a canonical value.
 
     Refused besides what `admit` refuses: more than `limit` bytes, bytes that are no UTF-8, a byte order mark,
@@ -132,10 +132,10 @@ def parse(data: bytes, *, limit: int = MAX_PAYLOAD_BYTES) -> JSON:
         reason = f"{error.msg[:1].lower()}{error.msg[1:]} (line {error.lineno}, column {error.colno})"
         raise Outside("", f"no JSON: {reason}", error.pos) from None
     except RecursionError:
-        raise Outside("", f"nesting is deeper than {MAX_DEPTH} levels") from None
+        raise Outside("", f"nesting is deeper than {depth} levels") from None
     except ValueError as error:
         raise Outside("", f"no JSON: {error}") from None
-    return admit(value)
+    return admit(value, depth=depth)
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -39,6 +39,7 @@ CODES = {
     "output-misfit": "OB705",
     "undeclared-outcome": "OB706",
     "expression": "OB707",
+    "input-changed": "OB708",
 }
 
 _OF_THE_STORE = ("sqlite3.", "Trouble", "OperationalError", "DatabaseError")
@@ -113,7 +114,7 @@ def _answered(story: Story, step: Step) -> Failure:
 def _fault(story: Story, step: Step) -> Failure:
     reason = str(step.fault.get("reason", "unknown"))
     node = Code(step.node)
-    if reason in ("raised", "undeclared-outcome", "output-misfit"):
+    if reason in ("raised", "undeclared-outcome", "output-misfit", "input-changed"):
         return _capability(step, reason)
     if reason == "missing-input":
         return _missing(story, step)
@@ -149,6 +150,8 @@ def _capability(step: Step, reason: str) -> Failure:
         remedy = ["mend the code of ", address, *([" at ", Code(frame)] if isinstance(frame, str) else [])]
     elif reason == "undeclared-outcome":
         remedy = ["make the code of ", address, " answer a declared outcome, or declare the one that it answers"]
+    elif reason == "input-changed":
+        remedy = ["let the code of ", address, " copy what it changes"]
     else:
         remedy = ["make the output of ", address, " and its declaration agree"]
     return Failure(step, reason, CAPABILITY, why(step), remedy)

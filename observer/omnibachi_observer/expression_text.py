@@ -32,6 +32,7 @@ BINARY = {
     "sub": ("-", SUM),
     "mul": ("*", PRODUCT),
     "div": ("/", PRODUCT),
+    "quo": ("/", PRODUCT),
     "mod": ("%", PRODUCT),
 }
 UNARIES = {"not": "!", "neg": "-"}

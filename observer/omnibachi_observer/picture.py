@@ -241,7 +241,7 @@ def _beside(graph: Any, name: str, routes: list[tuple[str, str]]) -> None:
     with graph.subgraph() as rank:
         rank.attr(rank="same")
         rank.node(f"_beside {name}", label=label, shape="plaintext", margin="0.04,0", height="0.1")
-        rank.edge(_id(name), f"_beside {name}", color=QUIET_LINE, style="dashed", arrowhead="none", minlen="1")
+        rank.edge(_id(name), f"_beside {name}", color=QUIET_LINE, style="dashed", arrowhead="none", weight="20")
 
 
 def _fold(graph: Any, shown: Plan, strong: str) -> None:

@@ -19,6 +19,7 @@ from .story import nodes_of
 MOST = 60
 LONGEST_COLUMN = 24
 SHARED = 3
+MOST_QUIET = 75
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ def plan(workflow: dict[str, Any], path: list[tuple[str, str]] | None, ending: s
     taken = set(path or ()) if ending is not None else set((path or [])[:-1])
     for name in out.nodes:
         _further(out, name, targets[name], taken, folded, path is None)
+    _thin(out, {name: index for index, name in enumerate(everything)})
     return out
 
 
@@ -160,3 +162,15 @@ def _further(
             out.routes.append(Route(name, tuple(outcomes), target, False))
         else:
             out.beside.setdefault(name, []).extend((outcome, target) for outcome in outcomes)
+
+
+def _thin(out: Plan, order: dict[str, int]) -> None:
+    """Keep the shortest of the edges that were not taken where there are too many, and tell the others beside."""
+    quiet = [route for route in out.routes if not route.taken]
+    if len(quiet) <= MOST_QUIET:
+        return
+    quiet.sort(key=lambda route: (order[route.target] - order[route.source], order[route.source]))
+    far = set(quiet[MOST_QUIET:])
+    out.routes = [route for route in out.routes if route not in far]
+    for route in quiet[MOST_QUIET:]:
+        out.beside.setdefault(route.source, []).extend((outcome, route.target) for outcome in route.outcomes)

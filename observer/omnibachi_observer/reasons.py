@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 FAULTS = {
     "missing-input": "a value that it reads was not there",
     "input-misfit": "an input does not fit what it asks for",
+    "input-changed": "its code changed its inputs, which are read-only",
     "raised": "its code raised an exception",
     "undeclared-outcome": "its code answered with an outcome that it does not declare",
     "output-misfit": "its output breaks its own declaration",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from omnibachi_model.checks import conform
-from omnibachi_model.checks import link as link_check
 from omnibachi_model.diagnostics import Defect
 from omnibachi_model.digests import encode
 from omnibachi_model.record import COMPUTED, DECIDED
@@ -88,7 +86,6 @@ def link_compute(index: int, node: dict[str, Any], size: int) -> Step:
     targets: dict[str, int] = node["next"]
     fault_target, target = targets[FAULT], targets[SUCCESS]
     middle = frame.middle(SUCCESS)
-    check = link_check({})
 
     def step(run: Walk) -> int:
         try:
@@ -98,9 +95,7 @@ def link_compute(index: int, node: dict[str, Any], size: int) -> Step:
             return fault_target
         given = encode(names)
         try:
-            output, found = conform(check, {name: value(names) for name, value in fields})
-            if found:
-                raise ExpressionFault("a field has a value that no record can hold")
+            output = {name: value(names) for name, value in fields}
         except ExpressionFault as error:
             fault(run, frame, given, EXPRESSION, detail=str(error))
             return fault_target

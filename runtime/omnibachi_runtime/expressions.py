@@ -154,7 +154,7 @@ def _mixed(sign: str, a: Any, b: Any) -> ExpressionFault:
 def equal(a: Any, b: Any) -> bool:
     """Compare two values of one kind, or anything with null; raises ExpressionFault for other mixtures."""
     if type(a) is str and type(b) is str:
-        return a == b  # type: ignore[no-any-return]
+        return a == b
     if a is None or b is None:
         return a is b
     if KINDS[type(a)] != KINDS[type(b)]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from omnibachi_model.checks import filler
 from omnibachi_model.checks import link as link_check
 from omnibachi_model.digests import encode
-from omnibachi_model.sealed import CALL, COMPUTE, DECIDE, EXIT, FAULT, REJECTED_EXIT, WORKFLOW_FORMAT
+from omnibachi_model.sealed import CALL, COMPUTE, DECIDE, EXIT, FAULT, REJECTED_EXIT, WORKFLOW_FORMAT, WRITES
 from omnibachi_model.values import admit
 
 from .calls import link_call
@@ -161,8 +161,8 @@ def _step(
     if kind == CALL:
         if node["store"] is not None and node["store"] not in workflow["stores"]:
             raise ValueError(f"no store {node['store']!r}")
-        if node["effect"] != "PURE" and not workflow["journal"]:
-            raise ValueError("a side effect in a workflow without a journal")
+        if node["effect"] in WRITES and not workflow["journal"]:
+            raise ValueError("an effect in a workflow without a journal")
         function = functions[node["use"]]
         if node["name"] in forced:
             function = _forced(forced[node["name"]])

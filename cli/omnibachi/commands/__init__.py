@@ -71,7 +71,7 @@ class Commands(click.Group):
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def _RUN(ctx: click.Context, arguments: tuple[str, ...]) -> int:
-    from ..run_command import main as run
+    from omnibachi.run_command import main as run
 
     return run(list(arguments))
 

@@ -11,20 +11,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from omnibachi_model.checks import TYPES
 from omnibachi_model.digests import encode
 from omnibachi_model.nearest import nearest
 from omnibachi_model.values import pointer
 
 WORDS = ("$any", "$matches", "$type")
-TYPES = {
-    "string": (str,),
-    "integer": (int,),
-    "number": (int, float),
-    "boolean": (bool,),
-    "null": (type(None),),
-    "array": (list,),
-    "object": (dict,),
-}
 LONGEST = 120
 At = tuple[str | int, ...]
 

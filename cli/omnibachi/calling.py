@@ -1,0 +1,192 @@
+"""Trying one capability: a run of one node, made on the spot from its sealed signature.
+
+The node's inputs are the payload, so they are checked at the gate; each outcome leads to an exit of its own name whose
+result is the output. What writes is journalled as any run; a transform or a read leaves nothing.
+"""
+
+from __future__ import annotations
+
+from omnibachi_model.addresses import split
+from omnibachi_model.checks import listed
+from omnibachi_model.diagnostics import Diagnostic, Refused
+from omnibachi_model.digests import digest, digest_of, encode
+from omnibachi_model.formats import write_time
+from omnibachi_model.nearest import nearest
+from omnibachi_model.sealed import CALL, EXIT, FAULT, REJECTED_EXIT, WORKFLOW_FORMAT, WRITES
+
+from . import wiring
+from .clocks import SystemClock, SystemEntropy, draw_trace_id
+from .engine import admitted
+from .mishaps import faults, pointers
+from .results import CallResult
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from omnibachi_model.values import JSON
+
+    from .catalogue import Capabilities
+    from .wiring import Ledger, Program, Snapshot
+
+NODE = "call"
+CRASHED = "failed"
+
+
+class _Reading:
+    """Stands where a journal stands in a run that must not write: its stores only read."""
+
+    __slots__ = ("store",)
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.store = ledger.store
+
+
+def call(
+    snapshot: Snapshot,
+    capabilities: Capabilities,
+    capability: str,
+    inputs: dict[str, JSON],
+    *,
+    store: str | None,
+    event: str | None,
+    data_root: str,
+) -> CallResult:
+    """Ask one capability; raises Refused and Trouble for what `Workspace.call` turns into diagnostics."""
+    signature = _signature(snapshot, capability)
+    workflow = _workflow(snapshot, capability, signature, store, event)
+    lock = wiring.load_locks(snapshot, [capability], capabilities.source)[capability]
+    data = encode(workflow)
+    functions = {capability: capabilities.function(lock["implementation"])}
+    program = wiring.link(workflow, digest(data), data, functions)
+    if not workflow["journal"] and not workflow["stores"]:
+        return _ask(program, snapshot, lock, inputs, None)
+    with wiring.open_root(data_root, create=workflow["journal"]) as ledger:
+        return _ask(program, snapshot, lock, inputs, ledger)
+
+
+def _ask(
+    program: Program, snapshot: Snapshot, lock: dict[str, Any], inputs: dict[str, JSON], ledger: Ledger | None
+) -> CallResult:
+    gate = admitted(program, inputs, None)
+    if gate[0]:
+        message = f"the inputs do not fit `{program.address}`: {pointers(listed(gate[0]))}"
+        help = "send what the declaration asks for"
+        return CallResult(None, {}, [Diagnostic("OB744", message, help=help)])
+    clock, entropy = SystemClock(), SystemEntropy()
+    now = clock.now_ns()
+    started_at = write_time(now)
+    run_id = draw_trace_id(now, started_at, entropy)
+    journal: Any = None
+    if ledger is not None and program.journal:
+        journal = ledger.journal(
+            run_id, workflow=program.address, workflow_digest=program.digest, sealed=program.sealed,
+            seal=snapshot.seal, payload_digest=digest(gate[2]), started_at=started_at,
+        )  # fmt: skip
+    elif ledger is not None:
+        journal = _Reading(ledger)
+    opening = encode(
+        {"capabilities": {program.address: digest_of(lock)}, "origin": snapshot.origin, "seal": snapshot.seal}
+    )[1:-1]
+    ended = wiring.walk(program, wiring.Start(run_id, now, started_at, None, opening, clock, entropy, journal), gate)
+    trace_id = run_id if program.journal else None
+    if ended.mishaps:
+        return CallResult(FAULT, {}, faults(ended.mishaps, ended.status, lambda: None), trace_id)
+    return CallResult(ended.exit, ended.result, (), trace_id)
+
+
+def _workflow(
+    snapshot: Snapshot, capability: str, signature: dict[str, Any], store: str | None, event: str | None
+) -> dict[str, Any]:
+    """Write the workflow of one node in the sealed form."""
+    needs = signature.get("needs", ())
+    kept = _store(snapshot, capability, needs, store)
+    shape = _event(snapshot, capability, needs, event)
+    outcomes = sorted(signature["outcomes"])
+    crashed = len(outcomes) + 1
+    effect = signature.get("effect", "PURE")
+    node = {
+        "kind": CALL, "name": NODE, "use": capability, "effect": effect, "store": store, "event": event,
+        "with": ["ref", "payload", []], "check": None, "outcomes": signature["outcomes"],
+        "next": {**{name: index for index, name in enumerate(outcomes, 1)}, FAULT: crashed},
+    }  # fmt: skip
+    output = ["ref", 0, []]
+    exits = [{"kind": EXIT, "name": name, "status": "COMPLETED", "result": output, "next": {}} for name in outcomes]
+    ends = ((CRASHED, "FAILED"), (REJECTED_EXIT, "REJECTED"))
+    exits += [
+        {"kind": EXIT, "name": name, "status": status, "result": ["map", {}], "next": {}} for name, status in ends
+    ]
+    return {
+        "format": WORKFLOW_FORMAT, "address": capability, "intent": "", "payload": _narrowed(signature, kept),
+        "run": [], "journal": effect in WRITES, "capabilities": [capability],
+        "stores": {store: {"keeps": kept["keeps"]}} if kept else {}, "events": {event: shape} if shape else {},
+        "start": 0, "nodes": [node, *exits],
+    }  # fmt: skip
+
+
+def _narrowed(signature: dict[str, Any], store: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the inputs' schema; an object that is called `value` is the store's record (docs/decisions/0003)."""
+    inputs: dict[str, Any] = signature["inputs"]
+    value = inputs.get("properties", {}).get("value")
+    if store is None or value is None or value.get("type") != "object":
+        return inputs
+    return {**inputs, "properties": {**inputs["properties"], "value": store["record"]}}
+
+
+def _signature(snapshot: Snapshot, capability: str) -> dict[str, Any]:
+    domain = split(capability)[0]
+    if domain in snapshot.manifest["domains"]:
+        sealed = wiring.load_domain(snapshot, domain)
+        found: dict[str, Any] | None = sealed["transforms"].get(capability) or sealed["operations"].get(capability)
+        if found is not None:
+            return found
+    raise _unknown("OB301", "capability", capability, snapshot.manifest["capabilities"])
+
+
+def store_of(snapshot: Snapshot, store: str) -> dict[str, Any]:
+    """Return the sealed entry of a store; raises Refused (OB303)."""
+    domain = split(store)[0]
+    if domain in snapshot.manifest["domains"]:
+        found: dict[str, Any] | None = wiring.load_domain(snapshot, domain)["stores"].get(store)
+        if found is not None:
+            return found
+    raise _unknown("OB303", "store", store, snapshot.manifest.get("stores", {}))
+
+
+def _store(snapshot: Snapshot, capability: str, needs: Iterable[str], store: str | None) -> dict[str, Any] | None:
+    if "store" not in needs:
+        if store is not None:
+            raise _refusal("OB404", f"`{capability}` takes no store", "leave `store` out")
+        return None
+    if store is None:
+        raise _refusal("OB402", f"`{capability}` works on a store", "name one with `store`")
+    found = store_of(snapshot, store)
+    if found["governed_by"] != capability.rpartition(".")[0]:
+        message = f"`{store}` is governed by `{found['governed_by']}`, not by `{capability.rpartition('.')[0]}`"
+        raise _refusal("OB401", message, "use the side effect that governs the store")
+    return found
+
+
+def _event(snapshot: Snapshot, capability: str, needs: Iterable[str], event: str | None) -> dict[str, Any] | None:
+    if "event" not in needs:
+        if event is not None:
+            raise _refusal("OB404", f"`{capability}` takes no event", "leave `event` out")
+        return None
+    if event is None:
+        raise _refusal("OB403", f"`{capability}` takes an event", "name one with `event`")
+    domain = split(event)[0]
+    if domain in snapshot.manifest["domains"]:
+        found: dict[str, Any] | None = wiring.load_domain(snapshot, domain)["events"].get(event)
+        if found is not None:
+            return found
+    raise _unknown("OB304", "event", event, snapshot.manifest.get("events", {}))
+
+
+def _unknown(code: str, kind: str, name: str, known: Iterable[str]) -> Refused:
+    near = nearest(name, known)
+    return _refusal(code, f"no {kind} is called `{name[:200]}`", f"did you mean `{near}`?" if near else None)
+
+
+def _refusal(code: str, message: str, help: str | None) -> Refused:
+    return Refused([Diagnostic(code, message, help=help)], 3)

@@ -1,0 +1,294 @@
+"""The engine: many runs of sealed workflows on one data root.
+
+It links a workflow when it is first run and keeps the program. The data root is opened when a workflow that has side
+effects is first run; without one, state lives in memory and is gone with the engine.
+"""
+
+from __future__ import annotations
+
+import os
+
+from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
+from omnibachi_model.digests import decode, digest, digest_of, encode
+from omnibachi_model.formats import write_time
+from omnibachi_model.record import Broken
+from omnibachi_model.record import read as read_record
+from omnibachi_model.values import Outside, admit
+
+from . import wiring
+from .clocks import SystemClock, SystemEntropy, draw_trace_id
+from .mishaps import faults, rejection
+from .results import RunResult, exit_code_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from omnibachi_model.ports import Clock, Entropy
+    from omnibachi_model.values import JSON, Answer
+
+    from .catalogue import Capabilities
+    from .wiring import Ledger, Mishap, Program, Sealed, Snapshot, Walk
+
+PROGRAM = f"omnibachi {wiring.VERSION}"
+WORDS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+
+
+class Linked:
+    """A program that is ready to run, the snapshot that it came from, and the constant part of its first `obs`."""
+
+    __slots__ = ("opening", "program", "snapshot")
+
+    def __init__(self, program: Program, snapshot: Snapshot, opening: bytes) -> None:
+        self.program = program
+        self.snapshot = snapshot
+        self.opening = opening
+
+
+class Engine:
+    """Runs workflows; a context manager, for one thread and process. Made by `Workspace.engine`.
+
+    `past` gives the record of an earlier run that has no journal (its trace), by id; `forced` answers of nodes by
+    name, for scenarios.
+    """
+
+    __slots__ = (
+        "_capabilities",
+        "_clock",
+        "_entropy",
+        "_forced",
+        "_ledger",
+        "_linked",
+        "_past",
+        "data_root",
+        "snapshot",
+    )
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        capabilities: Capabilities,
+        data_root: str | None = None,
+        *,
+        clock: Clock | None = None,
+        entropy: Entropy | None = None,
+        past: Callable[[str], bytes | None] | None = None,
+        forced: Mapping[str, Answer] | None = None,
+    ) -> None:
+        self.snapshot = snapshot
+        self.data_root = data_root
+        self._capabilities = capabilities
+        self._clock: Clock = clock or SystemClock()
+        self._entropy: Entropy = entropy or SystemEntropy()
+        self._past = past
+        self._forced = forced
+        self._ledger: Ledger | None = None
+        self._linked: dict[str, Linked] = {}
+
+    def __repr__(self) -> str:
+        return f"Engine({self.data_root or 'in memory'})"
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the data root."""
+        if self._ledger is not None:
+            self._ledger.close()
+            self._ledger = None
+
+    @property
+    def ledger(self) -> Ledger:
+        """The data root's ledger, opened when first asked for; raises Trouble."""
+        if self._ledger is None:
+            self._ledger = wiring.open_root(self.data_root)
+        return self._ledger
+
+    def run(
+        self, workflow: str, payload: dict[str, JSON], *, trace_id: str | None = None, actor: str | None = None
+    ) -> RunResult:
+        """Run a workflow to an exit.
+
+        The id of a run that has ended, with the same workflow digest and payload, gives its recorded result and runs
+        nothing. What ends the run before an exit is in the result's diagnostics, never raised.
+        """
+        try:
+            return self._run(workflow, payload, trace_id, actor)
+        except Refused as refused:
+            return RunResult(
+                trace_id, workflow, refused.exit_code, seal=self.snapshot.seal, origin=self.snapshot.origin,
+                diagnostics=refused.diagnostics,
+            )  # fmt: skip
+        except Trouble as trouble:
+            code = 3 if trouble.diagnostic.code in ("OB711", "OB712") else 6
+            return RunResult(
+                trace_id, workflow, code, seal=self.snapshot.seal, origin=self.snapshot.origin,
+                diagnostics=[trouble.diagnostic],
+            )  # fmt: skip
+
+    def record(self, trace_id: str) -> bytes:
+        """Return the record (JSONL) of a run that this data root's journal holds; raises Refused (OB316) for others."""
+        found = self.ledger.record(trace_id) or (self._past(trace_id) if self._past else None)
+        if found is None:
+            raise Refused([Diagnostic("OB316", f"no run has the trace id `{trace_id[:64]}`")], 3)
+        return found
+
+    def linked(self, workflow: str) -> Linked:
+        """Load, verify and link a workflow, once; raises Refused."""
+        found = self._linked.get(workflow)
+        if found is None:
+            sealed = wiring.load_workflow(self.snapshot, workflow, self._capabilities.source)
+            functions = {
+                address: self._capabilities.function(lock["implementation"]) for address, lock in sealed.locks.items()
+            }
+            program = link(sealed, functions, self._forced)
+            found = Linked(program, sealed.snapshot, _opening(sealed))
+            self._linked[workflow] = found
+        return found
+
+    def _run(self, workflow: str, payload: Any, trace_id: str | None, actor: str | None) -> RunResult:
+        linked = self.linked(workflow)
+        program = linked.program
+        if trace_id is not None:
+            check_trace_id(trace_id)
+        gate = admitted(program, payload, actor)
+        encoded = gate[2]
+        payload_digest = digest(encoded) if program.journal or trace_id is not None else ""
+        if trace_id is not None:
+            repeated = self._repeated(linked, trace_id, payload_digest)
+            if repeated is not None:
+                return repeated
+        clock = self._clock
+        now = clock.now_ns()
+        started_at = write_time(now)
+        run_id = trace_id if trace_id is not None else draw_trace_id(now, started_at, self._entropy)
+        journal = None
+        if program.journal:
+            journal = self.ledger.journal(
+                run_id, workflow=program.address, workflow_digest=program.digest, sealed=program.sealed,
+                seal=linked.snapshot.seal, payload_digest=payload_digest, started_at=started_at,
+            )  # fmt: skip
+        start = wiring.Start(run_id, now, started_at, actor, linked.opening, clock, self._entropy, journal)
+        try:
+            ended = wiring.walk(program, start, gate)
+        except Trouble as trouble:
+            code = 3 if trouble.diagnostic.code in ("OB711", "OB712") else 6
+            return RunResult(
+                run_id, workflow, code, workflow_digest=program.digest, seal=linked.snapshot.seal,
+                origin=linked.snapshot.origin, diagnostics=[trouble.diagnostic],
+            )  # fmt: skip
+        return self._ended(linked, ended)
+
+    def _ended(self, linked: Linked, ended: Walk) -> RunResult:
+        diagnostics: tuple[Diagnostic, ...] = ()
+        if ended.mishaps:
+            diagnostics = self._faults(linked, ended.mishaps, ended.status)
+        elif ended.status == "REJECTED" and ended.exit == linked.program.rejected[0]:
+            diagnostics = (rejection(ended.result["violations"]),)
+        return RunResult(
+            ended.run_id, linked.program.address, exit_code_of(ended.status), exit=ended.exit, status=ended.status,
+            result=ended.result, digest=ended.digest, workflow_digest=linked.program.digest,
+            seal=linked.snapshot.seal, origin=linked.snapshot.origin, events=ended.events, diagnostics=diagnostics,
+        )  # fmt: skip
+
+    def _faults(self, linked: Linked, mishaps: list[Mishap], status: str) -> tuple[Diagnostic, ...]:
+        return faults(mishaps, status, lambda: wiring.load_origins(linked.snapshot, linked.program.address))
+
+    def _repeated(self, linked: Linked, run_id: str, payload_digest: str) -> RunResult | None:
+        """Answer for an id that is used already; raises Refused where it belongs to another run."""
+        program = linked.program
+        if program.journal:
+            row = self.ledger.finished(run_id)
+            if row is not None:
+                if (row.workflow_digest, row.payload_digest) != (program.digest, payload_digest):
+                    raise _used(run_id)
+                if row.exit is None:
+                    raise Trouble(self.ledger.taken(run_id))
+                return self._recorded(linked, run_id, self.ledger.events(run_id))
+        data = self._past(run_id) if self._past else None
+        if data is None:
+            return None
+        try:
+            events = [(str(item.body.get("path", "")), item.body_bytes, item.obs_bytes) for item in read_record(data)]
+        except Broken as broken:
+            message = f"the trace `{run_id}` that is there does not hold: line {broken.line}: {broken.reason}"
+            raise Refused([Diagnostic("OB740", message, help="use a new id, or remove the broken trace")]) from None
+        asked = decode(events[0][1]) if events else {}
+        same = asked.get("workflow_digest") == program.digest and digest_of(asked.get("payload")) == payload_digest
+        if not same:
+            raise _used(run_id)
+        # A run with side effects that this data root does not know is another data root's: it is run here too.
+        finished = decode(events[-1][1]).get("kind") == "RUN_FINISHED"
+        return self._recorded(linked, run_id, events) if finished and not program.journal else None
+
+    def _recorded(self, linked: Linked, run_id: str, events: list[tuple[str, bytes, bytes]]) -> RunResult:
+        from omnibachi_model.record import digest_of as digest_of_bodies
+
+        last: dict[str, Any] = decode(events[-1][1])
+        mishaps = []
+        for path, body, obs in events:
+            fault = decode(obs).get("fault") if path else None
+            if fault:
+                mishaps.append(wiring.Mishap(path, decode(body)["capability"], fault, None))
+        diagnostics = self._faults(linked, mishaps, last["status"])
+        if not mishaps and len(events) == 2 and last["exit"] == linked.program.rejected[0]:
+            diagnostics = (rejection(last["result"]["violations"]),)
+        started = decode(events[0][2])
+        return RunResult(
+            run_id, linked.program.address, exit_code_of(last["status"]), exit=last["exit"], status=last["status"],
+            result=last["result"], digest=digest_of_bodies(body for _, body, _ in events),
+            workflow_digest=linked.program.digest, seal=started["seal"], origin=started["origin"], events=events,
+            diagnostics=diagnostics, repeated=True,
+        )  # fmt: skip
+
+
+def link(
+    sealed: Sealed, functions: Mapping[str, Callable[..., Any]], forced: Mapping[str, Answer] | None = None
+) -> Program:
+    """Link a loaded workflow; a file of the wrong shape whose digest is right is refused (OB608)."""
+    try:
+        return wiring.link(sealed.workflow, sealed.digest, sealed.data, functions, forced)
+    except wiring.Malformed as error:
+        address = sealed.workflow["address"]
+        message = f"the sealed form of `{address}` has not the shape of its format ({error})"
+        raise Refused([Diagnostic("OB608", message[:400], help="compile again")]) from error
+
+
+def admitted(program: Program, payload: Any, actor: str | None) -> tuple[list[Any], Any, bytes]:
+    """Let a payload pass the gate; raises Refused for what is no payload (OB122, OB123)."""
+    if type(payload) is not dict:
+        kind = "null" if payload is None else type(payload).__name__
+        raise Refused([Diagnostic("OB123", f"the payload is a `{kind}` and not an object")], 3)
+    try:
+        if actor is not None and type(admit(actor)) is not str:
+            raise Outside("", "the actor is no text")
+        return program.gate(payload)
+    except Outside as outside:
+        raise Refused([Diagnostic("OB122", f"`{outside.pointer or '/'}`: {outside.reason}")], 3) from None
+
+
+def check_trace_id(trace_id: str) -> None:
+    """Refuse a trace id that has a wrong form (OB710)."""
+    if type(trace_id) is not str or not 1 <= len(trace_id) <= 64 or not WORDS.issuperset(trace_id):
+        help = "use 1 to 64 letters, digits, `_` and `-`"
+        raise Refused([Diagnostic("OB710", f"`{str(trace_id)[:80]}` is no trace id", help=help)], 3)
+
+
+def _used(run_id: str) -> Refused:
+    message = f"the trace id `{run_id}` belongs to a run of another workflow or payload"
+    return Refused([Diagnostic("OB711", message, help="use a new id, or none")], 3)
+
+
+def _opening(sealed: Sealed) -> bytes:
+    known = {
+        "capabilities": {address: digest_of(lock) for address, lock in sealed.locks.items()},
+        "host": os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", ""),
+        "origin": sealed.snapshot.origin,
+        "program": PROGRAM,
+        "seal": sealed.snapshot.seal,
+    }
+    return encode(known)[1:-1]

@@ -1,0 +1,130 @@
+"""After a run: its trace, the readable mirrors, the page and the picture, in this order.
+
+The journal holds the truth already; what fails here is reported and undoes nothing. A trace that cannot be written is
+an error (exit status 6), a mirror, page or picture only a warning.
+"""
+
+from __future__ import annotations
+
+import os
+
+from omnibachi_model.diagnostics import Diagnostic, Trouble
+from omnibachi_model.digests import decode, digest
+from omnibachi_model.sealed import MANIFEST
+
+from . import wiring
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from .engine import Engine
+    from .results import RunResult
+    from .traces_folder import Traces
+    from .wiring import Snapshot
+
+FILE_TROUBLE = 6
+
+
+def publish(engine: Engine, traces: Traces, result: RunResult, *, picture: bool) -> list[Diagnostic]:
+    """Write what a run leaves beside its journal; note the paths in `result.trace` and return what went wrong."""
+    program = engine.linked(result.workflow).program
+    trace_id = str(result.trace_id)
+    found: list[Diagnostic] = []
+    try:
+        _keep(traces, result, "jsonl", lambda: result.record)
+    except Trouble as trouble:
+        result.exit_code = FILE_TROUBLE
+        found.append(trouble.diagnostic)
+    if program.journal:
+        try:
+            engine.ledger.mirror(program.stores)
+        except Trouble as trouble:
+            found.append(_warning(trouble.diagnostic))
+    if "jsonl" not in result.trace:
+        return found
+    workflow: dict[str, Any] = decode(program.sealed)
+    try:
+        if picture:
+            found.extend(_picture(traces, result, workflow))
+        shown = f"{trace_id}.png" if os.path.exists(traces.path(trace_id, "png")) else None
+        _keep(traces, result, "md", lambda: _page(engine, result, workflow, shown))
+    except Trouble as trouble:
+        found.append(_warning(trouble.diagnostic))
+    return found
+
+
+def _keep(traces: Traces, result: RunResult, kind: str, make: Any) -> None:
+    """Write a file of the trace, unless an earlier run of the same id left it."""
+    trace_id = str(result.trace_id)
+    path = traces.path(trace_id, kind)
+    if not (result.repeated and os.path.exists(path)):
+        traces.write(trace_id, kind, make())
+    result.trace[kind] = _shown(path)
+
+
+def _shown(path: str) -> str:
+    here = os.getcwd() + os.sep
+    return path[len(here) :] if path.startswith(here) else path
+
+
+def _page(engine: Engine, result: RunResult, workflow: dict[str, Any], picture: str | None) -> bytes:
+    origins = wiring.load_origins(engine.linked(result.workflow).snapshot, result.workflow)
+    return wiring.markdown(result.record, workflow=workflow, origins=origins, seal=result.seal, picture=picture)
+
+
+def _picture(traces: Traces, result: RunResult, workflow: dict[str, Any]) -> Iterator[Diagnostic]:
+    try:
+        _keep(traces, result, "png", lambda: wiring.draw(result.record, workflow, "png"))
+    except Trouble as trouble:
+        yield _warning(trouble.diagnostic)
+    except wiring.PictureFailed as failed:
+        yield Diagnostic("OB730", f"the picture could not be drawn: {failed}", severity="warning")
+    except Exception as error:
+        # Whatever a drawing library throws: a picture never fails a run.
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        yield Diagnostic("OB730", f"the picture could not be drawn: {reason}", severity="warning")
+
+
+def _warning(found: Diagnostic) -> Diagnostic:
+    return Diagnostic(found.code, found.message, found.span, help=found.help, severity="warning")
+
+
+def changed_sources(root: str, snapshot: Snapshot, workflow: str) -> list[Diagnostic]:
+    """Warn (OB609) of each source of a workflow that is newer than the manifest and has another digest."""
+    try:
+        sealed_at = os.stat(os.path.join(root, "protocol_snapshot", MANIFEST)).st_mtime_ns
+    except OSError:
+        return []
+    sources: dict[str, str] = snapshot.manifest["sources"]
+    newer = [name for name in sources if _modified(os.path.join(root, name)) > sealed_at]
+    if not newer:
+        return []
+    origins = wiring.load_origins(snapshot, workflow) or {}
+    relevant = set(origins.get("sources", ()))
+    return [
+        Diagnostic(
+            "OB609",
+            f"`{name}` was changed after sealing; the sealed workflow was run",
+            help="run `omnibachi compile` to seal the change",
+            severity="warning",
+        )
+        for name in newer
+        if name in relevant and _digest(os.path.join(root, name)) != sources[name]
+    ]
+
+
+def _modified(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _digest(path: str) -> str | None:
+    try:
+        with open(path, "rb") as file:
+            return digest(file.read())
+    except OSError:
+        return None

@@ -1,0 +1,72 @@
+"""The folder of traces: `<traces>/<ID>/<ID>.jsonl` and its companions for people.
+
+Every file is written aside and renamed, so a name that is there holds a whole file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from omnibachi_model.diagnostics import Diagnostic, Trouble
+
+
+class Traces:
+    """A folder of traces."""
+
+    __slots__ = ("folder",)
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def __repr__(self) -> str:
+        return f"Traces({self.folder!r})"
+
+    def path(self, trace_id: str, kind: str) -> str:
+        """Return where a trace's file of a kind (`jsonl`, `md`, `png`) lies."""
+        return os.path.join(self.folder, trace_id, f"{trace_id}.{kind}")
+
+    def read(self, trace_id: str) -> bytes | None:
+        """Return a trace's record, or None when there is none; raises Trouble when it cannot be read."""
+        path = self.path(trace_id, "jsonl")
+        try:
+            with open(path, "rb") as file:
+                return file.read()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise Trouble(Diagnostic("OB742", f"`{path}` cannot be read: {_reason(error)}")) from error
+
+    def write(self, trace_id: str, kind: str, data: bytes) -> str:
+        """Write one file of a trace and return its path; raises Trouble (OB726)."""
+        path = self.path(trace_id, kind)
+        aside = os.path.join(self.folder, trace_id, f".{trace_id}.{kind}.{os.getpid()}")
+        try:
+            _write(path, aside, data)
+        except OSError as error:
+            raise Trouble(Diagnostic("OB726", f"`{path}` cannot be written: {_reason(error)}")) from error
+        return path
+
+
+def _write(path: str, aside: str, data: bytes) -> None:
+    try:
+        file = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        file = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    try:
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(file, view) :]
+        finally:
+            os.close(file)
+        os.replace(aside, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(aside)
+        raise
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

@@ -1,0 +1,221 @@
+"""A workspace: a folder with declarations and what was sealed from them, and what one can do with it.
+
+`Workspace` is the public API's front: load, engine, run, call, records, compile. `run` is what `omnibachi run` does,
+files and all; for many runs, make an engine.
+"""
+
+from __future__ import annotations
+
+import os
+
+from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble, in_order
+
+from . import wiring
+from .catalogue import Capabilities
+from .engine import Engine
+from .results import Compiled, RunResult
+from .traces_folder import Traces
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from os import PathLike
+    from typing import Any
+
+    from omnibachi_model.ports import Clock, Entropy
+    from omnibachi_model.values import JSON, Answer
+
+    from .results import CallResult
+    from .wiring import Snapshot
+
+SNAPSHOT = "protocol_snapshot"
+PROTOCOLS = "protocols"
+MANIFEST = "manifest.json"
+
+
+def shipped_root() -> str:
+    """Return the folder that holds the shipped protocols and their snapshot: in the package, or the checkout."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    inside = os.path.join(here, "shipped")
+    return inside if os.path.isdir(inside) else os.path.dirname(os.path.dirname(here))
+
+
+def is_workspace(path: str) -> bool:
+    """Tell whether a folder is a workspace: it holds `protocols/` or `protocol_snapshot/`."""
+    return os.path.isdir(os.path.join(path, PROTOCOLS)) or os.path.isdir(os.path.join(path, SNAPSHOT))
+
+
+class Workspace:
+    """A folder that holds `protocols/` or `protocol_snapshot/`.
+
+    `data_root` and `traces` are where state and traces go unless a call says otherwise: `data` and `traces` in the
+    workspace.
+    """
+
+    __slots__ = ("capabilities", "data_root", "root", "traces")
+
+    def __init__(self, path: str | PathLike[str] = ".") -> None:
+        self.root = os.path.abspath(os.fspath(path))
+        self.data_root = os.path.join(self.root, "data")
+        self.traces = Traces(os.path.join(self.root, "traces"))
+        self.capabilities = Capabilities(os.path.join(self.root, "capabilities"))
+
+    def __repr__(self) -> str:
+        return f"Workspace({self.root!r})"
+
+    @classmethod
+    def find(cls, start: str | PathLike[str] = ".") -> Workspace:
+        """Return the workspace of the nearest folder upward; outside any, the shipped one, with its output here."""
+        here = os.path.abspath(os.fspath(start))
+        place = here
+        while True:
+            if is_workspace(place):
+                return cls(place)
+            above = os.path.dirname(place)
+            if above == place:
+                break
+            place = above
+        found = cls(shipped_root())
+        found.data_root = os.path.join(here, "data")
+        found.traces = Traces(os.path.join(here, "traces"))
+        return found
+
+    def load(self, *, seal: str | None = None) -> Snapshot:
+        """Open the sealed snapshot, pinned to `seal` if given; raises Refused (OB601 to OB608, OB751)."""
+        if not is_workspace(self.root):
+            message = f"`{self.root}` holds neither `{PROTOCOLS}/` nor `{SNAPSHOT}/`"
+            help = "run inside a workspace, or name one with `--workspace`"
+            raise Refused([Diagnostic("OB751", message, help=help)], 3)
+        return wiring.open_snapshot(self._read, pinned=seal)
+
+    def engine(
+        self,
+        data_root: str | PathLike[str] | None = None,
+        *,
+        clock: Clock | None = None,
+        entropy: Entropy | None = None,
+        seal: str | None = None,
+        forced: Mapping[str, Answer] | None = None,
+    ) -> Engine:
+        """Return an engine for many runs; without `data_root` its state lives in memory.
+
+        `clock` and `entropy` default to the machine's; `forced` are answers of nodes by name, for scenarios. Raises
+        Refused as `load` does.
+        """
+        root = None if data_root is None else os.fspath(data_root)
+        return Engine(self.load(seal=seal), self.capabilities, root, clock=clock, entropy=entropy, forced=forced)
+
+    def run(
+        self,
+        workflow: str,
+        payload: dict[str, JSON],
+        *,
+        data_root: str | PathLike[str] | None = None,
+        trace_id: str | None = None,
+        actor: str | None = None,
+        seal: str | None = None,
+        picture: bool = True,
+    ) -> RunResult:
+        """Run one workflow to an exit and leave what `omnibachi run` leaves: journal, mirrors and a trace folder.
+
+        `data_root` defaults to `<workspace>/data`. Nothing is raised for what a user can mend: see the result's
+        `exit_code` and `diagnostics`.
+        """
+        try:
+            snapshot = self.load(seal=seal)
+        except Refused as refused:
+            return RunResult(trace_id, workflow, refused.exit_code, diagnostics=refused.diagnostics)
+        root = self.data_root if data_root is None else os.fspath(data_root)
+        with Engine(snapshot, self.capabilities, root, past=self.traces.read) as engine:
+            result = engine.run(workflow, payload, trace_id=trace_id, actor=actor)
+            if result.exit is not None:
+                from .publish import changed_sources, publish
+
+                found = [*result.diagnostics, *changed_sources(self.root, snapshot, workflow)]
+                result.diagnostics = in_order([*found, *publish(engine, self.traces, result, picture=picture)])
+        return result
+
+    def call(
+        self,
+        capability: str,
+        inputs: dict[str, JSON],
+        *,
+        store: str | None = None,
+        event: str | None = None,
+        data_root: str | PathLike[str] | None = None,
+    ) -> CallResult:
+        """Try one capability: a transform by its address, an operation as `domain::CS_X_V0.OP` with its store.
+
+        Inputs are checked against the declaration. An operation that writes is journalled as a run of one node; no
+        trace is written. `data_root` defaults to `<workspace>/data`; transforms need none.
+        """
+        from .calling import call
+
+        root = self.data_root if data_root is None else os.fspath(data_root)
+        try:
+            return call(self.load(), self.capabilities, capability, inputs, store=store, event=event, data_root=root)
+        except Refused as refused:
+            from .results import CallResult
+
+            return CallResult(None, {}, refused.diagnostics)
+        except Trouble as trouble:
+            from .results import CallResult
+
+            return CallResult(None, {}, [trouble.diagnostic])
+
+    def records(self, store: str, *, data_root: str | PathLike[str] | None = None) -> list[dict[str, JSON]]:
+        """Return a store's records: {key, value} in order of creation, or {sequence, event, record}.
+
+        Empty where nothing was written. Raises Refused (OB303) for an unknown store and Trouble for a data root that
+        cannot be read.
+        """
+        from .calling import store_of
+
+        store_of(self.load(), store)
+        root = self.data_root if data_root is None else os.fspath(data_root)
+        with wiring.open_root(root, create=False) as ledger:
+            return ledger.records(store)
+
+    def compile(self, *, write: bool = True) -> Compiled:
+        """Compile the declarations; with `write`, lay the snapshot down when nothing is wrong.
+
+        Raises OSError when the snapshot cannot be written.
+        """
+        from .compiling import compile_workspace, write_snapshot
+
+        compilation = compile_workspace(self.root, shipped=shipped_root())
+        sealed = compilation.sealed
+        if sealed is not None and write:
+            write_snapshot(self.root, dict(sealed.files))
+        places: list[dict[str, Any]] = [
+            {
+                "node": place.node,
+                "file": place.span.file,
+                "line": place.span.line,
+                "column": place.span.column,
+                "reason": place.reason,
+            }
+            for place in compilation.places
+        ]
+        return Compiled(
+            sealed is not None,
+            sealed.seal if sealed else None,
+            compilation.diagnostics,
+            sorted(item.graph.address for item in compilation.workflows),
+            places,
+            sealed is not None and write,
+        )
+
+    def _read(self, name: str) -> bytes | None:
+        """Give a file of the snapshot by its relative path; None when it is not there."""
+        parts = name.split("/")
+        if ".." in parts or os.path.isabs(name):
+            return None
+        try:
+            with open(os.path.join(self.root, SNAPSHOT, *parts), "rb") as file:
+                return file.read()
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return None
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise Refused([Diagnostic("OB608", f"`{SNAPSHOT}/{name}` cannot be read: {reason}")]) from error

@@ -1,0 +1,270 @@
+"""Examination: what a record tells, in people's words: the path and why, what changed, what failed, whose fault, and
+what to do.
+
+A record is not trusted to be whole. Of a broken one, what stands before the break is told, and that its lines agree
+with one another proves no more than that; of one without an end, how far it came. The sealed workflow is used only if
+it is the one that ran, by its digest: reasons read from another one would be wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from omnibachi_model.addresses import split
+from omnibachi_model.diagnostics import Diagnostic, Span
+from omnibachi_model.digests import digest, pretty
+from omnibachi_model.record import Broken, Event, digest_of, read
+
+from .blame import Failure, blame, decided
+from .markdown import ending, what
+from .reasons import why
+from .report import Report
+from .story import Step, Story, add, join
+from .words import Code, spoken
+
+Finding = tuple[str, int | None, str | None]
+"""A verdict, the line of a break, and its reason."""
+
+
+def examine(
+    record: bytes,
+    *,
+    workflow: dict[str, Any] | None = None,
+    origins: dict[str, Any] | None = None,
+    journal: bytes | None = None,
+    finding: Finding | None = None,
+    locks: Mapping[str, str] | None = None,
+) -> Report:
+    """Examine a record.
+
+    `workflow` and `origins` are the sealed files, `journal` the record of the same run as the journal gives it,
+    `finding` what verification found (else only form, chain and journal are looked at), `locks` the digests of the
+    capabilities' locks now, by address.
+    """
+    events, broken = _events(record)
+    verdict, line, reason = finding or _finding(events, broken, journal)
+    if broken is None and verdict == "BROKEN" and line is not None:
+        events = events[: max(0, line - 1)]
+    story = Story(None)
+    for event in events:
+        add(story, event)
+    notes: list[Diagnostic] = []
+    if workflow is not None and _same_workflow(story, workflow, notes):
+        story.workflow = workflow
+    else:
+        origins = None
+    join(story)
+    report = _told(story, verdict, line, reason, [event.body_bytes for event in events])
+    places = _Places(origins)
+    report.path = [_step(step, places) for step in story.steps]
+    wrote = [step for step in story.steps if step.receipt is not None]
+    report.changed = [_effect(step) for step in wrote if step.wrote]
+    report.unchanged = [_effect(step) for step in wrote if not step.wrote]
+    report.diagnostics = notes + _changed_capabilities(story, locks)
+    _failure(report, story, places)
+    _state(report, story, journal, wrote)
+    return report
+
+
+def _events(record: bytes) -> tuple[list[Event], Broken | None]:
+    events: list[Event] = []
+    try:
+        for event in read(record):
+            events.append(event)
+    except Broken as error:
+        return events, error
+    return events, None if events else Broken(1, "the record is empty")
+
+
+def _finding(events: list[Event], broken: Broken | None, journal: bytes | None) -> Finding:
+    if broken is not None:
+        return "BROKEN", broken.line, broken.reason
+    if journal is None:
+        return "INTACT", None, None
+    kept, _ = _events(journal)
+    for event, other in zip(events, kept, strict=False):
+        if (event.body_bytes, event.obs_bytes) != (other.body_bytes, other.obs_bytes):
+            return "BROKEN", event.line, "the line is not what the journal holds"
+    if len(events) > len(kept):
+        return "BROKEN", len(kept) + 1, "the journal holds no such line"
+    return ("ANCHORED", None, None) if len(events) == len(kept) else ("INTACT", None, None)
+
+
+def _same_workflow(story: Story, workflow: dict[str, Any], notes: list[Diagnostic]) -> bool:
+    ran = story.workflow_digest
+    if ran is None or digest(pretty(workflow)) == ran:
+        return True
+    notes.append(
+        Diagnostic(
+            "OB746",
+            f"the sealed `{story.address}` at hand is not the one that ran, `{ran}`",
+            help="examine it with the snapshot whose seal the record names",
+            severity="warning",
+        )
+    )
+    return False
+
+
+def _changed_capabilities(story: Story, locks: Mapping[str, str] | None) -> list[Diagnostic]:
+    ran = story.obs.get("capabilities")
+    if locks is None or not isinstance(ran, dict):
+        return []
+    changed = [address for address, lock in sorted(ran.items()) if locks.get(address) != lock]
+    return [
+        Diagnostic(
+            "OB604" if address in locks else "OB605",
+            f"`{address}` is not the one that this run called"
+            if address in locks
+            else f"`{address}`, which this run called, is not there any more",
+            help="a replay needs the capability that ran: restore it",
+            severity="warning",
+        )
+        for address in changed
+    ]
+
+
+def _told(story: Story, verdict: str, line: int | None, reason: str | None, bodies: list[bytes]) -> Report:
+    seal, started = story.obs.get("seal"), story.obs.get("started_at")
+    if not story.events:
+        summary = "this is no record of a run"
+    else:
+        summary = spoken(ending(story))
+    return Report(
+        verdict, line, reason, summary, story.finished, story.events, story.trace_id,
+        digest=digest_of(bodies) if story.finished and verdict != "BROKEN" else None,
+        workflow=story.address if story.start else None, workflow_digest=story.workflow_digest,
+        seal=seal if isinstance(seal, str) else None, started_at=started if isinstance(started, str) else None,
+        exit=story.exit, status=story.status, result=story.end.get("result"),
+    )  # fmt: skip
+
+
+def _step(step: Step, places: _Places) -> dict[str, Any]:
+    whole = places.of(step.node)
+    row = places.of(step.node, "rows", step.row) if step.row is not None else whole
+    return {
+        "step": step.number, "node": step.node, "capability": step.capability, "effect": step.effect,
+        "outcome": step.outcome, "why": spoken(why(step)), "then": step.target, "last": step.last,
+        "file": whole.file if whole else None, "line": whole.line if whole else None,
+        "column": whole.column if whole else None, "place": repr(row) if row else None,
+    }  # fmt: skip
+
+
+def _effect(step: Step) -> dict[str, Any]:
+    store = step.sealed.get("store")
+    return {
+        "receipt": step.receipt, "node": step.node, "store": store if isinstance(store, str) else None,
+        "operation": split(step.capability or "?")[1], "effect": step.effect, "outcome": step.outcome,
+        "what": spoken(what(step)),
+    }  # fmt: skip
+
+
+def _failure(report: Report, story: Story, places: _Places) -> None:
+    found = blame(story)
+    if found is not None:
+        span = _place(found, places)
+        report.failed = {
+            "node": found.step.node if found.step else None, "reason": found.reason, "code": found.code,
+            "fault": found.fault, "what": spoken(found.said), "place": repr(span) if span else None,
+            "remedy": spoken(found.remedy),
+        }  # fmt: skip
+        report.advice.append(spoken(found.remedy))
+        if found.code is not None:
+            where = f"`{found.step.node}`: " if found.step else ""
+            report.diagnostics.append(
+                Diagnostic(found.code, f"{where}{spoken(found.said)}", span, help=spoken(found.remedy), severity="note")
+            )
+        return
+    step = decided(story)
+    if step is None:
+        return
+    row = places.of(step.node, "rows", step.row) if step.row is not None else places.of(step.node)
+    report.decided = {
+        "node": step.node, "outcome": step.outcome, "row": step.row, "because": step.because,
+        "why": spoken(why(step)), "place": repr(row) if row else None,
+    }  # fmt: skip
+    report.advice.append(
+        f"nothing is broken: ask with other values, or change the decision in `{step.node}` if it is not what you want"
+    )
+
+
+def _place(found: Failure, places: _Places) -> Span | None:
+    if found.step is None:
+        return places.whole()
+    part = None
+    if found.spot == "fields":
+        fields = found.step.sealed.get("fields")
+        part = next(iter(fields)) if isinstance(fields, dict) and len(fields) == 1 else None
+    return places.of(found.step.node, found.spot, part)
+
+
+def _state(report: Report, story: Story, journal: bytes | None, wrote: list[Step]) -> None:
+    """Add what follows from a record that does not hold or has no end."""
+    run = story.trace_id
+    if report.verdict == "BROKEN":
+        report.advice = [f"rely on nothing from line {report.line} on", *report.advice]
+        if not story.events:
+            report.diagnostics.append(
+                Diagnostic("OB742", f"line {report.line}: {report.reason}", help="check the path")
+            )
+            report.advice.append("check that the file is the record of a run, as it was written")
+            return
+        message = f"the record breaks at line {report.line}: {report.reason}"
+        report.diagnostics.append(
+            Diagnostic("OB740", message, help="do not rely on it; compare with the journal or a backup")
+        )
+        before = (report.line or 1) - 1
+        report.advice.append(f"the {before} line{'' if before == 1 else 's'} before it agree with one another")
+        if journal is not None and run is not None:
+            report.advice.append(f"the journal holds this run's own record: `omnibachi examine {run}`")
+        else:
+            report.advice.append("compare with the journal of the data root, or with a backup")
+        return
+    if story.finished:
+        return
+    last = spoken([" after ", Code(story.steps[-1].node)]) if story.steps else ""
+    message = f"the record has no end: the run stopped{last}"
+    again = story.workflow.get("journal") is False and not wrote
+    remedy = (
+        "run it again: it has no side effect" if again else f"finish it with `omnibachi resume {run or 'TRACE_ID'}`"
+    )
+    report.diagnostics.append(Diagnostic("OB741", message, help=remedy, severity="warning"))
+    report.advice.append(remedy)
+    report.advice.append("where the database could not be used (full disk, locked, not writable), mend that first")
+
+
+class _Places:
+    """Where things were declared, as far as the origins tell."""
+
+    __slots__ = ("file", "origins")
+
+    def __init__(self, origins: dict[str, Any] | None) -> None:
+        self.origins = origins or {}
+        found = self.origins.get("file")
+        self.file = found if isinstance(found, str) else None
+
+    def whole(self) -> Span | None:
+        """Return where the workflow was declared."""
+        return self._span(self.origins.get("span"))
+
+    def of(self, node: str, part: str | None = None, index: int | str | None = None) -> Span | None:
+        """Return where a node, its `with`, one of its rows or one of its fields was declared; the node if unknown."""
+        for group in ("nodes", "exits"):
+            entry = self.origins.get(group, {})
+            entry = entry.get(node) if isinstance(entry, dict) else None
+            if not isinstance(entry, dict):
+                continue
+            found = entry.get(part) if part is not None else None
+            if part == "rows" and isinstance(found, list):
+                found = found[index] if isinstance(index, int) and 0 <= index < len(found) else None
+            elif part == "fields" and isinstance(found, dict):
+                found = found.get(index)
+            return self._span(found) or self._span(entry.get("span"))
+        return None
+
+    def _span(self, found: Any) -> Span | None:
+        if self.file is None or not isinstance(found, list) or len(found) != 4:
+            return None
+        if not all(type(number) is int for number in found):
+            return None
+        return Span(self.file, *found)

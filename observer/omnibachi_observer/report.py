@@ -1,0 +1,135 @@
+"""The report of an examination: plain data, and how it is said as JSON and on a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass, field
+from typing import Any
+
+from omnibachi_model.digests import pretty
+from omnibachi_model.diagnostics import Diagnostic
+
+from .words import shorten, visible
+
+SCHEMA = "omnibachi.examine/1"
+WIDTH = 92
+LONGEST_RESULT = 2_000
+
+
+@dataclass(slots=True)
+class Report:
+    """What a record tells.
+
+    `verdict` is BROKEN, INTACT or ANCHORED, with the line and reason of a break. `path` has one mapping for each step
+    (`step`, `node`, `capability`, `effect`, `outcome`, `why`, `then`, `file`, `line`, `column`, `place`), `changed` and
+    `unchanged` one for each effect that wrote, or was asked to and did not (`receipt`, `node`, `store`, `operation`,
+    `effect`, `what`). `failed` (`node`, `reason`, `code`, `fault`, `what`, `place`, `remedy`) or None; `decided`
+    (`node`, `outcome`, `row`, `because`, `why`, `place`) where the protocol's own decision led elsewhere than to
+    COMPLETED, which is nobody's fault.
+    """
+
+    verdict: str
+    line: int | None
+    reason: str | None
+    summary: str
+    finished: bool = False
+    events: int = 0
+    trace_id: str | None = None
+    digest: str | None = None
+    workflow: str | None = None
+    workflow_digest: str | None = None
+    seal: str | None = None
+    started_at: str | None = None
+    exit: str | None = None
+    status: str | None = None
+    result: Any = None
+    path: list[dict[str, Any]] = field(default_factory=list)
+    changed: list[dict[str, Any]] = field(default_factory=list)
+    unchanged: list[dict[str, Any]] = field(default_factory=list)
+    failed: dict[str, Any] | None = None
+    decided: dict[str, Any] | None = None
+    advice: list[str] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report in the shape of `examine --json`."""
+        names = [name for name in self.__slots__ if name != "diagnostics"]
+        found = {name: getattr(self, name) for name in names}
+        return {"schema": SCHEMA, **found, "diagnostics": [item.as_json() for item in self.diagnostics]}
+
+    def as_text(self) -> str:
+        """Return the report for a terminal: plain text, wrapped, without colour."""
+        out = [_wrap(f"{self.summary}."), *self._record(), "", "The path"]
+        for step in self.path:
+            out += _step(step)
+        if not self.path:
+            out.append("  no node ran")
+        out += ["", "What changed", *self._changes()]
+        if self.failed is not None:
+            out += ["", "What failed", *_failed(self.failed)]
+        elif self.decided is not None:
+            out += ["", "Why it did not complete", *_decided(self.decided)]
+        if self.finished and self.result != {}:
+            out += ["", "Result", *_indented(shorten(visible(pretty(self.result).decode().rstrip()), LONGEST_RESULT))]
+        noted = [f"{item.severity}[{item.code}]: {item.message}" for item in self.diagnostics]
+        if noted:
+            out += ["", "Notes", *(_wrap(note, "  ") for note in noted)]
+        if self.advice:
+            out += ["", "What to do", *(_wrap(advice, "  - ", "    ") for advice in self.advice)]
+        return "\n".join(out) + "\n"
+
+    def _record(self) -> list[str]:
+        state = "finished" if self.finished else "without an end"
+        count = f"{self.events} event{'' if self.events == 1 else 's'}"
+        told = f"Record: {self.verdict}, {count}, {state}"
+        if self.verdict == "BROKEN":
+            told = f"Record: BROKEN at line {self.line}: {self.reason}; what is told here stands before that line"
+        lines = [_wrap(told, "", "  ")]
+        facts = (
+            ("run", self.trace_id), ("started", self.started_at), ("workflow", self.workflow),
+            ("workflow digest", self.workflow_digest), ("digest", self.digest), ("seal", self.seal),
+        )  # fmt: skip
+        return lines + [f"  {label}: {visible(str(found))}" for label, found in facts if found]
+
+    def _changes(self) -> list[str]:
+        lines = [
+            _wrap(f"receipt {item['receipt']}: {item['node']} ({item['operation']}) wrote to {item['store']}: {item['what']}",
+                  "  ", "    ")
+            for item in self.changed
+        ]  # fmt: skip
+        lines += [
+            _wrap(f"receipt {item['receipt']}: {item['node']} ({item['operation']}) answered {item['outcome']}: "
+                  "nothing new was written", "  ", "    ")
+            for item in self.unchanged
+        ]  # fmt: skip
+        return lines if self.changed else ["  nothing", *lines]
+
+
+def _step(step: dict[str, Any]) -> list[str]:
+    head = f"  {step['step']:>2}. "
+    indent = " " * len(head)
+    then = f", so the run {'ended at' if step['last'] else 'went on to'} `{step['then']}`" if step["then"] else ""
+    lines = [_wrap(f"`{step['node']}` {step['outcome']}: {step['why']}{then}", head, indent)]
+    return [*lines, f"{indent}at {visible(step['place'])}"] if step["place"] else lines
+
+
+def _failed(failed: dict[str, Any]) -> list[str]:
+    where = f"at `{failed['node']}`: " if failed["node"] else "at the gate: "
+    lines = [_wrap(f"{where}{failed['what']}", "  "), f"  fault: {failed['fault']}"]
+    return [*lines, f"  place: {visible(failed['place'])}"] if failed["place"] else lines
+
+
+def _decided(decided: dict[str, Any]) -> list[str]:
+    lines = [_wrap(f"nobody's fault: the protocol decided so at `{decided['node']}`: {decided['why']}", "  ")]
+    return [*lines, f"  place: {visible(decided['place'])}"] if decided["place"] else lines
+
+
+def _indented(text: str) -> list[str]:
+    return [f"  {line}" for line in text.splitlines()]
+
+
+def _wrap(text: str, first: str = "", rest: str | None = None) -> str:
+    return textwrap.fill(
+        text, WIDTH, initial_indent=first, subsequent_indent=first if rest is None else rest,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip

@@ -1,0 +1,325 @@
+"""The shape check: every kind of document, what is refused in it, in which words and where."""
+
+from __future__ import annotations
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from omnibachi_compiler.declare import declare
+from omnibachi_compiler.language import LATER_KINDS, SCHEMAS
+from omnibachi_compiler.language.words import code as code_pattern
+from omnibachi_compiler.loader import load
+from omnibachi_compiler.phase import Source
+from omnibachi_compiler.shape import check_shape
+from omnibachi_model import addresses, codes
+from omnibachi_model.diagnostics import Diagnostic, Span
+
+SOUND = {
+    "workflow": """
+workflow: WF_X_V0
+summary: A workflow.
+intent: other::IN_X_V0
+start: a
+fault: failed
+next: {VIOLATION: failed}
+nodes:
+  a: {use: CT_X_V0, with: {prefix: AC, data: $.payload.x, list: [1, {$first: [$.payload.y, null]}]}, next: {SUCCESS: b}}
+  b: {use: std::CS_R_V0.PUT, store: ST_X_V0, event: EV_X_V0, with: {$literal: {a: 1}}, next: {FAULT: failed}}
+  c:
+    decide:
+      - {when: "x > 1", outcome: SUCCESS, because: it is large}
+      - {outcome: NOT_FOUND}
+    with: {x: 1}
+    next: {SUCCESS: done, NOT_FOUND: failed}
+  d: {compute: {total: "1 + x"}, with: {x: 2}}
+exits:
+  done: {status: COMPLETED, result: {a: $.nodes.a.id}}
+  failed: {status: FAILED}
+""",
+    "transform": """
+transform: CT_X_V0
+summary: A transform.
+inputs: {prefix: {type: string, pattern: "^[A-Z]+$"}, data: {}, length: {type: integer, default: 16, optional: true}}
+outcomes: {SUCCESS: {id: {type: string}}, NOT_FOUND: {}}
+examples:
+  - {with: {prefix: AC, data: {secret: 1}}, gives: SUCCESS, output: {id: {$matches: "^AC"}}}
+""",
+    "side_effect": """
+side_effect: CS_X_V0
+summary: A side effect.
+keeps: registry
+operations:
+  REGISTER: {effect: IDEMPOTENT, needs: [store, event], inputs: {key: {type: string}}, outcomes: {SUCCESS: {}}}
+  READ: {effect: READ, outcomes: {SUCCESS: {value: {type: object}}}}
+""",
+    "intent": "intent: IN_X_V0\nsummary: An intent.\npayload: {type: object, properties: {secret: {type: string}}}\n",
+    "event": "event: EV_X_V0\nrecord: {type: object, required: [a]}\n",
+    "store": "store: ST_X_V0\ngoverned_by: std::CS_REGISTRY_V0\nrecord: {type: object}\nseed: true\nevidence: false\n",
+    "domain": "domain: shop\nsummary: A shop.\nhosts: []\n",
+    "test": """
+test: it works
+workflow: WF_X_V0
+given:
+  clock: "2026-01-01T00:00:00.5Z"
+  entropy: 7
+  stores: {ST_X_V0: {key: {a: 1}}}
+  answers: {a: {outcome: SUCCESS, output: {id: x}}}
+steps:
+  - payload: {a: {b: [1, null]}}
+    expect: {exit: done, status: COMPLETED, path: [a SUCCESS, b NOT_FOUND], result: {a: {$any: true}}}
+  - {payload_of: 1, workflow: shop::WF_Y_V0, expect: {stores: {ST_X_V0: {count: 1, records: [{a: 1}]}}}}
+  - {load: {stores: {shop::ST_X_V0: {k: {a: 1}}}}}
+""",
+}
+
+
+def check(text: str) -> list[Diagnostic]:
+    phase = load(Source("protocols/shop/a.yaml", "shop", text.encode()))
+    return [item for tree in phase.value for item in check_shape(tree).diagnostics]
+
+
+def one(text: str) -> tuple[str, str, int, int]:
+    """Return (code, message, line, column) of the only finding."""
+    (item,) = check(text)
+    assert item.span is not None
+    return item.code, item.message, item.span.line, item.span.column
+
+
+def marked(text: str) -> tuple[str, Span]:
+    """Take the marks «…» out of a text and return the span that they enclose."""
+    before, rest = text.split("«")
+    inside, after = rest.split("»")
+    line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+    return before + inside + after, Span("protocols/shop/a.yaml", line, column, line, column + len(inside))
+
+
+@pytest.mark.parametrize("kind", SCHEMAS)
+def test_the_schemas_are_json_schemas(kind: str) -> None:
+    Draft202012Validator.check_schema(SCHEMAS[kind])
+
+
+@pytest.mark.parametrize("kind", SCHEMAS)
+def test_a_sound_document_of_each_kind(kind: str) -> None:
+    (tree,) = load(Source("protocols/shop/a.yaml", "shop", SOUND[kind].encode())).value
+    shape = check_shape(tree)
+    assert (shape.kind, shape.sound, shape.diagnostics) == (kind, True, ())
+
+
+@pytest.mark.parametrize("prefix", addresses.PREFIXES)
+def test_codes_have_the_form_that_addresses_have(prefix: str) -> None:
+    assert code_pattern(prefix) == addresses.CODE.pattern.removesuffix(r"\Z").replace(
+        "(WF|CC|CT|CS|IN|EV|ST|IV)", prefix
+    )
+
+
+MARKED = [
+    ("OB201", "«workflw»: WF_X_V0", "did you mean `workflow:`?"),
+    ("OB201", "«colour»: red", "begin with one of"),
+    ("OB201", "«summary»: x\nintent: IN_X_V0\npayload: {}", "put `intent:` first"),
+    ("OB201", "«workflw»: WF_X_V0\nintent: IN_X_V0\nstart: a", "did you mean `workflow:`?"),
+    ("OB201", "«start»: a\nworkflow: WF_X_V0\nsummary: x\nintent: IN_X_V0\nexits: {a: {status: FAILED}}\n"
+     "nodes: {a: {use: CT_X_V0}}", "put `workflow:` first"),
+    ("OB202", "event: EV_X_V0\n«recrod»: {}", "did you mean `record`?"),
+    ("OB202", "event: EV_X_V0\nrecord: {}\n«colour»: 1", "known here: `event`, `summary` and `record`"),
+    ("OB203", "event: «EV_X_V0»", "add `record:`, a schema"),
+    ("OB203", "store: «ST_X_V0»", "add `governed_by:`"),
+    ("OB204", "event: EV_X_V0\nrecord: «[1]»", None),
+    ("OB204", "event: EV_X_V0\nsummary: «5»\nrecord: {}", "quote it if text is meant: `'5'`"),
+    ("OB204", "event: EV_X_V0\nsummary: «''»\nrecord: {}", None),
+    ("OB204", "store: ST_X_V0\ngoverned_by: CS_X_V0\nseed: «yes»", "write `true` or `false`"),
+    ("OB204", "«- a»", "begin it with one of"),
+    ("OB204", "«just text»", "begin it with one of"),
+    ("OB205", "side_effect: CS_X_V0\nsummary: x\nkeeps: «registri»\noperations: {A: {effect: READ, outcomes: {A: {}}}}",
+     "did you mean `registry`?"),
+    ("OB206", "event: «EV_X»\nrecord: {}", "did you mean `EV_X_V0`?"),
+    ("OB206", "event: «ev_x_v0»\nrecord: {}", "did you mean `EV_X_V0`?"),
+    ("OB206", "event: «X_V0»\nrecord: {}", "did you mean `EV_X_V0`?"),
+    ("OB206", "event: «shop::EV_X_V0»\nrecord: {}", "did you mean `EV_X_V0`?"),
+    ("OB206", "event: «WF_X_V0»\nrecord: {}", "write it as in `EV_ACTOR_REGISTERED_V0`"),
+    ("OB206", "event: «\"EV_X_V0\\n\"»\nrecord: {}", "did you mean `EV_X_V0`?"),
+    ("OB206", "domain: «Shop»", "did you mean `shop`?"),
+    ("OB206", "store: ST_X_V0\ngoverned_by: «ST_Y_V0»", "write it as in `CS_REGISTRY_V0`"),
+    ("OB212", "«contract»: CC_X_V0", "leave the document out"),
+    ("OB212", "store: ST_X_V0\ngoverned_by: CS_X_V0\n«overdraft»: SUPPLY", "leave it out"),
+    ("OB212", "event: EV_X_V0\nrecord: {properties: {a: {items: {«secret»: true}}}}", "leave it out"),
+    ("OB212", "intent: IN_X_V0\npayload: {$defs: {a: {«public»: true}}}", "leave it out"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "text", "help"), MARKED)
+def test_documents_that_are_refused(code: str, text: str, help: str | None) -> None:
+    text, span = marked(text)
+    (item,) = check(text)
+    assert (item.code, item.span) == (code, span)
+    assert (item.help or "").startswith(help) if help else item.help is None
+
+
+@pytest.mark.parametrize("kind", LATER_KINDS)
+def test_kinds_of_later_versions_are_named_as_such(kind: str) -> None:
+    assert one(f"{kind}: X") == ("OB212", f"`{kind}:` is reserved for a later version", 1, 1)
+
+
+WORKFLOW = (
+    "workflow: WF_X_V0\nsummary: x\nintent: IN_X_V0\nstart: a\nnodes:\n{}exits: {{done: {{status: COMPLETED}}}}\n"
+)
+
+NODES = [
+    ("OB211", "  «a»: {with: {}}\n"),
+    ("OB211", "  a: {use: CT_X_V0, «compute»: {x: y}}\n"),
+    ("OB211", "  a: {decide: [{outcome: OK}], «use»: CT_X_V0}\n"),
+    ("OB212", "  a: {«each»: $.payload.x, as: one, max: 5, use: CT_X_V0, good: [OK]}\n"),
+    ("OB212", "  a: {«repeat»: {max: 1}, use: CT_X_V0}\n"),
+    ("OB212", "  a: {«wait»: {for: approval}}\n"),
+    ("OB212", "  a: {«all»: {}}\n"),
+    ("OB212", "  a: {use: CT_X_V0, «retry»: {}, deadline: 5s}\n"),
+    ("OB202", "  a: {«usee»: CT_X_V0}\n"),
+    ("OB202", "  a: {decide: [{outcome: OK}], «store»: ST_X_V0}\n"),
+    ("OB202", "  a: {compute: {x: y}, «event»: EV_X_V0}\n"),
+    ("OB206", "  a: {use: «CS_X_V0»}\n"),
+    ("OB206", "  a: {use: «CT_X_V0.RUN»}\n"),
+    ("OB206", "  a: {use: CT_X_V0, store: «EV_X_V0»}\n"),
+    ("OB206", "  «A»: {use: CT_X_V0}\n"),
+    ("OB206", "  a: {use: CT_X_V0, next: {«ok»: done}}\n"),
+    ("OB206", "  a: {use: CT_X_V0, next: {OK: «Done»}}\n"),
+    ("OB206", "  a: {compute: {«X»: y}}\n"),
+    ("OB204", "  a: {compute: {x: «5»}}\n"),
+    ("OB204", "  a: {compute: «{}»}\n"),
+    ("OB204", "  a: {decide: «[]»}\n"),
+    ("OB204", "  a: {decide: [{when: «true», outcome: OK}]}\n"),
+    ("OB203", "  a: {decide: [{«when»: 'true'}]}\n"),
+    ("OB204", "  a: {use: CT_X_V0, with: «[1]»}\n"),
+    ("OB204", "  a: «CT_X_V0»\n"),
+]
+
+
+@pytest.mark.parametrize(("code", "nodes"), NODES)
+def test_nodes_that_are_refused(code: str, nodes: str) -> None:
+    text, span = marked(WORKFLOW.format(nodes))
+    (item,) = check(text)
+    assert (item.code, item.span) == (code, span)
+
+
+def test_a_side_effect_without_its_operation_is_advised() -> None:
+    (item,) = check(WORKFLOW.format("  a: {use: CS_X_V0}\n"))
+    assert item.help == "name the operation too: `CS_X_V0.OPERATION`"
+
+
+CAPABILITIES = [
+    ("OB314", "outcomes: {«FAULT»: {}}"),
+    ("OB314", "outcomes: {OK: {}, «TIMEOUT»: {}}"),
+    ("OB206", "outcomes: {«ok»: {}}"),
+    ("OB204", "outcomes: «{}»"),
+    ("OB204", "outcomes: {OK: «[]»}"),
+    ("OB206", "outcomes: {OK: {«Id»: {}}}"),
+    ("OB204", "outcomes: {OK: {id: «string»}}"),
+    ("OB212", "outcomes: {OK: {id: {«secret»: true}}}"),
+    ("OB203", "outcomes: {OK: {}}\nexamples: [{«gives»: OK}]"),
+    ("OB202", "outcomes: {OK: {}}\nexamples: [{with: {}, gives: OK, «takes»: 1}]"),
+]
+
+
+@pytest.mark.parametrize(("code", "text"), CAPABILITIES)
+def test_capabilities_that_are_refused(code: str, text: str) -> None:
+    text, span = marked(f"transform: CT_X_V0\nsummary: x\ninputs: {{}}\n{text}\n")
+    (item,) = check(text)
+    assert (item.code, item.span) == (code, span)
+
+
+OPERATIONS = [
+    ("OB205", "{effect: «PURE», outcomes: {OK: {}}}"),
+    ("OB212", "{effect: «EXTERNAL», outcomes: {OK: {}}}"),
+    ("OB212", "{effect: READ, «repeat»: key, outcomes: {OK: {}}}"),
+    ("OB205", "{effect: READ, needs: [«stor»], outcomes: {OK: {}}}"),
+    ("OB204", "{effect: READ, needs: «[store, store]», outcomes: {OK: {}}}"),
+]
+
+
+@pytest.mark.parametrize(("code", "text"), OPERATIONS)
+def test_operations_that_are_refused(code: str, text: str) -> None:
+    text, span = marked(f"side_effect: CS_X_V0\nsummary: x\noperations:\n  A: {text}\n")
+    (item,) = check(text)
+    assert (item.code, item.span) == (code, span)
+
+
+STEPS = [
+    ("OB203", "test: x\nsteps: [{«payload»: {}}]"),
+    ("OB204", "test: x\nworkflow: WF_X_V0\nsteps: «[]»"),
+    ("OB204", "test: x\nworkflow: WF_X_V0\nsteps: [{«expect»: {}}]"),
+    ("OB204", "test: x\nworkflow: WF_X_V0\nsteps: [{payload: {}, «payload_of»: 1}, {payload: {}}]"),
+    ("OB205", "test: x\nworkflow: WF_X_V0\nsteps: [{payload: {}}, {payload_of: «2»}]"),
+    ("OB205", "test: x\nworkflow: WF_X_V0\nsteps: [{load: {stores: {}}}, {payload_of: «1»}]"),
+    ("OB205", "test: x\nworkflow: WF_X_V0\nsteps: [{payload: {}}, {payload_of: «0»}]"),
+    ("OB204", "test: x\nworkflow: WF_X_V0\nsteps: [{payload: «[]»}]"),
+    ("OB206", "test: x\nworkflow: WF_X_V0\nsteps: [{payload: {}, expect: {path: [«a b»]}}]"),
+    ("OB202", "test: x\nworkflow: WF_X_V0\nsteps: [{payload: {}, expect: {«exits»: done}}]"),
+    ("OB205", "test: x\nworkflow: WF_X_V0\nsteps: [{payload: {}, expect: {stores: {ST_X_V0: {count: «-1»}}}}]"),
+    ("OB205", "test: x\nworkflow: WF_X_V0\ngiven: {clock: «yesterday»}\nsteps: [{payload: {}}]"),
+]
+
+
+@pytest.mark.parametrize(("code", "text"), STEPS)
+def test_scenarios_that_are_refused(code: str, text: str) -> None:
+    text, span = marked(text)
+    codes_found = [(item.code, item.span) for item in check(text)]
+    assert (code, span) in codes_found
+    assert len(codes_found) == 1 + text.count("payload_of: 1}, {payload: {}}")
+
+
+def test_everything_wrong_in_every_document_is_reported_at_once() -> None:
+    text = (
+        "workflow: CT_X_V0\nsumary: x\nintent: IN_Y\nstart: [a]\nlimits: {visits: 2}\nnext: {success: failed}\n"
+        "nodes:\n  B: {use: CS_R_V0}\n  d: {}\nexits: {failed: FAILED, x: {}}\n---\nevent: EV_X_V0\n---\nnothing: 1\n"
+    )
+    findings = [(item.code, item.span.line, item.span.column) for item in check(text) if item.span]
+    assert findings == [
+        ("OB206", 1, 11),
+        ("OB202", 2, 1),
+        ("OB206", 3, 9),
+        ("OB204", 4, 8),
+        ("OB212", 5, 1),
+        ("OB206", 6, 8),
+        ("OB206", 8, 3),
+        ("OB206", 8, 12),
+        ("OB211", 9, 3),
+        ("OB204", 10, 17),
+        ("OB203", 10, 25),
+        ("OB203", 12, 8),
+        ("OB201", 14, 1),
+    ]
+
+
+def test_what_the_loader_reported_as_left_out_is_not_reported_again() -> None:
+    source = Source("protocols/shop/a.yaml", "shop", b"event: EV_X_V0\nsummary:\nrecord:\n")
+    phase = load(source)
+    assert [item.code for item in phase.diagnostics] == ["OB109", "OB109"]
+    assert declare(source, phase.value).diagnostics == ()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "OB104",
+        "OB105",
+        "OB106",
+        "OB107",
+        "OB108",
+        "OB109",
+        "OB110",
+        "OB111",
+        "OB112",
+        "OB201",
+        "OB202",
+        "OB203",
+        "OB204",
+        "OB205",
+        "OB206",
+        "OB211",
+        "OB212",
+        "OB314",
+    ],
+)
+def test_the_example_of_each_code_provokes_it(code: str) -> None:
+    source = Source("protocols/shop/a.yaml", "shop", codes.table()[code].example.encode())
+    phase = load(source)
+    found = [*phase.diagnostics, *declare(source, phase.value).diagnostics]
+    assert code in [item.code for item in found]
