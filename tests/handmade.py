@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import orjson
 
-from omnibachi_model.digests import digest, encode
+from omnibachi_model.digests import digest, encode, pretty
 from omnibachi_model.formats import write_time
 from omnibachi_runtime.link import Program, link
 from omnibachi_runtime.walk import Start, Walk, walk
@@ -100,3 +102,52 @@ def bodies(ended: Walk) -> list[dict[str, Any]]:
 def observed(ended: Walk) -> list[dict[str, Any]]:
     """Return the parsed obs of a walk's events."""
     return [orjson.loads(obs) for _, _, obs in ended.events]
+
+
+def lay(
+    root: Path,
+    workflows: list[dict[str, Any]],
+    implementations: Mapping[str, str],
+    modules: Mapping[str, str],
+    domain: Mapping[str, Any] | None = None,
+) -> str:
+    """Seal workflows by hand into `root/protocol_snapshot`, with capabilities in `root/capabilities`; return the seal.
+
+    `implementations` are by address, `modules` source texts by dotted name (a package's name gives its `__init__`).
+    """
+    base = root / "capabilities"
+    packages = {name.partition(".")[0] for name in modules}
+    texts = {**dict.fromkeys(packages, ""), **modules}
+    for name, text in texts.items():
+        path = base.joinpath(*name.split("."))
+        path = path / "__init__.py" if name in packages else path.with_suffix(".py")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    locks = {}
+    for address, implementation in implementations.items():
+        module = implementation.partition(":")[0]
+        own = {name: digest(texts[name].encode()) for name in (module.partition(".")[0], module) if name in texts}
+        if not own:
+            own = {module: digest(Path(str(find_spec(module).origin)).read_bytes())}  # type: ignore[union-attr]
+        locks[address] = {"signature": "", "implementation": implementation, "modules": own}
+    files = {f"{item['address'].replace('::', '/')}.json": (item, pretty(item)) for item in workflows}
+    entries = {
+        item["address"]: {"file": name, "sha256": digest(data), "origins": "", "origins_sha256": ""}
+        for name, (item, data) in files.items()
+    }
+    written = {name: data for name, (_, data) in files.items()}
+    domains = {}
+    if domain is not None:
+        written["shop/domain.json"] = pretty({"format": "omnibachi.domain/1", "domain": "shop", "events": {},
+                                              "stores": {}, "transforms": {}, "operations": {}, **domain})  # fmt: skip
+        domains["shop"] = {"file": "shop/domain.json", "sha256": digest(written["shop/domain.json"])}
+    manifest = pretty({
+        "format": "omnibachi.snapshot/1", "capabilities": locks, "domains": domains, "events": {}, "intents": {},
+        "stores": {}, "laws": {}, "sources": {}, "workflows": entries,
+    })  # fmt: skip
+    written |= {"manifest.json": manifest, "manifest.sha256": digest(manifest).encode() + b"\n"}
+    for name, data in written.items():
+        place = root / "protocol_snapshot" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+    return digest(manifest)

@@ -20,7 +20,7 @@ AT_US = 1_767_225_600_000_000
 
 def fields(*names: str, **more: Any) -> dict[str, Any]:
     """Return an object schema whose named fields are texts."""
-    members = {**{name: TEXT for name in names}, **more}
+    members = {**dict.fromkeys(names, TEXT), **more}
     return {"type": "object", "properties": members, "required": sorted(members), "additionalProperties": False}
 
 
@@ -59,7 +59,8 @@ def register() -> dict[str, Any]:
     return sealed(
         "blockchain::WF_REGISTER_ACTOR_UNVERIFIED_V0",
         [
-            call("actor_id", "std::CT_GENERATE_ID_V0", "PURE", {"data": payload("actor_record"), "prefix": ["lit", "AC"]},
+            call("actor_id", "std::CT_GENERATE_ID_V0", "PURE",
+                 {"data": payload("actor_record"), "prefix": ["lit", "AC"]},
                  {"FAULT": 3, "SUCCESS": 1}),
             call("register", "std::CS_REGISTRY_V0.REGISTER", "IDEMPOTENT",
                  {"key": ["ref", 0, ["id"]], "value": payload("actor_record")},
@@ -87,7 +88,8 @@ def order() -> dict[str, Any]:
     return sealed(
         "shop::WF_ORDER_V0",
         [
-            {"kind": "DECIDE", "name": "within_tier", "with": {"tier": payload("tier"), "quantity": payload("quantity")},
+            {"kind": "DECIDE", "name": "within_tier",
+             "with": {"tier": payload("tier"), "quantity": payload("quantity")},
              "rows": rows, "next": {"FAULT": 3, "SUCCESS": 1, "VIOLATION": 5}},
             {"kind": "COMPUTE", "name": "fee", "with": {"price": payload("price"), "quantity": payload("quantity")},
              "fields": {"total": ["mul", ["name", "price"], quantity]}, "next": {"FAULT": 3, "SUCCESS": 2}},
@@ -118,8 +120,9 @@ def origins(workflow: dict[str, Any], file: str = "protocols/shop/order.yaml") -
             place["fields"] = {name: [line + 2, 15, line + 2, 30] for name in node["fields"]}
         nodes[node["name"]] = place
     return {
-        "format": "omnibachi.origins/1", "workflow": workflow["address"], "summary": "A *summary* of <b>what</b> it does.",
-        "file": file, "span": [1, 1, 100, 1], "sources": [file], "nodes": nodes, "exits": exits, "checked": [],
+        "format": "omnibachi.origins/1", "workflow": workflow["address"],
+        "summary": "A *summary* of <b>what</b> it does.", "file": file,
+        "span": [1, 1, 100, 1], "sources": [file], "nodes": nodes, "exits": exits, "checked": [],
     }  # fmt: skip
 
 
@@ -132,7 +135,7 @@ def started(workflow: dict[str, Any], asked: Any, *, trace_id: str = "T1") -> Pa
     }  # fmt: skip
     obs = {
         "trace_id": trace_id, "seal": SEAL, "origin": "unpinned", "started_at": at, "actor": None, "host": "h",
-        "program": "omnibachi 0.1.0", "capabilities": {name: LOCK for name in workflow["capabilities"]},
+        "program": "omnibachi 0.1.0", "capabilities": dict.fromkeys(workflow["capabilities"], LOCK),
     }  # fmt: skip
     return body, obs
 
@@ -207,7 +210,9 @@ def ordered(quantity: int = 7) -> bytes:
     if quantity > 100:
         because = "quantity is over the limit of the tier"
         return record(
-            started(workflow, asked), decided("within_tier", saw, "VIOLATION", 2, because), finished("refused", "DENIED")
+            started(workflow, asked),
+            decided("within_tier", saw, "VIOLATION", 2, because),
+            finished("refused", "DENIED"),
         )
     total = {"total": 5 * quantity}
     return record(

@@ -16,7 +16,6 @@ from . import wiring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
     from .engine import Engine
@@ -46,10 +45,12 @@ def publish(engine: Engine, traces: Traces, result: RunResult, *, picture: bool)
         return found
     workflow: dict[str, Any] = decode(program.sealed)
     try:
+        _keep(traces, result, "md", lambda: _page(engine, result, workflow, picture))
         if picture:
-            found.extend(_picture(traces, result, workflow))
-        shown = f"{trace_id}.png" if os.path.exists(traces.path(trace_id, "png")) else None
-        _keep(traces, result, "md", lambda: _page(engine, result, workflow, shown))
+            reason = _drawn(traces, result, workflow)
+            if reason is not None:
+                found.append(Diagnostic("OB730", f"the picture could not be drawn: {reason}", severity="warning"))
+                traces.write(trace_id, "md", _page(engine, result, workflow, False))
     except Trouble as trouble:
         found.append(_warning(trouble.diagnostic))
     return found
@@ -69,22 +70,24 @@ def _shown(path: str) -> str:
     return path[len(here) :] if path.startswith(here) else path
 
 
-def _page(engine: Engine, result: RunResult, workflow: dict[str, Any], picture: str | None) -> bytes:
+def _page(engine: Engine, result: RunResult, workflow: dict[str, Any], picture: bool) -> bytes:
     origins = wiring.load_origins(engine.linked(result.workflow).snapshot, result.workflow)
-    return wiring.markdown(result.record, workflow=workflow, origins=origins, seal=result.seal, picture=picture)
+    name = f"{result.trace_id}.png" if picture else None
+    return wiring.markdown(result.record, workflow=workflow, origins=origins, seal=result.seal, picture=name)
 
 
-def _picture(traces: Traces, result: RunResult, workflow: dict[str, Any]) -> Iterator[Diagnostic]:
+def _drawn(traces: Traces, result: RunResult, workflow: dict[str, Any]) -> str | None:
+    """Draw the picture; return why it could not be drawn, or None."""
     try:
         _keep(traces, result, "png", lambda: wiring.draw(result.record, workflow, "png"))
-    except Trouble as trouble:
-        yield _warning(trouble.diagnostic)
+    except Trouble:
+        raise
     except wiring.PictureFailed as failed:
-        yield Diagnostic("OB730", f"the picture could not be drawn: {failed}", severity="warning")
+        return str(failed)
     except Exception as error:
         # Whatever a drawing library throws: a picture never fails a run.
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        yield Diagnostic("OB730", f"the picture could not be drawn: {reason}", severity="warning")
+        return f"{type(error).__name__}: {error}".splitlines()[0]
+    return None
 
 
 def _warning(found: Diagnostic) -> Diagnostic:

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from omnibachi_ledger import RunRow as RunRow
     from omnibachi_ledger import open_root as open_root
     from omnibachi_observer.markdown import markdown as markdown
+    from omnibachi_observer.picture import dot as dot
     from omnibachi_observer.picture import draw as draw
     from omnibachi_observer.renderer import PictureFailed as PictureFailed
+    from omnibachi_observer.renderer import render as render
+    from omnibachi_observer.selection import select as select
     from omnibachi_runtime.link import Malformed as Malformed
     from omnibachi_runtime.link import Program as Program
     from omnibachi_runtime.link import link as link
@@ -56,6 +59,7 @@ _PLACES = {
     "Start": "omnibachi_runtime.walk",
     "Walk": "omnibachi_runtime.walk",
     "compile_sources": "omnibachi_compiler.compile",
+    "dot": "omnibachi_observer.picture",
     "draw": "omnibachi_observer.picture",
     "link": "omnibachi_runtime.link",
     "load_domain": "omnibachi_runtime.load",
@@ -67,6 +71,8 @@ _PLACES = {
     "open_snapshot": "omnibachi_runtime.load",
     "plain": "omnibachi_compiler.tree",
     "read_catalogue": "omnibachi_compiler.catalogue",
+    "render": "omnibachi_observer.renderer",
+    "select": "omnibachi_observer.selection",
     "walk": "omnibachi_runtime.walk",
 }
 

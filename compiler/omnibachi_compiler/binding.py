@@ -15,6 +15,7 @@ from omnibachi_model.nearest import nearest
 
 from .facts import Facts, first_wanted, path_without, producers, walk
 from .fits import Fit, Presence, array_of, fits, join, literal, object_of
+from .kinds import inner_of
 from .templates import First, Items, Literal, Record, Reference, Template
 
 Schema: TypeAlias = dict[str, Any]
@@ -177,7 +178,9 @@ class Bound:
     check: Schema | None
 
 
-def bind(record: Record, inputs: Schema, reader: Reader, span: Span, what: str, *, judged: set[str]) -> Bound:
+def bind(
+    record: Record, inputs: Schema, reader: Reader, span: Span, what: str, *, judged: set[str], part: str = "input"
+) -> Bound:
     """Judge a `with` against an object schema of inputs.
 
     `judged` names the inputs that the operation judges itself: a value that can never fit is an error all the same,
@@ -196,14 +199,15 @@ def bind(record: Record, inputs: Schema, reader: Reader, span: Span, what: str, 
             known = ", ".join(f"`{item}`" for item in properties) or "none"
             reader.report(
                 "OB312",
-                f"{what} has no input `{name}`",
+                f"{what} has no {part} `{name}`",
                 template.span,
                 help=f"did you mean `{near}`?" if near else f"it has {known}",
             )
             continue
         verdict = fits(actual, schema)
         if verdict is Fit.DISJOINT:
-            reader.report("OB507", _misfit(name, template, actual, schema), template.span)
+            place, message, advice = _misfit(name, template, actual, schema)
+            reader.report("OB507", message, place, help=advice)
         elif name in judged:
             continue
         elif verdict is Fit.CHECK:
@@ -226,9 +230,26 @@ def _relaxed(inputs: Schema, judged: set[str]) -> Schema:
     return {**inputs, "properties": properties}
 
 
-def _misfit(name: str, template: Template, actual: Schema, wanted: Schema) -> str:
+def _misfit(name: str, template: Template, actual: Schema, wanted: Schema) -> tuple[Span, str, str | None]:
+    """Say where and why a value can never fit; inside a mapping, at the member that is to blame."""
+    if isinstance(template, Record) and wanted.get("type") == "object" and "properties" in wanted:
+        written = dict(template.entries)
+        for key, value in template.entries:
+            asked, given = inner_of(wanted, key), inner_of(actual, key)
+            if asked is None:
+                near = nearest(key, wanted["properties"].keys() - written.keys())
+                known = ", ".join(f"`{item}`" for item in sorted(wanted["properties"])) or "no members"
+                advice = f"did you mean `{near}`?" if near else f"there is {known}"
+                return value.span, f"`{name}` has no member `{key}`", advice
+            if given is not None and fits(given, asked) is Fit.DISJOINT:
+                return _misfit(key, value, given, asked)
+        lacking = [key for key in wanted.get("required", ()) if key not in written]
+        if lacking:
+            listed = ", ".join(f"`{key}`" for key in lacking)
+            return template.span, f"`{name}` lacks {listed}", "add what is missing"
     shown = f"`{template.text}`" if isinstance(template, Reference) else "the value"
-    return f"{shown} can never fit `{name}`: {describe(actual)} where {describe(wanted)} is asked for"
+    message = f"{shown} can never fit `{name}`: {describe(actual)} where {describe(wanted)} is asked for"
+    return template.span, message, None
 
 
 def describe(schema: Schema) -> str:

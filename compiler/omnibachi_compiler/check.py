@@ -130,7 +130,7 @@ def _literal_keys(key: str, value: Template, node: Linked, reader: Reader) -> No
         "additionalProperties": shape.get("additionalProperties", True),
     }
     quiet = Reader(reader.name, reader.facts)
-    bind(value, narrowed, quiet, value.span, "the record", judged=set(shape.get("properties", {})))
+    bind(value, narrowed, quiet, value.span, "the record", judged=set(shape.get("properties", {})), part="field")
     reader.found.extend(item for item in quiet.found if item.code in ("OB312", "OB507"))
 
 

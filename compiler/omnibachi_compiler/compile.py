@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from omnibachi_model.diagnostics import Diagnostic, Span, has_errors, in_order
+from omnibachi_model.diagnostics import Defect, Diagnostic, Span, has_errors, in_order
 
 from .check import Checked, check_graph
 from .binding import Place
@@ -18,12 +18,15 @@ from .capabilities import check_implementations
 from .declarations import Declaration, Scenario
 from .declare import declare
 from .graph import build_graph
+from .language import SCHEMAS
 from .library import Library, address_of, collect
 from .loader import load
 from .phase import Implementation, Source
 from .seal import Sealed, seal
 
-_FIRST_LINE = re.compile(r"^(?:workflow|transform|side_effect|intent|event|store): *[\"']?([A-Z]{2}_[A-Z0-9_]+)", re.M)
+_DOCUMENT = re.compile(r"^---(?: .*)?$", re.M)
+_KEY = re.compile(r"^[\"']?(\w+)[\"']?[ \t]*:", re.M)
+_ARTIFACT = re.compile(r"^(?:workflow|transform|side_effect|intent|event|store): *[\"']?([A-Z]{2}_[A-Z0-9_]+)", re.M)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ def compile_sources(
                 workflows.append(checked.value)
     diagnostics = in_order(found)
     ready = not has_errors(diagnostics)
+    if ready and len(workflows) < len(library.value.workflows):
+        raise Defect("a workflow was left unproven, and no finding says why")
     sealed_sources = [source for source in sources if _is_sealed(source, declarations)]
     sealed = seal(workflows, library.value, sealed_sources, implementations, versions) if ready else None
     places = tuple(place for item in workflows for place in item.places)
@@ -83,8 +88,11 @@ def _broken(sources: Sequence[Source], declarations: Sequence[Declaration]) -> f
     declared = {address_of(item) for item in declarations}
     named: set[str] = set()
     for source in sources:
-        text = source.data.decode("utf-8", "replace")
-        named |= {f"{source.domain}::{code}" for code in _FIRST_LINE.findall(text)}
+        for document in _DOCUMENT.split(source.data.decode("utf-8", "replace")):
+            first, found = _KEY.search(document), _ARTIFACT.search(document)
+            # A workflow names its intent and a scenario its workflow: where the first key is of a kind, it declares.
+            if found and first and (found.start() == first.start() or first[1] not in SCHEMAS):
+                named.add(f"{source.domain}::{found[1]}")
     return frozenset(named - declared)
 
 

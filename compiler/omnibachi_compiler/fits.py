@@ -77,7 +77,7 @@ def _fit_number(a: Schema, b: Schema) -> Fit:
     whole = integral(a) or integral(b)
     low, low_open, high, high_open = number_range(a, whole=whole)
     least, least_open, most, most_open = number_range(b, whole=whole)
-    if high < least or most < low:
+    if high < least or most < low or high < low or most < least:
         return Fit.DISJOINT
     if (high == least and (high_open or least_open)) or (most == low and (most_open or low_open)):
         return Fit.DISJOINT

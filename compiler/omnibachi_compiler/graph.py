@@ -121,8 +121,8 @@ def _names(workflow: Workflow, found: list[Diagnostic]) -> dict[str, str]:
                 )
             )
         elif text in names:
-            found.append(Diagnostic("OB314", f"`{text}` names a node and an exit", leaving.name.span))
-        names[text] = "exit"
+            found.append(Diagnostic("OB314", f"`{text}` names a node and an exit", leaving.name.span, help="rename one"))
+        names.setdefault(text, "exit")
     names.setdefault(REJECTED_EXIT, "exit")
     return names
 
@@ -132,15 +132,13 @@ def _target(target: Name, names: Mapping[str, str], found: list[Diagnostic], *, 
         return
     known = [name for name, kind in names.items() if exits or kind == "node"]
     near = nearest(target.text, known)
-    what = "node or exit" if exits else "node"
-    found.append(
-        Diagnostic(
-            "OB305",
-            f"there is no {what} called `{target.text}`",
-            target.span,
-            help=f"did you mean `{near}`?" if near else f"known: {', '.join(f'`{name}`' for name in sorted(known)[:8])}",
-        )
-    )
+    if target.text in names:
+        message = f"`{target.text}` is an exit, and a workflow starts at a node"
+    else:
+        message = f"there is no {'node or exit' if exits else 'node'} called `{target.text}`"
+    listed = ", ".join(f"`{name}`" for name in sorted(known)[:8])
+    advice = f"did you mean `{near}`?" if near else f"known: {listed}"
+    found.append(Diagnostic("OB305", message, target.span, help=advice))
 
 
 def _link(
@@ -220,13 +218,13 @@ def _places(
         event = library.events[address] if address else None
     if capability is None:
         return store, event
-    for key, given, code in (("store", node.store, "OB402"), ("event", node.event, "OB403")):
+    for a, key, given, code in (("a", "store", node.store, "OB402"), ("an", "event", node.event, "OB403")):
         if key in capability.needs and given is None:
             found.append(
-                Diagnostic(code, f"`{capability.address}` needs a {key}", node.use.span, help=f"add `{key}:` to the node")
+                Diagnostic(code, f"`{capability.address}` needs {a} {key}", node.use.span, help=f"add `{key}:` to the node")
             )
         if key not in capability.needs and given is not None:
-            found.append(Diagnostic("OB404", f"`{capability.address}` takes no {key}", given.span))
+            found.append(Diagnostic("OB404", f"`{capability.address}` takes no {key}", given.span, help=f"remove `{key}`"))
     if node.store and store and store.governed_by and "store" in capability.needs:
         if store.governed_by != capability.governor:
             found.append(

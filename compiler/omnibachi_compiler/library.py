@@ -31,6 +31,7 @@ from .declarations import (
 from .declarations import Operation as OperationDeclaration
 from .phase import Phase
 from .schemas import seal_fields, seal_schema
+from .tree import Mapping as TreeMapping
 
 Schema = dict[str, Any]
 
@@ -179,9 +180,11 @@ def _file(item: Declaration, address: str, library: Library, found: list[Diagnos
         for operation in item.operations:
             library.capabilities[f"{address}.{operation.name.text}"] = _operation(item, operation, address, found)
     elif isinstance(item, Intent):
-        library.intents[address] = Shape(address, _taken(seal_schema(item.payload), found), item.summary, item.name.span)
+        payload = _record("payload", item.payload, found, defaults=True)
+        library.intents[address] = Shape(address, payload, item.summary, item.name.span)
     elif isinstance(item, EventShape):
-        library.events[address] = Shape(address, _taken(seal_schema(item.record, defaults=False), found), item.summary, item.name.span)
+        record = _record("record", item.record, found)
+        library.events[address] = Shape(address, record, item.summary, item.name.span)
 
 
 def _operation(
@@ -209,10 +212,19 @@ def _taken(phase: Phase[Schema], found: list[Diagnostic]) -> Schema:
     return phase.value
 
 
+def _record(key: str, tree: TreeMapping, found: list[Diagnostic], *, defaults: bool = False) -> Schema:
+    """Seal the schema of a payload or a record: an object, also where the text does not say so."""
+    schema = _taken(seal_schema(tree, defaults=defaults), found)
+    named = tree.get("type")
+    if named is not None and schema.get("type", "object") != "object":
+        found.append(Diagnostic("OB208", f"a {key} is an object", named.span, help="write `type: object`"))
+    return {**schema, "type": "object"}
+
+
 def _store(store: Store, library: Library, found: list[Diagnostic]) -> None:
     record: Schema = {"type": "object"}
     if store.record is not None:
-        record = _taken(seal_schema(store.record, defaults=False), found)
+        record = _record("record", store.record, found)
     governor = lookup(store.governed_by, store.domain, library.side_effects, "OB301", "side effect", found, library.broken)
     address = address_of(store)
     if governor is None:

@@ -259,6 +259,8 @@ def _class(pattern: str, opened: int) -> tuple[_Part, int]:
             break
         low, at = _member(pattern, at)
         if pattern.startswith("-", at) and pattern[at + 1 : at + 2] not in ("]", ""):
+            if pattern.startswith("-", at + 1):
+                raise _Refused("a `-` at the end of a range must be escaped")
             high, at = _member(pattern, at + 1)
             found |= _range(low, high)
         else:

@@ -175,7 +175,8 @@ def _keyword(key: str, tree: Tree, key_span: Span, state: _Sealing) -> _Sealed |
         value = READERS[key](key, tree, state.report)
         return None if value is None else _Sealed(value, 0, 1 + _levels(value))
     if key in LATER:
-        state.report("OB212", f"`{key}` is not built yet", key_span)
+        # The words are those of the shape check, which finds the same: one finding is left of the two.
+        state.report("OB212", f"`{key}` is reserved for a later version", key_span, "leave it out until then")
     elif key == "optional":
         advice = "use `required`"
         state.report("OB207", "`optional` stands at a field of `inputs` or of an outcome only", key_span, advice)

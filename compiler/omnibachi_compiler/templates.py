@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from omnibachi_model.values import JSON
 
 SCOPES = ("payload", "nodes", "run")
+LATER_SCOPES = ("inputs", "each")
 RUN_FIELDS = ("id", "started_at", "actor")
 
 
@@ -187,6 +188,10 @@ def _at(tree: Scalar, offset: int) -> Span:
 
 def _reference(text: str, path: tuple[str | int, ...], span: Span, found: list[Diagnostic]) -> Template:
     scope = path[0] if path else ""
+    if scope in LATER_SCOPES:
+        message = f"`$.{scope}` is not yet built: it belongs to contracts and loops"
+        found.append(Diagnostic("OB212", message, span, help="leave it out until a version announces it"))
+        return Literal(None, span)
     if scope not in SCOPES:
         near = nearest(str(scope), SCOPES)
         found.append(

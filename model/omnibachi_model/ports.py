@@ -6,9 +6,15 @@ Only type checkers and implementers read this module; the run path imports it un
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from .values import JSON, Answer, Inputs
+if TYPE_CHECKING:
+    from .values import JSON, Answer, Inputs
+else:
+    # The aliases of `values` are for type checkers only; who imports the ports at run time gets them as text.
+    JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
+    Inputs: TypeAlias = Mapping[str, Any]
+    Answer: TypeAlias = tuple[str, dict[str, Any]]
 
 
 class Clock(Protocol):

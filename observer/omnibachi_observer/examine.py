@@ -128,6 +128,8 @@ def _told(story: Story, verdict: str, line: int | None, reason: str | None, bodi
     seal, started = story.obs.get("seal"), story.obs.get("started_at")
     if not story.events:
         summary = "this is no record of a run"
+    elif verdict == "BROKEN":
+        summary = spoken(["the record of ", Code(story.address), f" breaks at line {line}"])
     else:
         summary = spoken(ending(story))
     return Report(

@@ -80,7 +80,9 @@ def _known(tree: Any) -> tuple[str, int]:
         parts = (_at_least(tree[1], OR), _at_least(tree[2], OR), _at_least(tree[3], TERNARY))
         return "{} ? {} : {}".format(*parts), TERNARY
     sign, level = BINARY[head]
-    return f"{_at_least(tree[1], level)} {sign} {_at_least(tree[2], level + 1)}", level
+    # `&&` and `||` are associative, and their chains are sealed as balanced trees; the others lean to the left.
+    right = level if head in ("and", "or") else level + 1
+    return f"{_at_least(tree[1], level)} {sign} {_at_least(tree[2], right)}", level
 
 
 def _at_least(tree: Any, level: int) -> str:

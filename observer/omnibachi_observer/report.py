@@ -6,8 +6,8 @@ import textwrap
 from dataclasses import dataclass, field
 from typing import Any
 
-from omnibachi_model.digests import pretty
 from omnibachi_model.diagnostics import Diagnostic
+from omnibachi_model.digests import pretty
 
 from .words import shorten, visible
 
@@ -71,7 +71,8 @@ class Report:
             out += ["", "Why it did not complete", *_decided(self.decided)]
         if self.finished and self.result != {}:
             out += ["", "Result", *_indented(shorten(visible(pretty(self.result).decode().rstrip()), LONGEST_RESULT))]
-        noted = [f"{item.severity}[{item.code}]: {item.message}" for item in self.diagnostics]
+        notes = [item for item in self.diagnostics if item.severity != "note"]
+        noted = [f"{item.severity}[{item.code}]: {item.message}" for item in notes]
         if noted:
             out += ["", "Notes", *(_wrap(note, "  ") for note in noted)]
         if self.advice:
@@ -92,17 +93,18 @@ class Report:
         return lines + [f"  {label}: {visible(str(found))}" for label, found in facts if found]
 
     def _changes(self) -> list[str]:
-        lines = [
-            _wrap(f"receipt {item['receipt']}: {item['node']} ({item['operation']}) wrote to {item['store']}: {item['what']}",
-                  "  ", "    ")
-            for item in self.changed
-        ]  # fmt: skip
-        lines += [
-            _wrap(f"receipt {item['receipt']}: {item['node']} ({item['operation']}) answered {item['outcome']}: "
-                  "nothing new was written", "  ", "    ")
-            for item in self.unchanged
-        ]  # fmt: skip
+        lines: list[str] = []
+        for item in self.changed:
+            told = f"{_effect(item)} wrote to {item['store']}: {item['what']}"
+            lines.append(_wrap(told, "  ", "    "))
+        for item in self.unchanged:
+            told = f"{_effect(item)} answered {item['outcome']}: nothing new was written"
+            lines.append(_wrap(told, "  ", "    "))
         return lines if self.changed else ["  nothing", *lines]
+
+
+def _effect(item: dict[str, Any]) -> str:
+    return f"receipt {item['receipt']}: {item['node']} ({item['operation']})"
 
 
 def _step(step: dict[str, Any]) -> list[str]:
@@ -115,7 +117,8 @@ def _step(step: dict[str, Any]) -> list[str]:
 
 def _failed(failed: dict[str, Any]) -> list[str]:
     where = f"at `{failed['node']}`: " if failed["node"] else "at the gate: "
-    lines = [_wrap(f"{where}{failed['what']}", "  "), f"  fault: {failed['fault']}"]
+    code = f" ({failed['code']})" if failed["code"] else ""
+    lines = [_wrap(f"{where}{failed['what']}{code}", "  "), f"  fault: {failed['fault']}"]
     return [*lines, f"  place: {visible(failed['place'])}"] if failed["place"] else lines
 
 

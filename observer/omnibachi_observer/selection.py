@@ -18,10 +18,11 @@ def select(record: bytes, jsonpath: str) -> tuple[list[Any], list[Diagnostic]]:
     """Return the values that a JSONPath finds in the list of events, and diagnostics.
 
     An event is `{line, body, obs, prev, hash}`, so `$[*].body.kind` lists the kinds. A path that cannot be read
-    or applied is a diagnostic (OB747) and no value; of a broken record the events before the break are searched (OB740).
+    or applied is a diagnostic (OB747) and no value; of a broken record what stands before the break is
+    searched (OB740).
     """
     from jsonpath_ng.exceptions import JSONPathError
-    from jsonpath_ng.ext import parse
+    from jsonpath_ng.ext.parser import parse
 
     events: list[dict[str, Any]] = []
     notes: list[Diagnostic] = []

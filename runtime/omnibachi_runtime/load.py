@@ -140,10 +140,13 @@ def load_origins(snapshot: Snapshot, address: str) -> dict[str, Any] | None:
     Only messages need it, so nothing is refused for its sake.
     """
     entry = snapshot.manifest["workflows"].get(address, {})
-    data = snapshot.read(str(entry.get("origins", "")))
-    if data is None or digest(data) != entry.get("origins_sha256"):
+    try:
+        data = snapshot.read(str(entry.get("origins", "")))
+        if data is None or digest(data) != entry.get("origins_sha256"):
+            return None
+        found = orjson.loads(data)
+    except (Refused, ValueError):
         return None
-    found = orjson.loads(data)
     return found if isinstance(found, dict) else None
 
 

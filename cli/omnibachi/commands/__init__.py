@@ -1,23 +1,22 @@
 """Every command but `run`: click, one module each, imported when it is called.
 
-`run` parses its own few options so that it starts at once (`run_command`); it stands here too, so that `--help` lists it
-and a misspelt command is answered with the nearest one.
+`run` parses its own few options so that it starts at once (`run_command`); it stands here too, so that `--help` lists
+it and a misspelt command is answered with the nearest one.
 """
 
 from __future__ import annotations
 
 import importlib
-import os
-import sys
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
-from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
+from omnibachi.wiring import VERSION
+from omnibachi_model.diagnostics import Diagnostic
 from omnibachi_model.nearest import nearest
+from omnibachi_model.sealed import DOMAIN_FORMAT, ORIGINS_FORMAT, SNAPSHOT_FORMAT, WORKFLOW_FORMAT
 
-from .output import INTERRUPTED, USAGE, Output
+from .output import INTERRUPTED, OK, USAGE, Output
 
 # Listed here, so that `--help` needs to import none of them: name, one line.
 COMMANDS = {
@@ -46,7 +45,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         if cmd_name == "run":
-            return _RUN
+            return _run
         module = importlib.import_module(f".{cmd_name}_command", __name__)
         command: click.Command = module.command
         return command
@@ -67,17 +66,25 @@ class Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.command("run", context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.command("run", add_help_option=False, context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-@click.pass_context
-def _RUN(ctx: click.Context, arguments: tuple[str, ...]) -> int:
+def _run(arguments: tuple[str, ...]) -> int:
     from omnibachi.run_command import main as run
 
-    return run(list(arguments))
+    return run(arguments)
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        formats = (SNAPSHOT_FORMAT, WORKFLOW_FORMAT, DOMAIN_FORMAT, ORIGINS_FORMAT)
+        click.echo(f"omnibachi {VERSION}\nformats {' '.join(formats)}")
+        ctx.exit(0)
 
 
 @click.command("omnibachi", cls=Commands, context_settings={"help_option_names": ["--help", "-h"]})
-@click.version_option(None, "--version", message="%(version)s", package_name=None)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print program and formats."
+)
 def cli() -> None:
     """Declare actions in YAML, seal them, walk them deterministically, and leave a record that a stranger can check.
 
@@ -85,3 +92,27 @@ def cli() -> None:
     Example:
       omnibachi run --wf blockchain::WF_REGISTER_ACTOR_UNVERIFIED_V0 --payload examples/register_actor.json
     """
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a command and return its exit status; a command line that cannot be understood is OB752 (exit status 2)."""
+    given = list(arguments)
+    output = Output("--json" in given, "omnibachi.error/1")
+    try:
+        status = cli.main(given or ["--help"], prog_name="omnibachi", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return USAGE
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "omnibachi"
+        found = Diagnostic("OB752", _message(error), help=f"`{command} --help` shows what is known")
+        return output.refused([found], USAGE)
+    except click.Abort:
+        return INTERRUPTED
+    return status if isinstance(status, int) else OK
+
+
+def _message(error: click.UsageError) -> str:
+    """Word click's message as ours: lower case, no final stop."""
+    text = " ".join(error.format_message().split()).rstrip(".")
+    return text[:1].lower() + text[1:]

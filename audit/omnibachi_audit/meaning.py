@@ -1,0 +1,164 @@
+"""What the events of a record must say, each by itself and all together, beyond the form and the chain of its lines.
+
+`model.record.read` proves that no byte of a line was changed without its hash, and no line moved; anyone can make
+hashes anew. So the lines must also be ones that a run leaves (docs/formats.md, "Trace"): the members of each body and
+their types, `seq` without a gap, one start first, nothing after the end, no path twice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from omnibachi_model.addresses import OUTCOME, TRACE_ID
+from omnibachi_model.record import CALLED, COMPUTED, DECIDED, RESUMED, RUN_FINISHED, RUN_STARTED, Broken, Event
+from omnibachi_model.sealed import EFFECTS, FAULT, STATUSES, SUCCESS
+
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+WORKFLOW = re.compile(r"[a-z][a-z0-9_]*::WF_[A-Z0-9_]+\Z")
+CAPABILITY = re.compile(r"[a-z][a-z0-9_]*::C[TS]_[A-Z0-9_]+(\.[A-Z][A-Z0-9_]*)?\Z")
+RUN_INPUTS = {"id", "started_at", "actor"}
+REASONS = {
+    "missing-input", "input-misfit", "input-changed", "raised", "undeclared-outcome", "output-misfit", "expression",
+}  # fmt: skip
+
+_STEP = {"kind", "path", "capability", "effect", "inputs", "outcome", "output"}
+MEMBERS = {
+    RUN_STARTED: {"kind", "workflow", "workflow_digest", "payload", "run"},
+    CALLED: _STEP,
+    DECIDED: _STEP | {"row", "because"},
+    COMPUTED: _STEP,
+    RESUMED: {"kind"},
+    RUN_FINISHED: {"kind", "exit", "status", "result"},
+}
+
+
+class Sequence:
+    """What is known of the events so far, so that the next one can be judged."""
+
+    __slots__ = ("count", "finished", "paths")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.finished = False
+        self.paths: set[str] = set()
+
+    def take(self, event: Event) -> None:
+        """Judge the next event; raises Broken where it is none that a run leaves here."""
+        self.count += 1
+        kind = event.body["kind"]
+        _must(not self.finished, event, "a line stands after the end of the run")
+        _must((kind == RUN_STARTED) is (self.count == 1), event, "a record begins with RUN_STARTED, exactly once")
+        members = MEMBERS[kind]
+        if set(event.body) != members:
+            named = ", ".join(f"`{name}`" for name in sorted(members))
+            raise Broken(event.line, f"the body of {kind} holds exactly {named}")
+        _OF_KIND[kind](event)
+        _observed(event, self.count)
+        path = event.body.get("path")
+        if path is not None:
+            _must(path not in self.paths, event, f"the path `{str(path)[:80]}` was walked before")
+            self.paths.add(path)
+        self.finished = kind == RUN_FINISHED
+
+
+def _must(holds: bool, event: Event, reason: str) -> None:
+    if not holds:
+        raise Broken(event.line, reason)
+
+
+def _matches(pattern: re.Pattern[str], value: Any) -> bool:
+    return isinstance(value, str) and pattern.match(value) is not None
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _started(event: Event) -> None:
+    body = event.body
+    _must(_matches(WORKFLOW, body["workflow"]), event, "`workflow` is no address of a workflow")
+    _must(_matches(DIGEST, body["workflow_digest"]), event, "`workflow_digest` is no digest")
+    _must(isinstance(body["payload"], dict), event, "`payload` is no object")
+    run = body["run"]
+    known = isinstance(run, dict) and set(run) <= RUN_INPUTS
+    _must(known and all(value is None or isinstance(value, str) for value in run.values()), event,
+          "`run` holds something else than `id`, `started_at` and `actor`")  # fmt: skip
+
+
+def _step(event: Event) -> None:
+    body = event.body
+    faulted = body["outcome"] == FAULT
+    _must(_text(body["path"]), event, "`path` is no text")
+    _must(_matches(OUTCOME, body["outcome"]), event, "`outcome` is no outcome")
+    _must(isinstance(body["inputs"], dict) or (faulted and body["inputs"] is None), event, "`inputs` is no object")
+    _must(isinstance(body["output"], dict), event, "`output` is no object")
+    _must(not faulted or body["output"] == {}, event, "after FAULT `output` is `{}`")
+
+
+def _called(event: Event) -> None:
+    _step(event)
+    _must(_matches(CAPABILITY, event.body["capability"]), event, "`capability` is no address of a capability")
+    _must(event.body["effect"] in EFFECTS, event, "`effect` is no effect class")
+
+
+def _uncalled(event: Event) -> None:
+    _step(event)
+    nothing = event.body["capability"] is None and event.body["effect"] is None
+    _must(nothing, event, "a decision or computation has no capability and no effect class")
+
+
+def _decided(event: Event) -> None:
+    _uncalled(event)
+    body = event.body
+    row, because = body["row"], body["because"]
+    _must(because is None or isinstance(because, str), event, "`because` is no text")
+    if body["outcome"] == FAULT:
+        _must(row is None and because is None, event, "after FAULT no row decided")
+        return
+    _must(type(row) is int and row >= 0, event, "`row` is no number of a row")
+    _must(body["output"] == {"because": because}, event, "the output of a decision is its `because`")
+
+
+def _computed(event: Event) -> None:
+    _uncalled(event)
+    _must(event.body["outcome"] in (SUCCESS, FAULT), event, "a computation ends in SUCCESS or FAULT")
+
+
+def _finished(event: Event) -> None:
+    _must(_text(event.body["exit"]), event, "`exit` is no name")
+    _must(event.body["status"] in STATUSES, event, "`status` is no status")
+
+
+def _nothing(event: Event) -> None:
+    """Accept a RESUMED: it holds nothing but its kind."""
+
+
+_OF_KIND: dict[str, Callable[[Event], None]] = {
+    RUN_STARTED: _started,
+    CALLED: _called,
+    DECIDED: _decided,
+    COMPUTED: _computed,
+    RESUMED: _nothing,
+    RUN_FINISHED: _finished,
+}
+
+
+def _observed(event: Event, count: int) -> None:
+    obs, body = event.obs, event.body
+    _must(
+        type(obs.get("seq")) is int and obs["seq"] == count, event, f"`seq` is not {count}: events are missing or added"
+    )
+    _must(type(obs.get("at_us")) is int, event, "`at_us` is no instant")
+    if body["kind"] == RUN_STARTED:
+        _must(_matches(TRACE_ID, obs.get("trace_id")), event, "`trace_id` is none")
+        _must(obs.get("seal") is None or _matches(DIGEST, obs["seal"]), event, "`seal` is no digest")
+    receipt = obs.get("receipt")
+    _must(receipt is None or (type(receipt) is int and receipt > 0), event, "`receipt` is no commit number")
+    fault = obs.get("fault")
+    if body.get("outcome") == FAULT:
+        known = isinstance(fault, dict) and str(fault.get("reason")) in REASONS
+        _must(known, event, "FAULT has no known reason")
+    else:
+        _must(fault is None, event, "a reason for a FAULT stands where there was none")

@@ -1,0 +1,82 @@
+"""What all commands have alike: `--json`, `--workspace`, `--data-root`, and how mishaps become exit statuses.
+
+A command is a function that gets its options and returns an exit status. What it prints on stdout is its result;
+diagnostics and progress go to stderr. Whatever is refused on the way becomes diagnostics, as text or as JSON.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from omnibachi.workspace import Workspace, is_workspace
+from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
+
+from .output import FINDINGS, STORE_TROUBLE, Output
+
+Function = Callable[..., int]
+
+
+def as_command(
+    name: str, schema: str, example: str, *, workspace: bool = True, state: bool = False
+) -> Callable[[Function], click.Command]:
+    """Make a click command of a function that takes an Output first, and a Workspace second if `workspace`.
+
+    `schema` is that of its JSON; `example` stands in its help; `state` adds `--data-root`.
+    """
+
+    def make(function: Function) -> click.Command:
+        @functools.wraps(function)
+        def run(*, as_json: bool, **options: Any) -> int:
+            output = Output(as_json, schema)
+            try:
+                given = [output, _found(options)] if workspace else [output]
+                return function(*given, **options)
+            except Refused as refused:
+                return output.refused(refused.diagnostics, refused.exit_code)
+            except Trouble as trouble:
+                return output.refused([trouble.diagnostic], STORE_TROUBLE)
+
+        # click takes the help from the docstring; the example stands where click does not wrap it.
+        run.__doc__ = f"{inspect.getdoc(function)}\n\n\b\nExample:\n  {example}"
+        decorated = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(run)
+        if state:
+            decorated = click.option(
+                "--data-root", metavar="D", help="Folder of the state.  [default: <workspace>/data]"
+            )(decorated)
+        if workspace:
+            decorated = click.option(
+                "--workspace",
+                "folder",
+                metavar="W",
+                help="Folder that holds protocols/ or protocol_snapshot/.  "
+                "[default: the nearest folder upward; outside one, what is shipped]",
+            )(decorated)
+        return click.command(name, context_settings={"help_option_names": ["--help", "-h"]})(decorated)
+
+    return make
+
+
+def _found(options: dict[str, Any]) -> Workspace:
+    """Take the workspace's options out and return the workspace; raises Refused (OB751)."""
+    folder, data_root = options.pop("folder"), options.pop("data_root", None)
+    found = Workspace.find() if folder is None else Workspace(folder)
+    if not is_workspace(found.root):
+        help = "name a folder that holds `protocols/` or `protocol_snapshot/`, or make one with `omnibachi init`"
+        raise Refused([Diagnostic("OB751", f"`{folder}` is no workspace", help=help)], FINDINGS)
+    if data_root is not None:
+        found.data_root = data_root
+    return found
+
+
+def needs_sources(workspace: Workspace) -> None:
+    """Refuse (OB751) where there is nothing to compile."""
+    import os
+
+    if not os.path.isdir(os.path.join(workspace.root, "protocols")):
+        help = "go to a workspace, name one with `--workspace`, or make one with `omnibachi init`"
+        raise Refused([Diagnostic("OB751", f"`{workspace.root}` has no `protocols/`", help=help)], FINDINGS)

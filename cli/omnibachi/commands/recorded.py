@@ -1,0 +1,71 @@
+"""Which record a person means: a file, or the id of a run whose trace or journal is here."""
+
+from __future__ import annotations
+
+import os
+
+from omnibachi import wiring
+from omnibachi.workspace import Workspace
+from omnibachi_model.addresses import TRACE_ID
+from omnibachi_model.diagnostics import Diagnostic, Refused
+from omnibachi_model.nearest import nearest
+
+from .output import FINDINGS
+
+KNOWN = 1000
+LARGEST = 256 * 1024 * 1024
+
+
+def record_of(workspace: Workspace, target: str) -> tuple[bytes, str | None]:
+    """Return the record that `target` names, and the trace id that it is said to be of, if any.
+
+    A path to a file comes first, then the trace of that id, then the journal. Raises Refused (OB316, OB742).
+    """
+    if os.path.isdir(target):
+        inside = os.path.join(target, f"{os.path.basename(os.path.abspath(target))}.jsonl")
+        target = inside if os.path.isfile(inside) else target
+    if os.path.lexists(target):
+        name = os.path.basename(target).removesuffix(".jsonl")
+        folder = os.path.basename(os.path.dirname(os.path.abspath(target)))
+        # Only a file that lies as runs leave it says by its name whose record it is.
+        return _read(target), name if name == folder and target.endswith(".jsonl") else None
+    if not TRACE_ID.match(target):
+        raise _unreadable(f"`{target[:200]}` is no file and no trace id")
+    found = workspace.traces.read(target)
+    if found is not None:
+        return found, target
+    with wiring.open_root(workspace.data_root, create=False) as ledger:
+        found = ledger.record(target)
+        runs = [] if found is not None else [row.run for row in ledger.runs(KNOWN)]
+    if found is None:
+        near = nearest(target, [*runs, *traces_in(workspace)])
+        help = f"did you mean `{near}`?" if near else "`omnibachi traces ls` lists the runs"
+        message = f"no run has the trace id `{target}`, and no file has this name"
+        raise Refused([Diagnostic("OB316", message, help=help)], FINDINGS)
+    return found, target
+
+
+def traces_in(workspace: Workspace) -> list[str]:
+    """Return the ids of the traces that lie in the workspace's folder of traces."""
+    try:
+        names = os.listdir(workspace.traces.folder)
+    except OSError:
+        return []
+    return [name for name in names if os.path.isfile(workspace.traces.path(name, "jsonl"))]
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise _unreadable(f"`{path}` cannot be read: {reason}") from error
+    if len(data) > LARGEST:
+        raise _unreadable(f"`{path}` is larger than {LARGEST // 1024 // 1024} MiB")
+    return data
+
+
+def _unreadable(message: str) -> Refused:
+    help = "name the record of one run: a `.jsonl` file, or a trace id"
+    return Refused([Diagnostic("OB742", message, help=help)], FINDINGS)

@@ -1,0 +1,89 @@
+"""`omnibachi show`: a sealed workflow, or the list of them."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from omnibachi import wiring
+from omnibachi.outline import bounds, depends_on, outline
+from omnibachi.workspace import Workspace
+from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
+from omnibachi_model.digests import decode
+
+from .options import as_command
+from .output import OK, STORE_TROUBLE, Output
+
+
+@as_command(
+    "show", "omnibachi.show/1", "omnibachi show blockchain::WF_REGISTER_ACTOR_UNVERIFIED_V0 --format png -o graph.png"
+)
+@click.argument("workflow", required=False)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("text", "dot", "png")),
+    default="text",
+    show_default=True,
+    help="What to print.",
+)
+@click.option("--output", "-o", "file", metavar="FILE", help="Where to write it.  [default: stdout]")
+def show(output: Output, workspace: Workspace, workflow: str | None, form: str, file: str | None) -> int:
+    """Show a sealed workflow: its graph, bounds, places that are checked when run, and what its digest depends on.
+
+    Without a workflow, list those that are sealed.
+    """
+    snapshot = workspace.load()
+    if workflow is None:
+        return output.give(OK, {"seal": snapshot.seal, "workflows": list(snapshot.workflows)}, snapshot.workflows)
+    sealed = wiring.load_workflow(snapshot, workflow, workspace.capabilities.source)
+    origins = wiring.load_origins(snapshot, workflow)
+    value = {
+        "workflow": workflow,
+        "workflow_digest": sealed.digest,
+        "seal": snapshot.seal,
+        "bounds": bounds(sealed.workflow),
+        "checked_at_run": origins["checked"] if origins else [],
+        "depends_on": depends_on(sealed.workflow),
+        "graph": decode(sealed.data),
+    }
+    if output.as_json:
+        return output.give(OK, value, [])
+    if form == "text":
+        data = "\n".join([*outline(sealed.workflow, origins, sealed.digest), ""]).encode()
+    else:
+        if form == "png" and file is None and sys.stdout.isatty():
+            raise click.UsageError("a picture is no text: name a file with `--output`, or send stdout to one")
+        data = _drawn(sealed.workflow, form)
+    return _put(data, file)
+
+
+def _drawn(workflow: dict[str, Any], form: str) -> bytes:
+    text = wiring.dot(workflow)
+    if form == "dot":
+        return text.encode()
+    try:
+        return wiring.render(text, form)
+    except wiring.PictureFailed as failed:
+        message = f"the picture could not be drawn: {failed.reason}"
+        raise Refused(
+            [Diagnostic("OB730", message, help="`--format dot` needs no drawing program")], STORE_TROUBLE
+        ) from None
+
+
+def _put(data: bytes, file: str | None) -> int:
+    if file is None:
+        click.get_binary_stream("stdout").write(data)
+        return OK
+    try:
+        with open(file, "wb") as target:
+            target.write(data)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise Trouble(Diagnostic("OB753", f"`{file}` cannot be written: {reason}", help="name another file")) from error
+    return OK
+
+
+command = show

@@ -1,0 +1,53 @@
+"""`omnibachi test`: the scenarios, with coverage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from omnibachi.compiling import compile_workspace
+from omnibachi.scenarios.coverage import worded
+from omnibachi.scenarios.runner import Report, run_scenarios
+from omnibachi.workspace import Workspace, shipped_root
+
+from .options import as_command, needs_sources
+from .output import FAILED, FINDINGS, OK, Output, counted
+
+
+@as_command("test", "omnibachi.test/1", "omnibachi test register_actor")
+@click.argument("selector", default="")
+def test(output: Output, workspace: Workspace, selector: str) -> int:
+    """Run the scenarios (`test:` documents) and the examples of transforms, in memory.
+
+    SELECTOR is a part of a scenario's name, file or workflow; without it all are run. Transforms are asked a second
+    time in another process with another hash seed, time zone and folder. Nothing is written. Exit status 1 when a
+    scenario fails, 3 when the declarations do not compile.
+    """
+    needs_sources(workspace)
+    with output.progress("compiling") as progress:
+        compilation = compile_workspace(workspace.root, shipped=shipped_root())
+        if compilation.sealed is None:
+            return output.give(FINDINGS, {}, [], compilation.diagnostics, workspace.root)
+        report = run_scenarios(compilation, workspace.capabilities, selector, progress.update)
+    if selector and not report.scenarios and not report.examples:
+        raise click.UsageError(f"no scenario has `{selector}` in its name, file or workflow")
+    value = report.as_json()
+    failures = [item for played in report.scenarios for item in played.failures]
+    shown = report.diagnostics if output.as_json else [*failures, *report.diagnostics]
+    return output.give(OK if report.ok else FAILED, value, _lines(report, value["coverage"]), shown, workspace.root)
+
+
+def _lines(report: Report, coverage: dict[str, Any]) -> list[str]:
+    lines = [f"{'ok    ' if item.ok else 'FAILED'}  {item.file}:{item.line}  {item.name}" for item in report.scenarios]
+    failed = sum(not item.ok for item in report.scenarios)
+    examples = counted(report.examples, "example of transforms", "examples of transforms")
+    lines += ["", f"{counted(len(report.scenarios), 'scenario')}, {failed} failed; {examples}"]
+    reached = (f"{name} {coverage[name][0]} of {coverage[name][1]}" for name in ("nodes", "outcomes", "rows"))
+    lines.append(f"reached: {', '.join(reached)}")
+    lines += [f"  by a forced answer only: {worded(place)}" for place in coverage["forced"]]
+    lines += [f"  not reached: {worded(place)}" for place in coverage["missed"]]
+    return lines
+
+
+command = test

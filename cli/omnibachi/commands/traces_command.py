@@ -1,0 +1,95 @@
+"""`omnibachi traces`: look at past runs."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from omnibachi import wiring
+from omnibachi.workspace import Workspace
+from omnibachi_model.digests import decode
+
+from .options import as_command
+from .output import OK, Output, table
+from .recorded import record_of, traces_in
+
+KINDS = ("jsonl", "md", "png")
+
+
+@click.group("traces", context_settings={"help_option_names": ["--help", "-h"]})
+def traces() -> None:
+    """Look at past runs: the traces that lie here, and what the journal knows.
+
+    \b
+    Example:
+      omnibachi traces ls --limit 5
+    """
+
+
+@as_command("ls", "omnibachi.traces-ls/1", "omnibachi traces ls --limit 5", state=True)
+@click.option(
+    "--limit", type=click.IntRange(1, 100000), default=50, show_default=True, help="At most so many, newest first."
+)
+def ls(output: Output, workspace: Workspace, limit: int) -> int:
+    """List past runs, newest first: those in the journal and those of which only a trace is left."""
+    with wiring.open_root(workspace.data_root, create=False) as ledger:
+        rows = {row.run: _row(row) for row in ledger.runs(limit)}
+    for trace_id in sorted(traces_in(workspace), reverse=True)[:limit]:
+        if trace_id not in rows:
+            rows[trace_id] = _from_trace(workspace, trace_id)
+    found = sorted(rows.values(), key=lambda row: (row["started_at"] or "", row["trace_id"]), reverse=True)[:limit]
+    text = [[row["trace_id"], row["started_at"] or "", row["workflow"] or "", _end(row)] for row in found]
+    return output.give(OK, {"traces": found}, table(("trace id", "started", "workflow", "end"), text))
+
+
+@as_command("show", "omnibachi.traces/1", "omnibachi traces show 20260101T000000000000-00000000", state=True)
+@click.argument("trace_id")
+def show(output: Output, workspace: Workspace, trace_id: str) -> int:
+    """Print the page of one run (Markdown), and where its files lie."""
+    record, _ = record_of(workspace, trace_id)
+    paths = {kind: workspace.traces.path(trace_id, kind) for kind in KINDS}
+    files = {kind: path for kind, path in paths.items() if os.path.isfile(path)}
+    if "md" in files:
+        with open(files["md"], encoding="utf-8") as file:
+            text = file.read()
+    else:
+        text = wiring.markdown(record, workflow=None, origins=None, seal=None, picture=None).decode()
+    events = [decode(line) for line in record.splitlines()]
+    return output.give(OK, {"trace_id": trace_id, "files": files, "events": events}, text.rstrip("\n").splitlines())
+
+
+def _row(row: wiring.RunRow) -> dict[str, Any]:
+    return {
+        "trace_id": row.run,
+        "started_at": row.started_at,
+        "workflow": row.workflow,
+        "exit": row.exit,
+        "status": row.status,
+        "digest": row.digest,
+    }
+
+
+def _from_trace(workspace: Workspace, trace_id: str) -> dict[str, Any]:
+    """Read what a trace says of its run; what cannot be read is left out, since `verify` is there to judge it."""
+    row: dict[str, Any] = {
+        "trace_id": trace_id, "started_at": None, "workflow": None, "exit": None, "status": None, "digest": None,
+    }  # fmt: skip
+    try:
+        lines = (workspace.traces.read(trace_id) or b"").splitlines()
+        first, last = decode(lines[0]), decode(lines[-1])
+        row |= {"started_at": first["obs"]["started_at"], "workflow": first["body"]["workflow"]}
+        row |= {key: last["body"].get(key) for key in ("exit", "status")}
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError):
+        pass
+    return row
+
+
+def _end(row: dict[str, Any]) -> str:
+    return f"{row['exit']} {row['status']}" if row["exit"] else "unfinished"
+
+
+for _command in (ls, show):
+    traces.add_command(_command)
+command = traces

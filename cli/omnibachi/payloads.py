@@ -1,0 +1,85 @@
+"""The payload of `omnibachi run`: a file or standard input, and `--set` on top of it."""
+
+from __future__ import annotations
+
+import sys
+
+from omnibachi_model.diagnostics import Diagnostic, Refused
+from omnibachi_model.values import MAX_PAYLOAD_BYTES, Outside, admit, parse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from omnibachi_model.values import JSON
+
+DIAGNOSTICS = 3
+VALUE_REASONS = ("an integer", "a number", "nesting", "text holds", "a key holds")
+
+
+def payload_of(file: str | None, sets: Sequence[str]) -> dict[str, JSON]:
+    """Read the payload and apply `--set` in order; no file is `{}`. Raises Refused (OB120 to OB124)."""
+    payload = _read(file) if file is not None else {}
+    if type(payload) is not dict:
+        kind = {list: "list", str: "text", bool: "boolean", type(None): "null"}.get(type(payload), "number")
+        raise _refusal("OB123", f"the payload is a {kind} and not an object", "send a JSON object")
+    for text in sets:
+        _set(payload, text)
+    try:
+        admitted = admit(payload)
+    except Outside as outside:
+        raise _refusal("OB122", f"`{outside.pointer or '/'}`: {outside.reason}", None) from None
+    assert isinstance(admitted, dict)
+    return admitted
+
+
+def _read(file: str) -> JSON:
+    name = "standard input" if file == "-" else f"`{file}`"
+    try:
+        data = _bytes(file)
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        raise _refusal("OB120", f"{name} cannot be read: {reason}", "check the path") from None
+    if len(data) > MAX_PAYLOAD_BYTES:
+        raise _refusal("OB120", f"{name} is larger than {MAX_PAYLOAD_BYTES >> 20} MiB", "send less")
+    try:
+        return parse(data)
+    except Outside as outside:
+        if outside.pointer or outside.reason.startswith(VALUE_REASONS):
+            raise _refusal("OB122", f"{name}: `{outside.pointer or '/'}`: {outside.reason}", None) from None
+        raise _refusal("OB121", f"{name}: {outside.reason}", "send strict JSON in UTF-8") from None
+
+
+def _bytes(file: str) -> bytes:
+    if file == "-":
+        return sys.stdin.buffer.read(MAX_PAYLOAD_BYTES + 1)
+    with open(file, "rb") as opened:
+        return opened.read(MAX_PAYLOAD_BYTES + 1)
+
+
+def _set(payload: dict[str, Any], text: str) -> None:
+    """Apply one `a.b=text` or `a.b:=JSON`."""
+    key, equals, raw = text.partition("=")
+    is_json = key.endswith(":")
+    parts = (key[:-1] if is_json else key).split(".")
+    if not equals or not all(parts):
+        raise _refusal("OB124", f"`--set {text[:120]}` names no key and value", "write `--set a.b=text` or `a.b:=JSON`")
+    value: JSON = raw
+    if is_json:
+        try:
+            value = parse(raw.encode("utf-8", "surrogateescape"))
+        except Outside as outside:
+            help = "write text with `=` and JSON with `:=`"
+            raise _refusal("OB124", f"`--set {text[:120]}`: {outside.reason}", help) from None
+    place = payload
+    for number, part in enumerate(parts[:-1], 1):
+        place = place.setdefault(part, {})
+        if type(place) is not dict:
+            owner = ".".join(parts[:number])
+            raise _refusal("OB124", f"`--set {text[:120]}`: `{owner}` is no object", "set the whole value with `:=`")
+    place[parts[-1]] = value
+
+
+def _refusal(code: str, message: str, help: str | None) -> Refused:
+    return Refused([Diagnostic(code, message, help=help)], DIAGNOSTICS)
