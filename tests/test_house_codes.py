@@ -71,7 +71,7 @@ def test_summaries_and_help_keep_the_form_of_messages() -> None:
         code.code
         for code in table().values()
         for text in (code.summary, code.help)
-        if text.endswith(".") or (text[:1].isupper() and not re.match(r"[A-Z]{2,}|Python|YAML|JSON", text))
+        if text.endswith(".") or (text[:1].isupper() and not re.match(r"[A-Z]{2,}|Python|OmniBachi", text))
     ]
     assert_none(odd)
 

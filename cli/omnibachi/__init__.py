@@ -22,16 +22,26 @@ if TYPE_CHECKING:
     from omnibachi_model.values import JSON as JSON
 
     from .engine import Engine as Engine
+    from .records import examine as examine
+    from .records import render as render
+    from .records import verify as verify
     from .results import CallResult as CallResult
     from .results import Compiled as Compiled
     from .results import RunResult as RunResult
     from .results import Step as Step
+    from .wiring import Report as Report
     from .wiring import Snapshot as Snapshot
+    from .wiring import Verification as Verification
     from .workspace import Workspace as Workspace
 
     __version__: str
 
 _PLACES = {
+    "Verification": "omnibachi.wiring",
+    "Report": "omnibachi.wiring",
+    "verify": "omnibachi.records",
+    "render": "omnibachi.records",
+    "examine": "omnibachi.records",
     "CallResult": "omnibachi.results",
     "Clock": "omnibachi_model.ports",
     "Compiled": "omnibachi.results",
@@ -50,6 +60,11 @@ _PLACES = {
 }
 
 __all__ = [
+    "Verification",
+    "Report",
+    "verify",
+    "render",
+    "examine",
     "CallResult",
     "Clock",
     "Compiled",

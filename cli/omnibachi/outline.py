@@ -60,7 +60,8 @@ def outline(workflow: dict[str, Any], origins: dict[str, Any] | None, digest: st
     lines += [f"  {node['name']}  {node['status']}" for node in nodes if node["kind"] == EXIT]
     limit = bounds(workflow)
     lines += ["", "bounds", f"  at most {limit['visits']} node visits"]
-    lines += [f"  at most {count} effects of class {name}" for name, count in limit["effects"].items()]
+    for name, count in limit["effects"].items():
+        lines.append(f"  at most {count} effect{'' if count == 1 else 's'} of class {name}")
     lines += ["", "checked when run"]
     checked = [f"  {place['file']}:{place['line']} {place['reason']}" for place in told.get("checked", [])]
     lines += checked or ["  nothing"]

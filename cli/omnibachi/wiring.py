@@ -10,6 +10,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from omnibachi_audit.snapshots import verify_snapshot as verify_snapshot
+    from omnibachi_audit.verify import Verification as Verification
+    from omnibachi_audit.verify import verify as verify
     from omnibachi_compiler.catalogue import read_catalogue as read_catalogue
     from omnibachi_compiler.compile import Compilation as Compilation
     from omnibachi_compiler.compile import compile_sources as compile_sources
@@ -20,11 +23,13 @@ if TYPE_CHECKING:
     from omnibachi_ledger import Ledger as Ledger
     from omnibachi_ledger import RunRow as RunRow
     from omnibachi_ledger import open_root as open_root
+    from omnibachi_observer.examine import examine as examine
     from omnibachi_observer.markdown import markdown as markdown
     from omnibachi_observer.picture import dot as dot
     from omnibachi_observer.picture import draw as draw
     from omnibachi_observer.renderer import PictureFailed as PictureFailed
     from omnibachi_observer.renderer import render as render
+    from omnibachi_observer.report import Report as Report
     from omnibachi_observer.selection import select as select
     from omnibachi_runtime.link import Malformed as Malformed
     from omnibachi_runtime.link import Program as Program
@@ -44,6 +49,11 @@ if TYPE_CHECKING:
 VERSION = "0.1.0"
 
 _PLACES = {
+    "Report": "omnibachi_observer.report",
+    "examine": "omnibachi_observer.examine",
+    "verify": "omnibachi_audit.verify",
+    "Verification": "omnibachi_audit.verify",
+    "verify_snapshot": "omnibachi_audit.snapshots",
     "Compilation": "omnibachi_compiler.compile",
     "Implementation": "omnibachi_compiler.phase",
     "Ledger": "omnibachi_ledger",

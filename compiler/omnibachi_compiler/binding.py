@@ -115,6 +115,9 @@ def _nowhere(reference: Reference, schemas: list[Schema], reader: Reader) -> Non
         near = nearest(str(segment), known)
         advice = f"did you mean `{near}`?" if near else (f"there is {', '.join(known)}" if known else "it has no members")
         where = "the payload" if reference.scope == "payload" else f"`{reference.node}`"
+        if length > 1:
+            steps = (f".{step}" if isinstance(step, str) else f"[{step}]" for step in reference.segments[: length - 1])
+            where = f"`{'$.payload' if reference.node is None else f'$.nodes.{reference.node}'}{''.join(steps)}`"
         reader.report("OB310", f"`{reference.text}` leads nowhere: {where} gives no `{segment}`", reference.span, help=advice)
         return
 

@@ -24,6 +24,7 @@ from .loader import load
 from .phase import Implementation, Source
 from .seal import Sealed, seal
 
+_DOMAIN = re.compile(rb"^domain[ \t]*:", re.M)
 _DOCUMENT = re.compile(r"^---(?: .*)?$", re.M)
 _KEY = re.compile(r"^[\"']?(\w+)[\"']?[ \t]*:", re.M)
 _ARTIFACT = re.compile(r"^(?:workflow|transform|side_effect|intent|event|store): *[\"']?([A-Z]{2}_[A-Z0-9_]+)", re.M)
@@ -60,7 +61,7 @@ def compile_sources(
         declarations.extend(declared.value)
     library = collect(declarations, _broken(sources, declarations))
     found.extend(library.diagnostics)
-    found.extend(_missing_domains(declarations, library.value))
+    found.extend(_missing_domains(declarations, library.value, sources))
     found.extend(check_implementations(library.value, implementations, shown))
     workflows: list[Checked] = []
     for address, workflow in sorted(library.value.workflows.items()):
@@ -102,11 +103,15 @@ def _is_sealed(source: Source, declarations: Sequence[Declaration]) -> bool:
     return not inside or any(not isinstance(item, Scenario) for item in inside)
 
 
-def _missing_domains(declarations: Sequence[Declaration], library: Library) -> list[Diagnostic]:
+def _missing_domains(
+    declarations: Sequence[Declaration], library: Library, sources: Sequence[Source]
+) -> list[Diagnostic]:
+    """Report each folder without a `domain:`; silent where there is one that could not be understood."""
     found: dict[str, Diagnostic] = {}
+    broken = {source.domain for source in sources if _DOMAIN.search(source.data)}
     for item in declarations:
         domain = getattr(item, "domain", None)
-        if domain is not None and domain not in library.domains and domain not in found:
+        if domain is not None and domain not in library.domains and domain not in found and domain not in broken:
             span: Span = item.span
             found[domain] = Diagnostic(
                 "OB308",

@@ -27,6 +27,8 @@ METHODS = {"size": 0, "startsWith": 1, "endsWith": 1, "contains": 1}
 
 Sealed: TypeAlias = list[Any]
 
+_ELSEWHERE: dict[Any, str] = {"and": "&&", "or": "||", "is": "==", "not": "!"}  # what other languages write
+
 _LEVELS: tuple[dict[str, str], ...] = (
     {"||": "or"},
     {"&&": "and"},
@@ -124,8 +126,14 @@ class _Parser:
 
     def expect_end(self) -> None:
         """Refuse whatever stands after the expression."""
-        if self._peek().kind != "end":
-            raise self._unexpected("an operator or the end was expected")
+        token = self._peek()
+        if token.kind != "end":
+            wrong = self._unexpected("an operator or the end was expected")
+            if token.value in METHODS:
+                wrong.help = f"write `text.{token.value}(…)`"
+            elif token.value in _ELSEWHERE:
+                wrong.help = f"write `{_ELSEWHERE[token.value]}`"
+            raise wrong
 
     def expression(self) -> Expression:
         """Read a whole expression: a condition or what binds tighter."""

@@ -207,7 +207,10 @@ class _Builder:
             self._key(top, event.value, plain, start, end)
             return
         if plain and event.value == "":
-            self._missing(top, start)
+            if event.tag is None and event.anchor is None:  # else that was refused, and text may belong to it
+                self._missing(top, start)
+            else:
+                self._add(self._hole(start), start, start)
             return
         value: bool | int | float | str | None = event.value
         if plain:

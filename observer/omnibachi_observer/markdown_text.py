@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .words import Words
 
-_SPECIAL = re.compile(r"[\\`*_{}\[\]()<>#+\-.!|~&:@$^=\"']")
+_SPECIAL = re.compile(r"[\\`*_{}\[\]()#+\-!|~^=$<>&:@]|\.(?=\S)|(?<=[0-9])\.")
 _BACKTICKS = re.compile(r"`+")
 
 
@@ -24,11 +24,9 @@ def prose(text: str) -> str:
 
 
 def _harmless(found: re.Match[str]) -> str:
-    # Entities, not backslashes, for what also begins automatic links: GFM looks for those in escaped text as well.
+    # Entities, not backslashes, for what begins HTML and automatic links: readers look for links in escaped text too.
     sign = found.group()
-    if sign in "<>&:@.\"'":
-        return f"&#{ord(sign)};" if sign in "<>&:@" else sign
-    return "\\" + sign
+    return f"&#{ord(sign)};" if sign in "<>&:@." else "\\" + sign
 
 
 def span(text: str, *, cell: bool = False) -> str:

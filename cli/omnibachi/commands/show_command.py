@@ -75,7 +75,7 @@ def _drawn(workflow: dict[str, Any], form: str) -> bytes:
 
 def _put(data: bytes, file: str | None) -> int:
     if file is None:
-        click.get_binary_stream("stdout").write(data)
+        sys.stdout.buffer.write(data)
         return OK
     try:
         with open(file, "wb") as target:

@@ -1,0 +1,109 @@
+"""Decisions and computations in the walk: the winning row, its reason, and expressions without a value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from handmade import bodies, leave, linked, observed, run, workflow
+from omnibachi_model.digests import encode
+from omnibachi_runtime.link import Malformed, Program
+
+TIER = ["name", "tier"]
+ROWS: list[Any] = [
+    {"when": ["eq", TIER, ["lit", "gold"]], "outcome": "SUCCESS", "because": None},
+    {"when": ["lt", ["name", "count"], ["lit", 3]], "outcome": "SUCCESS", "because": "few"},
+    {"when": None, "outcome": "VIOLATION", "because": "too many"},
+]
+
+
+def decision(rows: list[Any] = ROWS) -> Program:
+    because = ["map", {"because": ["ref", 0, ["because"]]}]
+    nodes = [
+        {"kind": "DECIDE", "name": "may", "rows": rows,
+         "with": {"tier": ["ref", "payload", ["tier"]], "count": ["ref", "payload", ["count"]]},
+         "next": {"SUCCESS": 1, "VIOLATION": 2, "FAULT": 3}},
+        leave("granted", "COMPLETED", because),
+        leave("refused", "DENIED", because),
+        leave("failed", "FAILED"),
+        leave("rejected", "REJECTED"),
+    ]  # fmt: skip
+    return linked(workflow(nodes), {})
+
+
+@pytest.mark.parametrize(
+    ("tier", "count", "exit", "row", "because"),
+    [
+        ("gold", 9, "granted", 0, None),
+        ("plain", 2, "granted", 1, "few"),
+        ("plain", 3, "refused", 2, "too many"),
+    ],
+)
+def test_the_first_true_row_wins(tier: str, count: int, exit: str, row: int, because: str | None) -> None:
+    ended = run(decision(), {"tier": tier, "count": count})
+    assert (ended.exit, ended.result) == (exit, {"because": because})
+    assert bodies(ended)[1] == {
+        "kind": "DECIDED", "path": "may", "capability": None, "effect": None,
+        "inputs": {"tier": tier, "count": count}, "outcome": "VIOLATION" if row == 2 else "SUCCESS",
+        "output": {"because": because}, "row": row, "because": because,
+    }  # fmt: skip
+    assert ended.events[1][1] == encode(bodies(ended)[1])
+
+
+def test_an_expression_without_a_value_is_a_fault() -> None:
+    ended = run(decision(), {"tier": "plain", "count": "many"})
+    assert ended.exit == "failed"
+    body, obs = bodies(ended)[1], observed(ended)[1]
+    assert (body["outcome"], body["output"], body["row"], body["because"]) == ("FAULT", {}, None, None)
+    assert body["inputs"] == {"tier": "plain", "count": "many"}
+    assert ended.events[1][1] == encode(body)
+    assert obs["fault"]["reason"] == "expression" and obs["fault"]["detail"]
+
+
+def test_a_missing_name_is_a_fault_that_names_it() -> None:
+    ended = run(decision(), {"tier": "plain"})
+    assert observed(ended)[1]["fault"] == {"reason": "missing-input", "reference": "$.payload.count"}
+    assert bodies(ended)[1]["inputs"] is None
+    assert ended.events[1][1] == encode(bodies(ended)[1])
+
+
+def test_a_condition_that_is_no_boolean_is_a_fault() -> None:
+    ended = run(decision([{**ROWS[0], "when": ["name", "count"]}, ROWS[2]]), {"tier": "gold", "count": 1})
+    assert observed(ended)[1]["fault"]["detail"] == "`when` is neither true nor false"
+
+
+@pytest.mark.parametrize("rows", [ROWS[:2], [ROWS[2], ROWS[0], ROWS[2]], []])
+def test_a_table_needs_one_row_without_a_condition_and_it_is_the_last(rows: list[Any]) -> None:
+    with pytest.raises(Malformed):
+        decision(rows)
+
+
+def computation() -> Program:
+    nodes = [
+        {"kind": "COMPUTE", "name": "fee",
+         "with": {"price": ["ref", "payload", ["price"]], "n": ["ref", "payload", ["n"]]},
+         "fields": {"total": ["mul", ["name", "price"], ["name", "n"]], "many": ["gt", ["name", "n"], ["lit", 10]]},
+         "next": {"SUCCESS": 1, "FAULT": 2}},
+        leave("done", "COMPLETED", ["map", {"total": ["ref", 0, ["total"]], "many": ["ref", 0, ["many"]]}]),
+        leave("failed", "FAILED"),
+        leave("rejected", "REJECTED"),
+    ]  # fmt: skip
+    return linked(workflow(nodes), {})
+
+
+def test_a_computation_gives_its_fields() -> None:
+    ended = run(computation(), {"price": 2.5, "n": 4})
+    assert ended.result == {"total": 10, "many": False} and type(ended.result["total"]) is int
+    assert bodies(ended)[1] == {
+        "kind": "COMPUTED", "path": "fee", "capability": None, "effect": None, "inputs": {"price": 2.5, "n": 4},
+        "outcome": "SUCCESS", "output": {"total": 10, "many": False},
+    }  # fmt: skip
+    assert ended.events[1][1] == encode(bodies(ended)[1])
+
+
+@pytest.mark.parametrize("payload", [{"price": 2**52, "n": 2}, {"price": "2", "n": 2}, {"price": None, "n": 1}])
+def test_a_computation_without_a_value_is_a_fault(payload: Any) -> None:
+    ended = run(computation(), payload)
+    assert ended.exit == "failed" and observed(ended)[1]["fault"]["reason"] == "expression"
+    assert ended.events[1][1] == encode(bodies(ended)[1])

@@ -1,0 +1,82 @@
+"""Generated texts of expressions, from a table of forms.
+
+A form is a text with slots: `<integer>` is filled with an expression of that kind, in brackets only where it holds a
+condition `?:` (which binds loosest), so that precedence is put to the test as well.
+"""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import strategies as st
+
+Forms = dict[str, tuple[str, ...]]
+
+LEAVES: Forms = {
+    "boolean": ("true", "false", "b", "c", "has(p.f)", "has(p.g)"),
+    "integer": ("0", "1", "2", "3", "7", "100", "9007199254740991", "i", "j", "i", "j", "p.f", "p.g", "l[0]"),
+    "number": ("0.5", "1.5", "2.0", "3.0", "1e3", "n", "o", "n", "o"),
+    "string": ("''", "'a'", '"b"', "'ab'", "'\\u00e9'", "'a\\'b'", "'\\x41'", '"\\n"', "'𝄞'", "s", "t", "u[1]"),
+    "integers": ("l", "[1, 2]", "[]", "[i, j,]"),
+}
+# What Google's CEL and this language both have, and take alike where both give a value.
+COMMON: Forms = {
+    "boolean": (
+        *(f"(<integer>) {sign} (<integer>)" for sign in ("==", "!=", "<", "<=", ">", ">=")),
+        *(f"(<number>) {sign} (<number>)" for sign in ("==", "<", ">=")),
+        *(f"(<string>) {sign} (<string>)" for sign in ("==", "!=", "<", "<=")),
+        "<integer> < <integer>", "<integer> + 1 >= <integer> * 2",
+        "<boolean> && <boolean>", "<boolean> || <boolean>", "<boolean> || <boolean> && <boolean>",
+        "!(<boolean>)", "!b", "!!c", "(<boolean>) == (<boolean>)", "(<boolean>) != (<boolean>)",
+        "(<integer>) in (<integers>)", "(<string>) in u", "(<string>) in p", "(<integers>) == (<integers>)",
+        "(<string>).startsWith(<string>)", "(<string>).endsWith(<string>)", "(<string>).contains(<string>)",
+        "(<boolean>) ? <boolean> : <boolean>",
+    ),
+    "integer": (
+        *(f"<integer> {sign} <integer>" for sign in "+-*/%"),
+        *(f"<integer> {sign} (<integer>)" for sign in "-*/%"),
+        "-(<integer>)", "-5", "- i", "size(<string>)", "size(<integers>)", "(<string>).size()", "size(p)",
+        "(<integers>)[<integer>]", "l[<integer>]", "p['f']", "(<boolean>) ? <integer> : <integer>",
+        "b ? <integer> : c ? <integer> : <integer>",
+    ),
+    "number": (*(f"<number> {sign} <number>" for sign in "+-*/"), "<number> - (<number>)", "-(<number>)",
+               "(<boolean>) ? <number> : <number>"),
+    "string": ("<string> + <string>", "u[<integer>]", "(<boolean>) ? <string> : <string>"),
+    "integers": ("(<integers>) + (<integers>)", "[<integer>, <integer>]", "(<boolean>) ? <integers> : <integers>"),
+}  # fmt: skip
+# What only this language has: open names `x y`, types, null, guards, integers beside numbers.
+OWN: Forms = {
+    "boolean": (
+        *COMMON["boolean"],
+        "type(<any>) == '<type>'", "type(<any>) != '<type>'", "<any> == null", "<any> != null", "<any> == <any>",
+        "<any> < <any>", "type(x) == '<type>' && <any> == x", "x != null && <boolean>", "has(x.f) && x.f == <any>",
+        "has(p.f) && <boolean>", "type(x.f) == '<type>' || <boolean>", "!(type(x) == 'integer') || x < <integer>",
+        "x", "<any> in <any>", "x >= 0 && x <= 10 && <boolean>", "!has(p.f) || p.f > i", "has(x.a.b)",
+    ),
+    "integer": (*COMMON["integer"], "x", "x['f']", "x[<integer>]", "i > 0 ? 100 / i : i", "size(x)",
+                "type(x) == 'integer' ? x : 0", "x == null ? 0 : x"),
+    "number": (*COMMON["number"], "<integer> * <number>", "<number> / <integer>", "<integer> / <number>", "x", "x / 2",
+               "type(x) == 'number' ? x : 1.5"),
+    "string": (*COMMON["string"], "x", "type(<any>)", "type(x) == 'string' ? x : 'a'"),
+    "integers": (*COMMON["integers"], "x"),
+    "any": ("<boolean>", "<integer>", "<number>", "<string>", "<integers>", "x", "y", "x.f", "x.a.b", "p", "u",
+            "[<any>]", "b ? <any> : <any>", "null"),
+    "type": ("integer", "number", "string", "boolean", "null", "list", "record"),
+}  # fmt: skip
+_SLOT = re.compile(r"<(\w+)>")
+
+
+@st.composite
+def texts(draw: st.DrawFn, forms: Forms, kind: str = "boolean", depth: int = 3) -> str:
+    """Draw an expression of a kind."""
+    if kind == "type":
+        return draw(st.sampled_from(forms[kind]))
+    leaves = LEAVES.get(kind, ("x", "y", "p", "null"))
+    form = draw(st.sampled_from(leaves if depth == 0 or draw(st.integers(0, 5)) == 0 else forms[kind]))
+    out, at = "", 0
+    for slot in _SLOT.finditer(form):
+        inner = draw(texts(forms, slot.group(1), depth - 1))
+        bare = form[: slot.start()].endswith(("(", ": ", "[")) or form == slot.group()
+        out += form[at : slot.start()] + (f"({inner})" if "?" in inner and not bare else inner)
+        at = slot.end()
+    return out + form[at:]
