@@ -4,64 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
-from omnibachi.__main__ import main
+from front_door import GREET, STORE, Call, Said, call, greet, workspace
 from omnibachi.commands import COMMANDS
 from omnibachi_model.codes import table
 
-GREET = "greeting::WF_GREET_V0"
-STORE = "greeting::ST_GREETINGS_V0"
-
-
-class Said(NamedTuple):
-    """What a command left: exit status, stdout, stderr."""
-
-    status: int
-    out: str
-    err: str
-
-    def json(self) -> Any:
-        """Return the one JSON object that stdout holds."""
-        assert self.out.count("\n") == 1, self.out
-        return json.loads(self.out)
-
-
-Call = Callable[..., Said]
-
-
-@pytest.fixture
-def call(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Call the front door in an empty folder and return what it said."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> Said:
-        capfd.readouterr()
-        status = main(list(arguments))
-        sys.stdout.flush()
-        return Said(status, *capfd.readouterr())
-
-    return run
-
-
-@pytest.fixture
-def workspace(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A workspace made by `init`, which is the present folder."""
-    made = call("init", "mine")
-    assert made.status == 0, made.err
-    monkeypatch.chdir(tmp_path / "mine")
-    return tmp_path / "mine"
-
-
-def greet(call: Call, trace_id: str, *more: str) -> Said:
-    said = call("run", "--wf", GREET, "--payload", "examples/greet.json", "--trace-id", trace_id, "--no-picture", *more)
-    assert said.status == 0, said.err
-    return said
+__all__ = ["call", "workspace"]
 
 
 def test_help_lists_every_command_and_each_has_an_example(call: Call) -> None:
@@ -74,8 +25,8 @@ def test_help_lists_every_command_and_each_has_an_example(call: Call) -> None:
         assert page.status == 0, page.err
         assert "Example:" in page.out
         assert "omnibachi " + name in page.out
-    for name in (("data", "ls"), ("data", "show"), ("data", "export"), ("traces", "ls"), ("traces", "show")):
-        page = call(*name, "--help")
+    for pair in (("data", "ls"), ("data", "show"), ("data", "export"), ("traces", "ls"), ("traces", "show")):
+        page = call(*pair, "--help")
         assert "Example:" in page.out
         for option in ("--json", "--workspace", "--data-root", "[default: "):
             assert option in page.out

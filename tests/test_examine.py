@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from omnibachi_model.digests import encode
 from omnibachi_model.record import export, read
 from omnibachi_observer.examine import examine
+from omnibachi_observer.markdown import markdown
+from omnibachi_observer.picture import draw
 from omnibachi_observer.report import Report
 from omnibachi_observer.selection import select
 from sealed_runs import (
@@ -70,7 +72,7 @@ def test_the_json_has_its_schema_and_is_json() -> None:
 def test_the_text_is_for_a_terminal() -> None:
     text = looked_at(ordered()).as_text()
     assert text.startswith("`shop::WF_ORDER_V0` completed at `ordered`.\n")
-    assert "so the run ended at\n" in text or "so the run ended at `ordered`" in text
+    assert "so the run ended at `ordered`" in " ".join(text.split())
     assert all(len(line) <= 92 or "sha256:" in line for line in text.splitlines())
     assert "What changed\n  receipt 9: record (CS_RECORDS_V0.CREATE) wrote to shop::ST_ORDERS_V0" in text
 
@@ -92,7 +94,8 @@ def test_nothing_new_written_is_no_change() -> None:
 def test_an_answer_of_another_domains_operation_is_not_guessed_at() -> None:
     use = "shop::CS_SHELF_V0.TAKE"
     workflow = sealed("shop::WF_TAKE_V0", [
-        call("take", use, "MUTABLE", {}, {"NOT_FOUND": 1, "FAULT": 1}, store="shop::ST_SHELF_V0"), leave("done", "COMPLETED"),
+        call("take", use, "MUTABLE", {}, {"NOT_FOUND": 1, "FAULT": 1}, store="shop::ST_SHELF_V0"),
+        leave("done", "COMPLETED"),
     ])  # fmt: skip
     data = record(
         started(workflow, {}), called(workflow, "take", {}, "NOT_FOUND", receipt=3), finished("done", "COMPLETED")
@@ -148,13 +151,16 @@ MIXED = {"data": ["ref", 0, ["b"]], "algorithm": ["lit", "sha1"]}
 # reason's facts, the second node's bindings, the node: whose fault, the line of the place, and words of the remedy
 FAULTS: dict[str, tuple[dict[str, Any], dict[str, Any], str, str, int, str]] = {
     "optional field of the payload": (
-        {"reason": "missing-input", "reference": "$.payload.a"}, FROM_FIRST, "first", "payload", 11, "send `$.payload.a`",
+        {"reason": "missing-input", "reference": "$.payload.a"}, FROM_FIRST,
+        "first", "payload", 11, "send `$.payload.a`",
     ),
     "value computed from the payload": (
-        {"reason": "missing-input", "reference": "$.nodes.first.b"}, FROM_FIRST, "second", "payload", 21, "send `$.payload.a`",
+        {"reason": "missing-input", "reference": "$.nodes.first.b"}, FROM_FIRST,
+        "second", "payload", 21, "send `$.payload.a`",
     ),
     "optional field of an output": (
-        {"reason": "missing-input", "reference": "$.nodes.second.maybe"}, FROM_FIRST, "done", "protocol", 40, "`$first`",
+        {"reason": "missing-input", "reference": "$.nodes.second.maybe"}, FROM_FIRST,
+        "done", "protocol", 40, "`$first`",
     ),
     "input from the payload that does not fit": (
         {"reason": "input-misfit", "violations": [{"pointer": "/data", "keyword": "type"}]},
@@ -338,9 +344,6 @@ def test_no_record_whose_chain_holds_raises(data: st.DataObject) -> None:
     changed = export((encode(body), encode(obs)) for body, obs in pairs)
     found = looked_at(changed, order())
     assert found.as_text() and encode(found.as_json())
-    from omnibachi_observer.markdown import markdown
-    from omnibachi_observer.picture import draw
-
     assert markdown(changed, workflow=order()) and draw(changed, order(), "dot")
 
 
@@ -356,7 +359,7 @@ def test_selections_find_values() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["", "$[*", "foo bar(", "$..[?(", "$[?(@.x =~ '(')]", "(" * 500, "$" * 10_000, "\x00", "🜁"]
+    "path", ["", "$[*", "foo bar(", "$..[?(", "$[?(@.hash =~ '(')]", "(" * 500, "$" * 10_000, "\x00", "🜁"]
 )
 def test_a_bad_path_is_a_diagnostic(path: str) -> None:
     values, notes = select(ordered(), path)

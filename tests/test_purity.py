@@ -207,7 +207,7 @@ def test_the_closure_asks_only_for_modules_of_its_own_package() -> None:
         ("return (lambda: 'X')()", None),
         ("return x", None),
         ("return x, {}", None),
-        ("return", None),
+        ("return", {""}),
         ("return 'A', {}, 1", None),
         ("return OTHER, {}", None),
         ("return 5, {}", None),

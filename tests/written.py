@@ -71,7 +71,7 @@ def texts(draw: st.DrawFn, forms: Forms, kind: str = "boolean", depth: int = 3) 
     """Draw an expression of a kind."""
     if kind == "type":
         return draw(st.sampled_from(forms[kind]))
-    leaves = LEAVES.get(kind, ("x", "y", "p", "null"))
+    leaves = LEAVES.get(kind, ("x", "y", "p", "null")) if forms is not LEAVES else ()
     form = draw(st.sampled_from(leaves if depth == 0 or draw(st.integers(0, 5)) == 0 else forms[kind]))
     out, at = "", 0
     for slot in _SLOT.finditer(form):

@@ -6,6 +6,7 @@ when anything is wrong nothing is written and the old snapshot stays.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import tempfile
@@ -34,7 +35,7 @@ def compile_workspace(root: str, *, shipped: str) -> wiring.Compilation:
     own_std = any(source.domain == STD for source in sources)
     if not own_std:
         sources.extend(source for source in _sources(shipped, found) if source.domain == STD)
-    implementations = _implementations(root, found)
+    implementations = _implementations(root, own_std, found)
     for address, implementation in _std_implementations().items():
         implementations.setdefault(address, implementation)
     compilation = wiring.compile_sources(
@@ -42,14 +43,10 @@ def compile_workspace(root: str, *, shipped: str) -> wiring.Compilation:
     )
     if not found:
         return compilation
-    return wiring.Compilation(
-        None,
-        in_order([*found, *compilation.diagnostics]),
-        compilation.workflows,
-        compilation.places,
-        compilation.scenarios,
-        compilation.library,
-    )
+    # A catalogue that cannot be read may name every function that seems to be missing.
+    unread = any(item.code == "OB409" for item in found)
+    kept = [item for item in compilation.diagnostics if not (unread and item.code == "OB406")]
+    return dataclasses.replace(compilation, sealed=None, diagnostics=in_order([*found, *kept]))
 
 
 def _sources(root: str, found: list[Diagnostic]) -> Iterator[wiring.Source]:
@@ -101,7 +98,7 @@ def reader(base: str) -> Callable[[str], bytes | None]:
     return read
 
 
-def _implementations(root: str, found: list[Diagnostic]) -> dict[str, wiring.Implementation]:
+def _implementations(root: str, own_std: bool, found: list[Diagnostic]) -> dict[str, wiring.Implementation]:
     """Read the catalogues of a workspace's own capabilities."""
     base = os.path.join(root, CAPABILITIES)
     if not os.path.isdir(base):
@@ -109,12 +106,39 @@ def _implementations(root: str, found: list[Diagnostic]) -> dict[str, wiring.Imp
     read = reader(base)
     entries: dict[str, wiring.Implementation] = {}
     for package in sorted(os.listdir(base)):
-        if not package.isidentifier() or not os.path.isfile(os.path.join(base, package, "catalogue.py")):
+        file = os.path.join(base, package, "catalogue.py")
+        if not os.path.isfile(file):
+            continue
+        if not package.isidentifier():
+            place = Span(os.path.relpath(file, root).replace(os.sep, "/"), 1, 1, 1, 2)
+            help = "rename the folder, with letters, digits and `_`"
+            found.append(Diagnostic("OB409", f"`{package}` cannot be the name of a Python package", place, help=help))
             continue
         phase = wiring.read_catalogue(package, read, lambda module: _shown(base, root, module))
         found.extend(phase.diagnostics)
-        entries.update(phase.value)
+        for address, entry in phase.value.items():
+            if not _refused(address, entry, entries.get(address), own_std, found):
+                entries[address] = entry
     return entries
+
+
+def _refused(
+    address: str,
+    entry: wiring.Implementation,
+    before: wiring.Implementation | None,
+    own_std: bool,
+    found: list[Diagnostic],
+) -> bool:
+    """Refuse an entry for an address that has a function already: in another catalogue, or in the shipped library."""
+    count = len(found)
+    if before is not None:
+        related = [(before.place, "first named here")] if before.place else []
+        message = f"`{address}` stands in two catalogues"
+        found.append(Diagnostic("OB409", message, entry.place, help="keep one of the two", related=related))
+    elif address.startswith(f"{STD}::") and not own_std:
+        message = f"`{address}` belongs to the shipped library, which cannot be replaced"
+        found.append(Diagnostic("OB409", message, entry.place, help="declare a capability of your own domain"))
+    return len(found) > count
 
 
 def _shown(base: str, root: str, module: str) -> str:
@@ -127,7 +151,7 @@ def _std_implementations() -> dict[str, wiring.Implementation]:
     """Read the catalogue of the shipped capabilities, wherever they are installed."""
     folder = wiring.capabilities_folder()
     phase = wiring.read_catalogue(os.path.basename(folder), reader(os.path.dirname(folder)), lambda module: module)
-    return dict(phase.value)
+    return {address: dataclasses.replace(entry, place=None) for address, entry in phase.value.items()}
 
 
 def _versions() -> dict[str, str]:

@@ -9,10 +9,8 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-import orjson
-
 from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
-from omnibachi_model.digests import digest, digest_of
+from omnibachi_model.digests import decode, digest, digest_of
 from omnibachi_model.record import Broken, read
 
 from . import wiring
@@ -55,12 +53,12 @@ def examine(record: bytes, *, snapshot: Snapshot | None = None, data_root: str |
     except Trouble as error:
         trouble = error.diagnostic
     address, wanted = _workflow_of(record)
-    workflow = orjson.loads(stored) if stored is not None and digest(stored) == wanted else None
+    workflow = decode(stored) if stored is not None and digest(stored) == wanted else None
     origins = locks = None
     if snapshot is not None:
         sealed = _sealed(snapshot, address)
         if sealed is not None and (workflow is None or digest(sealed) == wanted):
-            workflow = orjson.loads(sealed) if digest(sealed) == wanted or workflow is None else workflow
+            workflow = decode(sealed) if digest(sealed) == wanted or workflow is None else workflow
             origins = wiring.load_origins(snapshot, address)
         locks = {name: digest_of(lock) for name, lock in snapshot.manifest["capabilities"].items()}
     verdict = wiring.verify(record, journal=journal)
@@ -88,7 +86,7 @@ def render(record: bytes, snapshot: Snapshot, form: Literal["md", "png", "svg", 
     if sealed is None or digest(sealed) != wanted:
         message = f"the snapshot does not hold the workflow `{address}` as this record walked it"
         raise Refused([Diagnostic("OB602", message, help="render it with the snapshot that it ran on")])
-    workflow = orjson.loads(sealed)
+    workflow = decode(sealed)
     if form == "md":
         return wiring.markdown(
             record, workflow=workflow, origins=wiring.load_origins(snapshot, address), seal=snapshot.seal, picture=None

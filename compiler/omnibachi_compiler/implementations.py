@@ -12,6 +12,7 @@ import ast
 from collections.abc import Callable, Iterable, Iterator
 
 Read = Callable[[str], "bytes | None"]
+NO_ANSWER = ""  # stands among outcomes for a `return` of something that is plainly no pair
 
 
 def closure(module: str, read: Read) -> dict[str, bytes]:
@@ -34,7 +35,10 @@ def closure(module: str, read: Read) -> dict[str, bytes]:
 
 
 def outcomes_returned(source: bytes, function: str) -> set[str] | None:
-    """Return the outcomes that a module's function answers with; None where they cannot be read off its text."""
+    """Return the outcomes that a module's function answers with; None where they cannot be read off its text.
+
+    Nothing is in it where the function never returns; NO_ANSWER is where it returns what is no pair.
+    """
     tree = parse(source)
     defined = _definition(tree, function) if tree else None
     if tree is None or defined is None:
@@ -162,6 +166,8 @@ def _constants(tree: ast.Module) -> dict[str, str]:
 
 def _outcomes(value: ast.expr | None, constants: dict[str, str]) -> set[str] | None:
     """Return the outcomes of one returned expression: a pair, or a choice between pairs."""
+    if value is None or isinstance(value, ast.Constant | ast.Dict | ast.JoinedStr):
+        return {NO_ANSWER}
     if isinstance(value, ast.IfExp):
         left, right = _outcomes(value.body, constants), _outcomes(value.orelse, constants)
         return None if left is None or right is None else left | right

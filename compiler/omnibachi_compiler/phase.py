@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from omnibachi_model.diagnostics import Diagnostic
+from omnibachi_model.diagnostics import Diagnostic, Span
 
 T = TypeVar("T")
 
@@ -31,11 +31,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Implementation:
-    """What stands behind a capability's address: `module:function`, the number of positional parameters that it takes
-    (-1 if it cannot be told), and the source bytes of its module and of the modules of its own package that it
-    reaches (module name: bytes)."""
+    """What stands behind a capability's address: `module:function` (the function empty where it could not be found),
+    the number of positional parameters that it takes (-1 if it cannot be told), the source bytes of its module and of
+    the modules of its own package that it reaches (module name: bytes), and where a catalogue names it."""
 
     module: str
     function: str
     parameters: int
     modules: Mapping[str, bytes]
+    place: Span | None = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import html
 import itertools
+import re
 from typing import Any
 
 import graphviz
@@ -41,6 +42,7 @@ EXITS = {
     "FAILED": {"shape": "box", "style": "filled,diagonals"},
 }
 MOST_BESIDE = 6
+_STRANGE = re.compile(r"[^A-Za-z0-9_./-]")
 # Dots per inch by the number of nodes drawn: most of a large picture's time goes into its pixels.
 SHARPNESS: tuple[tuple[int | None, str], ...] = ((60, "110"), (240, "84"), (None, "60"))
 
@@ -240,8 +242,8 @@ def _beside(graph: Any, name: str, routes: list[tuple[str, str]]) -> None:
     label = f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="0">{cells}</table>>'
     with graph.subgraph() as rank:
         rank.attr(rank="same")
-        rank.node(f"_beside {name}", label=label, shape="plaintext", margin="0.04,0", height="0.1")
-        rank.edge(_id(name), f"_beside {name}", color=QUIET_LINE, style="dashed", arrowhead="none", weight="20")
+        rank.node(f"_beside {_id(name)}", label=label, shape="plaintext", margin="0.04,0", height="0.1")
+        rank.edge(_id(name), f"_beside {_id(name)}", color=QUIET_LINE, style="dashed", arrowhead="none", weight="20")
 
 
 def _fold(graph: Any, shown: Plan, strong: str) -> None:
@@ -272,8 +274,8 @@ def _fold(graph: Any, shown: Plan, strong: str) -> None:
 
 
 def _id(name: str) -> str:
-    """Return the DOT identifier of a node: never one of the picture's own, which begin with `_`."""
-    return f"n {name}"
+    """Return the DOT identifier of a node: plain ASCII, and never one of the picture's own, which begin with `_`."""
+    return "n " + _STRANGE.sub(lambda found: f"({ord(found.group()):x})", name)
 
 
 def _text(text: object, size: int, colour: str) -> str:

@@ -21,7 +21,6 @@ def select(record: bytes, jsonpath: str) -> tuple[list[Any], list[Diagnostic]]:
     or applied is a diagnostic (OB747) and no value; of a broken record what stands before the break is
     searched (OB740).
     """
-    from jsonpath_ng.exceptions import JSONPathError
     from jsonpath_ng.ext.parser import parse
 
     events: list[dict[str, Any]] = []
@@ -38,7 +37,7 @@ def select(record: bytes, jsonpath: str) -> tuple[list[Any], list[Diagnostic]]:
         if len(jsonpath) > LONGEST:
             raise ValueError(f"it is longer than {LONGEST} characters")
         found = [match.value for match in parse(jsonpath).find(events)]
-    except (JSONPathError, ValueError, TypeError, AttributeError, KeyError, IndexError, RecursionError) as error:
+    except Exception as error:  # the library raises all kinds, also bare ones, for what a user wrote
         why = " ".join(str(error).split())[:200] or type(error).__name__
         message = f"`{jsonpath[:80]}` cannot be searched for: {why}"
         return [], [*notes, Diagnostic("OB747", message, help="write for instance `$[*].body.outcome`")]

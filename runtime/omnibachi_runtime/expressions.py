@@ -63,6 +63,12 @@ def type_name(value: Any) -> str:
     return "integer" if type(value) is int else KINDS[type(value)]
 
 
+def _a(value: Any) -> str:
+    """Return a value's type with its article, for reasons."""
+    name = type_name(value)
+    return f"an {name}" if name == "integer" else name if name == "null" else f"a {name}"
+
+
 def _literal(value: Any) -> Value:
     return lambda names: value
 
@@ -86,7 +92,7 @@ def _get(owner: list[Any], field: str) -> Value:
 
 def _field(record: Any, field: str) -> Any:
     if type(record) is not dict:
-        raise ExpressionFault(f"`.{field}` is read from a {type_name(record)}")
+        raise ExpressionFault(f"`.{field}` is read from {_a(record)}")
     try:
         return record[field]
     except KeyError:
@@ -99,7 +105,7 @@ def _has(owner: list[Any], field: str) -> Value:
     def has(names: Names) -> bool:
         value = record(names)
         if type(value) is not dict:
-            raise ExpressionFault(f"`has` asks a {type_name(value)} for the field `{field}`")
+            raise ExpressionFault(f"`has` asks {_a(value)} for the field `{field}`")
         return field in value
 
     return has
@@ -120,7 +126,7 @@ def _if(condition: list[Any], yes: list[Any], no: list[Any]) -> Value:
 
 
 def _no_boolean(sign: str, value: Any) -> ExpressionFault:
-    return ExpressionFault(f"`{sign}` needs true or false, not a {type_name(value)}")
+    return ExpressionFault(f"`{sign}` needs true or false, not {_a(value)}")
 
 
 def _not(value: Any) -> bool:
@@ -148,7 +154,7 @@ def _logical(sign: str, stop: bool) -> Callable[[Value, Value], Value]:
 
 
 def _mixed(sign: str, a: Any, b: Any) -> ExpressionFault:
-    return ExpressionFault(f"`{sign}` cannot take a {type_name(a)} and a {type_name(b)}")
+    return ExpressionFault(f"`{sign}` cannot take {_a(a)} and {_a(b)}")
 
 
 def equal(a: Any, b: Any) -> bool:
@@ -256,7 +262,7 @@ def _mod(a: Any, b: Any) -> int:
 
 def _neg(value: Any) -> Any:
     if KINDS[type(value)] != "number":
-        raise ExpressionFault(f"`-` cannot take a {type_name(value)}")
+        raise ExpressionFault(f"`-` cannot take {_a(value)}")
     return -value
 
 
@@ -281,13 +287,13 @@ def _at(owner: Any, index: Any) -> Any:
         raise ExpressionFault("an index lies outside the list")
     if type(owner) is dict and type(index) is str:
         return _field(owner, index)
-    raise ExpressionFault(f"a {type_name(index)} is no index into a {type_name(owner)}")
+    raise ExpressionFault(f"{_a(index)} is no index into {_a(owner)}")
 
 
 def _size(value: Any) -> int:
     if type(value) in (str, list, dict):
         return len(value)
-    raise ExpressionFault(f"`size` cannot take a {type_name(value)}")
+    raise ExpressionFault(f"`size` cannot take {_a(value)}")
 
 
 def _textual(name: str, holds: Callable[[str, str], bool]) -> Callable[[Value, Value], Value]:

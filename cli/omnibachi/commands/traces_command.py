@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from omnibachi import wiring
+from omnibachi import examine, wiring
 from omnibachi.workspace import Workspace
 from omnibachi_model.digests import decode
 
@@ -55,7 +55,7 @@ def show(output: Output, workspace: Workspace, trace_id: str) -> int:
         with open(files["md"], encoding="utf-8") as file:
             text = file.read()
     else:
-        text = wiring.markdown(record, workflow=None, origins=None, seal=None, picture=None).decode()
+        text = examine(record, data_root=workspace.data_root).as_text()
     events = [decode(line) for line in record.splitlines()]
     return output.give(OK, {"trace_id": trace_id, "files": files, "events": events}, text.rstrip("\n").splitlines())
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import os
 
 import click
 
 from omnibachi import verify as verify_record
+from omnibachi import wiring
 from omnibachi.workspace import Workspace
 from omnibachi_model.diagnostics import Diagnostic
+from omnibachi_model.digests import digest
 from omnibachi_model.sealed import MANIFEST
 
 from .options import as_command
 from .output import OK, UNPROVEN, Output, counted
 from .recorded import record_of
-from .snapshot_check import checked
 
 LEVELS = ("intact", "anchored")
 
@@ -34,7 +36,7 @@ def verify(output: Output, workspace: Workspace, target: str, require: str) -> i
     if os.path.isfile(os.path.join(folder, MANIFEST)):
         return _snapshot(output, workspace, folder)
     record, trace_id = record_of(workspace, target)
-    found = verify_record(record, data_root=workspace.data_root, trace_id=trace_id)
+    found = verify_record(record, data_root=workspace.data_root, require=require, trace_id=trace_id)
     reached = found.reaches(require)
     diagnostics = []
     if not found.holds:
@@ -44,8 +46,9 @@ def verify(output: Output, workspace: Workspace, target: str, require: str) -> i
         help = "the run has not ended: look at it with `omnibachi examine`"
         diagnostics.append(Diagnostic("OB741", f"`{target}` has no end", help=help, severity="warning"))
     if found.holds and not reached:
-        why = found.reason or "this data root's journal does not hold the run"
-        diagnostics.append(Diagnostic("OB748", f"`{target}` is {found.verdict}, not {require.upper()}: {why}"))
+        message = f"`{target}` is {found.verdict}, not {require.upper()}: {found.reason}"
+        help = "verify it beside the data root whose journal holds the run"
+        diagnostics.append(Diagnostic("OB748", message, help=help))
     value = {key: item for key, item in found.as_json().items() if key != "schema"}
     lines = [f"{found.verdict}  {counted(found.events, 'event')}" + ("" if found.finished else ", unfinished")]
     lines += [f"digest  {found.digest}"] if found.digest else []
@@ -53,15 +56,28 @@ def verify(output: Output, workspace: Workspace, target: str, require: str) -> i
 
 
 def _snapshot(output: Output, workspace: Workspace, folder: str) -> int:
-    seal, diagnostics = checked(folder, workspace.capabilities.source)
+    names = [
+        os.path.relpath(os.path.join(place, name), folder).replace(os.sep, "/")
+        for place, _, files in os.walk(folder)
+        for name in files
+    ]
+    read = functools.partial(_file, folder)
+    diagnostics = wiring.verify_snapshot(read, names, workspace.capabilities.source)
     verdict = "BROKEN" if diagnostics else "INTACT"
-    lines = [f"{verdict}  {seal}"]
-    return output.give(
-        UNPROVEN if diagnostics else OK,
-        {"verdict": verdict, "seal": seal, "line": None, "reason": None},
-        lines,
-        diagnostics,
-    )
+    seal = digest(read(MANIFEST) or b"")
+    value = {"verdict": verdict, "seal": seal, "line": None, "reason": None}
+    return output.give(UNPROVEN if diagnostics else OK, value, [f"{verdict}  {seal}"], diagnostics)
+
+
+def _file(folder: str, name: str) -> bytes | None:
+    """Give a file of the snapshot; what cannot be read is not there, and verification says so."""
+    if os.path.isabs(name) or ".." in name.split("/"):
+        return None
+    try:
+        with open(os.path.join(folder, *name.split("/")), "rb") as file:
+            return file.read()
+    except (OSError, ValueError):
+        return None
 
 
 command = verify

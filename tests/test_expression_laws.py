@@ -1,0 +1,124 @@
+"""Laws of expressions: values are those of Google's CEL runtime where both languages agree, and types are sound."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cel_expr_python import cel
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from generated import Schema, filled, schemas, values_near
+from omnibachi_compiler.expressions import Expression, parse_expression
+from omnibachi_compiler.infer import infer
+from omnibachi_model.checks import link as link_check
+from omnibachi_model.values import admit
+from omnibachi_runtime.expressions import ExpressionFault, link
+from written import COMMON, OWN, texts
+
+
+def _parsed(text: str) -> Expression:
+    found = parse_expression(text)
+    assert isinstance(found, Expression), found
+    return found
+
+
+COMMON_TYPES: dict[str, Schema] = {
+    **{name: {"type": "integer"} for name in "ij"},
+    **{name: {"type": "number"} for name in "no"},
+    **{name: {"type": "string"} for name in "st"},
+    **{name: {"type": "boolean"} for name in "bc"},
+    "l": {"type": "array", "items": {"type": "integer"}},
+    "u": {"type": "array", "items": {"type": "string"}},
+    "p": {"type": "object", "properties": {"f": {"type": "integer"}, "g": {"type": "integer"}}},
+}
+integers = st.integers(-9, 9) | st.sampled_from((2**53 - 1, 1 - 2**53, 10**8))
+letters = st.text("abé𝄞'\n", max_size=3)
+common_values = st.fixed_dictionaries(
+    {
+        **dict.fromkeys("ij", integers),
+        **{name: st.integers(-20, 20).map(lambda part: part / 4) for name in "no"},
+        **dict.fromkeys("st", letters),
+        **{name: st.booleans() for name in "bc"},
+        "l": st.lists(st.integers(-3, 3), max_size=3),
+        "u": st.lists(letters, max_size=3),
+        "p": st.dictionaries(st.sampled_from("fg"), st.integers(-3, 3)),
+    }
+)
+CEL = cel.NewEnv(
+    variables={
+        **dict.fromkeys("ij", cel.Type.INT),
+        **dict.fromkeys("no", cel.Type.DOUBLE),
+        **dict.fromkeys("st", cel.Type.STRING),
+        **dict.fromkeys("bc", cel.Type.BOOL),
+        "l": cel.Type.List(cel.Type.INT),
+        "u": cel.Type.List(cel.Type.STRING),
+        "p": cel.Type.Map(cel.Type.STRING, cel.Type.INT),
+    }
+)
+# Where this language has a fault and CEL a value: its integers and numbers reach further, a number divided by zero is
+# infinite, and `error && false` is false.
+NEVER = ("by zero", "has no item", "counts from 0")  # what this language refuses before it runs
+BEYOND = ("leaves the range", "division by zero")
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.sampled_from(("boolean", "boolean", "integer", "number", "string")).flatmap(lambda kind: texts(COMMON, kind)),
+    common_values,
+)
+def test_values_are_those_of_cel(text: str, values: dict[str, Any]) -> None:
+    found = infer(_parsed(text), COMMON_TYPES)
+    expected = CEL.compile(text).eval(data=values)
+    failed = expected.type() == cel.Type.ERROR
+    impossible = [item for item in found.problems if not any(words in item.message for words in NEVER)]
+    assert not impossible
+    try:
+        value = link(found.sealed)({name: admit(value) for name, value in values.items()})
+    except ExpressionFault as fault:
+        assert failed or any(words in str(fault) for words in BEYOND) or "&&" in text or "||" in text
+        return
+    assert not failed, expected.value()
+    assert value == expected.plain_value()
+
+
+KINDS_OF_NAMES: dict[str, list[Schema]] = {
+    "i": [{"type": "integer"}, {"type": "integer", "minimum": -3, "maximum": 40}, {"enum": [1, 2]}],
+    "j": [{"type": "integer", "minimum": 1, "maximum": 9}, {"type": ["integer", "null"]}, {"const": 0}],
+    "p": [
+        {"type": "object", "properties": {"f": {"type": "integer"}}, "additionalProperties": False},
+        {
+            "type": "object",
+            "properties": {"f": {"type": "integer", "default": 3}, "g": {"type": "integer"}},
+            "required": ["g"],
+        },
+    ],
+}
+
+
+@settings(max_examples=700, deadline=None)
+@given(st.data())
+def test_types_are_sound(data: st.DataObject) -> None:
+    kind = data.draw(st.sampled_from(("boolean", "integer", "number", "string", "any")))
+    text = data.draw(texts(OWN, kind))
+    types = {
+        **COMMON_TYPES,
+        **{name: data.draw(st.sampled_from(kinds)) for name, kinds in KINDS_OF_NAMES.items()},
+        **{name: data.draw(st.just({}) | schemas(depth=1)) for name in "xy"},
+    }
+    found = infer(_parsed(text), types)
+    if found.problems:
+        return
+    check, run = link_check(found.type), link(found.sealed)
+    for _ in range(3):
+        values = {name: admit(value) for name, value in data.draw(common_values).items()}
+        values |= {name: data.draw(values_near(types[name])) for name in ("i", "j", "p", "x", "y")}
+        if any(link_check(types[name])(value) for name, value in values.items()):
+            continue
+        values = {name: filled(types[name], value) for name, value in values.items()}
+        try:
+            value = run(values)
+        except ExpressionFault:
+            assert found.may_fault
+        else:
+            assert not check(value), (value, found.type)
