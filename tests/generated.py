@@ -99,6 +99,43 @@ def _object(draw: st.DrawFn, schema: Schema, depth: int, defaults: bool) -> None
 
 
 @st.composite
+def changed(draw: st.DrawFn, schema: Schema) -> Schema:
+    """Draw a schema that differs from this one in little: what one asks for and the other gives."""
+    out = dict(schema)
+    for key in (
+        "required",
+        "additionalProperties",
+        "items",
+        "enum",
+        "minItems",
+        "maxLength",
+        "minimum",
+        "exclusiveMaximum",
+    ):
+        if key in out and draw(st.integers(0, 5)) == 0:
+            del out[key]
+    for key in ("minimum", "maximum", "exclusiveMinimum", "minLength", "maxLength", "minItems", "maxItems"):
+        if key in out and draw(st.integers(0, 3)) == 0:
+            out[key] = max(0, out[key] + draw(st.sampled_from((-1, 1))))
+    if isinstance(out.get("items"), dict) and draw(st.booleans()):
+        out["items"] = draw(changed(out["items"]))
+    properties = dict(out.get("properties", {}))
+    for name, inner in list(properties.items()):
+        choice = draw(st.integers(0, 5))
+        if choice == 0:
+            del properties[name]
+        elif choice == 1:
+            properties[name] = draw(changed({key: value for key, value in inner.items() if key != "default"}))
+    if properties:
+        out["properties"] = properties
+        kept = draw(st.sets(st.sampled_from(sorted(properties))))
+        out["required"] = sorted(kept)
+    if "object" in str(out.get("type")) and draw(st.integers(0, 3)) == 0:
+        out["additionalProperties"] = draw(st.booleans())
+    return out
+
+
+@st.composite
 def values_near(draw: st.DrawFn, schema: Schema) -> Any:
     """Draw a value that satisfies the schema or nearly does."""
     if draw(st.integers(0, 9)) == 0:

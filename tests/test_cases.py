@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 
 from omnibachi.compiling import compile_workspace
+from omnibachi_model.codes import table
+from omnibachi_model.diagnostics import Diagnostic
 
 ROOT = Path(__file__).resolve().parent.parent
 CASES = Path(__file__).parent / "cases"
 PRELUDE = CASES / "prelude"
 BLOCK = re.compile(r"^```(\w+)(?: +(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+TIMES = re.compile(r"^(.*?) *# times: (\d+)\n", re.MULTILINE)
 COMMENT = re.compile(r"# ((?:error|warning): .*)$")
 EXPECTATION = re.compile(r'(error|warning): (OB\d{3})(?: \[(\d+)\])?(?: "((?:[^"\\]|\\.)*)")?')
 PLACE = re.compile(r"(?P<file>\S+?):(?P<line>\d+): (?P<rest>.*)")
@@ -32,7 +35,7 @@ class Expectation:
 @dataclass(frozen=True)
 class Case:
     name: str
-    files: dict[str, str]
+    files: dict[str, bytes | Path]  # a path is what a link leads to
     expected: tuple[Expectation, ...]
 
 
@@ -48,7 +51,7 @@ def _cases() -> list[Case]:
 
 
 def _case(name: str, section: str) -> Case:
-    files: dict[str, str] = {}
+    files: dict[str, bytes | Path] = {}
     expected: list[Expectation] = []
     for kind, file, text in BLOCK.findall(section):
         if kind == "expect":
@@ -58,7 +61,14 @@ def _case(name: str, section: str) -> Case:
                 expected.extend(_expectations(place["rest"], place["file"], int(place["line"])))
             continue
         file = file or "protocols/shop/case.yaml"
-        files[file] = text
+        if kind == "hex":
+            files[file] = bytes.fromhex(text)
+            continue
+        if kind == "link":
+            files[file] = Path(text.strip())
+            continue
+        text = TIMES.sub(lambda line: "".join(line[1].replace("{n}", str(n)) + "\n" for n in range(int(line[2]))), text)
+        files[file] = text.encode("utf-8")
         for number, line in enumerate(text.splitlines(), 1):
             comment = COMMENT.search(line)
             if comment:
@@ -77,17 +87,30 @@ def _expectations(text: str, file: str, line: int) -> list[Expectation]:
 
 
 CASE_LIST = _cases()
+# Raised elsewhere: payloads, and what commands look up by name.
+NOT_COMPILING = {"OB120", "OB121", "OB122", "OB123", "OB124", "OB311", "OB315", "OB316"}
+
+
+def test_every_code_of_the_compiler_has_a_case() -> None:
+    provoked = {wanted.code for case in CASE_LIST for wanted in case.expected}
+    compiling = {code for code in table() if code < "OB600"} - NOT_COMPILING
+    assert sorted(compiling - provoked) == []
+
+
+def test_findings_come_sorted(tmp_path: Path) -> None:
+    """By file, line and column, whatever phase found them."""
+    for case in CASE_LIST:
+        if len(case.expected) > 2:
+            folder = tmp_path / str(CASE_LIST.index(case))
+            found = [item.key() for item in _compiled(case, folder)[0]]
+            assert found == sorted(found)
 
 
 @pytest.mark.parametrize("case", CASE_LIST, ids=[case.name for case in CASE_LIST])
 def test_case(case: Case, tmp_path: Path) -> None:
-    for path in PRELUDE.rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts:
-            _write(tmp_path / path.relative_to(PRELUDE), path.read_bytes())
-    for file, text in case.files.items():
-        _write(tmp_path / file, text.encode("utf-8"))
-    compilation = compile_workspace(str(tmp_path), shipped=str(ROOT))
-    left = list(compilation.diagnostics)
+    """The findings and the expectations are the same; there is a snapshot exactly when no error is expected."""
+    found, sealed = _compiled(case, tmp_path)
+    left = list(found)
     for wanted in case.expected:
         match = next((item for item in left if _fits(wanted, item)), None)
         shown = "\n".join(f"{item.severity} {item.code} {item.span} {item.message} / {item.help}" for item in left)
@@ -97,22 +120,36 @@ def test_case(case: Case, tmp_path: Path) -> None:
         f"{item.severity} {item.code} {item.span} {item.message} / {item.help}" for item in left
     )
     has_errors = any(wanted.severity == "error" for wanted in case.expected)
-    assert (compilation.sealed is None) == has_errors
+    assert sealed != has_errors
 
 
-def _write(path: Path, data: bytes) -> None:
+def _compiled(case: Case, folder: Path) -> tuple[tuple[Diagnostic, ...], bool]:
+    """Lay a case over the prelude and compile: (findings, whether it was sealed)."""
+    for path in PRELUDE.rglob("*"):
+        if path.is_file() and "__pycache__" not in path.parts:
+            _write(folder / path.relative_to(PRELUDE), path.read_bytes())
+    for file, data in case.files.items():
+        _write(folder / file, data)
+    compilation = compile_workspace(str(folder), shipped=str(ROOT))
+    return compilation.diagnostics, compilation.sealed is not None
+
+
+def _write(path: Path, data: bytes | Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
+    if isinstance(data, Path):
+        path.symlink_to(data)
+    else:
+        path.write_bytes(data)
 
 
-def _fits(wanted: Expectation, item: object) -> bool:
-    span = item.span  # type: ignore[attr-defined]
-    place = (span.file, span.line) if span else ("", 0)
-    words = f"{item.message} {item.help or ''}"  # type: ignore[attr-defined]
+def _fits(wanted: Expectation, item: Diagnostic) -> bool:
+    span = item.span
+    words = f"{item.message} {item.help or ''}"
     return (
-        place == (wanted.file, wanted.line)
-        and item.severity == wanted.severity  # type: ignore[attr-defined]
-        and item.code == wanted.code  # type: ignore[attr-defined]
+        span is not None
+        and (span.file, span.line) == (wanted.file, wanted.line)
+        and item.severity == wanted.severity
+        and item.code == wanted.code
         and (wanted.column is None or span.column == wanted.column)
         and (wanted.text is None or wanted.text in words)
     )

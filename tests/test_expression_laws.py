@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from generated import Schema, filled, schemas, values_near
 from omnibachi_compiler.expressions import Expression, parse_expression
+from omnibachi_compiler.guards import narrowed
 from omnibachi_compiler.infer import infer
 from omnibachi_model.checks import link as link_check
 from omnibachi_model.values import admit
@@ -122,3 +123,41 @@ def test_types_are_sound(data: st.DataObject) -> None:
             assert found.may_fault
         else:
             assert not check(value), (value, found.type)
+
+
+GUARDS = {
+    "boolean": (
+        "type(<place>) == '<type>'", "type(<place>) != '<type>'", "'<type>' == type(<place>)", "<place> == null", "null != <place>",
+        "has(x.f)", "has(x.f.g)", "<place> < <number>", "<number> <= <place>", "<place> > <number>", "<place> >= <number>",
+        "(<boolean>) && (<boolean>)", "(<boolean>) || (<boolean>)", "!(<boolean>)",
+    ),
+    "place": ("x", "y", "x.f", "x.f.g"),
+    "number": ("0", "1", "-1", "1.5", "3"),
+    "type": OWN["type"],
+}  # fmt: skip
+records = st.recursive(
+    st.sampled_from((None, True, 0, 1, 2, 1.5, -1, "", "a")) | st.just([]),
+    lambda inner: st.dictionaries(st.sampled_from("fg"), inner, max_size=2),
+    max_leaves=3,
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.data())
+def test_guards_tell_the_truth(data: st.DataObject) -> None:
+    condition = _parsed(data.draw(texts(GUARDS, leaves={})))
+    record: Schema = {"type": "object", "properties": {"f": data.draw(schemas(depth=1))}}
+    types = {"x": data.draw(st.sampled_from(({}, record)) | schemas()), "y": data.draw(schemas(depth=0))}
+    run = link(infer(condition, types).sealed)
+    for _ in range(5):
+        values = {"x": data.draw(records | values_near(types["x"])), "y": data.draw(values_near(types["y"]))}
+        if any(link_check(types[name])(value) for name, value in values.items()):
+            continue
+        values = {name: filled(types[name], value) for name, value in values.items()}
+        try:
+            truth = run(values)
+        except ExpressionFault:
+            continue
+        known = narrowed(condition, types, truth=truth)
+        for name, value in values.items():
+            assert not link_check(known[name])(value), (name, known[name])

@@ -6,16 +6,16 @@ import itertools
 from typing import Any
 
 import pytest
-from generated import Schema
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from written import texts
 
+from generated import Schema
 from omnibachi_compiler.expressions import Expression, parse_expression
 from omnibachi_compiler.infer import infer
 from omnibachi_compiler.rows import dead_rows
 from omnibachi_model.checks import link as link_check
 from omnibachi_runtime.expressions import ExpressionFault, link
+from written import texts
 
 TYPES: dict[str, Schema] = {
     "tier": {"type": "string"},
@@ -95,16 +95,41 @@ def test_many_subjects_fall_back_to_what_one_row_asks() -> None:
     assert dead_rows([_sealed(row, types) for row in rows], types) == [(12, 7)]
 
 
-SAMPLES: list[Any] = [None, True, False, -1, 0, 1, 2, 3, 4, 0.5, 1.5, 2.5, "", "a", "aa", "b", "c", [], [1], {}, {"f": 1}, {"f": "a"}]
+SAMPLES: list[Any] = [
+    None,
+    True,
+    False,
+    -1,
+    0,
+    1,
+    2,
+    3,
+    4,
+    0.5,
+    1.5,
+    2.5,
+    "",
+    "a",
+    "aa",
+    "b",
+    "c",
+    [],
+    [1],
+    {},
+    {"f": 1},
+    {"f": "a"},
+]
 DOMAINS: list[Schema] = [
-    {}, {"type": "integer"}, {"type": "integer", "minimum": 1}, {"type": "integer", "minimum": 0, "exclusiveMaximum": 3},
+    {}, {"type": "integer"}, {"type": "integer", "minimum": 1},
+    {"type": "integer", "minimum": 0, "exclusiveMaximum": 3},
     {"type": "number"}, {"type": "number", "maximum": 1.5}, {"type": ["integer", "null"]}, {"type": "string"},
     {"enum": ["a", "b"]}, {"type": "boolean"}, {"type": "object"},
 ]  # fmt: skip
 FORMS = {
     "boolean": (
         *(f"<name> {sign} <literal>" for sign in ("==", "!=", "<", "<=", ">", ">=")), "<literal> < <name>", "<name>",
-        "<name> in [<literal>, <literal>]", "<name> == <name>", "type(<name>) == <text>", "has(x.f)", "x.f == <literal>",
+        "<name> in [<literal>, <literal>]", "<name> == <name>", "type(<name>) == <text>", "has(x.f)",
+        "x.f == <literal>",
         "(<boolean>) && (<boolean>)", "(<boolean>) && (<boolean>)", "(<boolean>) || (<boolean>)", "!(<boolean>)",
         "(<boolean>) ? (<boolean>) : (<boolean>)",
     ),
@@ -114,11 +139,17 @@ FORMS = {
 }  # fmt: skip
 
 
+NUMBERS = ("-1", "0", "1", "2", "2.5", "0.5")
+TEXTS = ("''", "'a'", "'aa'", "'b'")
+LEAVES = {"boolean": ("x", "x == 1", "y < 2", "x != 'a'", "y == null", "true")}
+
+
 @settings(max_examples=800, deadline=None)
 @given(st.data())
 def test_what_is_reported_never_wins(data: st.DataObject) -> None:
     types = {name: data.draw(st.sampled_from(DOMAINS)) for name in "xy"}
-    conditions = data.draw(st.lists(texts(FORMS), min_size=1, max_size=4))
+    literals = data.draw(st.sampled_from((FORMS["literal"], NUMBERS, TEXTS)))
+    conditions = data.draw(st.lists(texts(FORMS | {"literal": literals}, leaves=LEAVES), min_size=1, max_size=4))
     rows = [*(_sealed(condition, types) for condition in conditions), None]
     dead = dead_rows(rows, types)
     linked = [None if row is None else link(row) for row in rows]
@@ -133,7 +164,14 @@ def test_what_is_reported_never_wins(data: st.DataObject) -> None:
 
 
 def _winner(rows: list[Any], names: dict[str, Any]) -> int | None:
+    """Return the row that wins, None where none does or where the decision ends in FAULT."""
     try:
-        return next((at for at, row in enumerate(rows) if row is None or row(names) is True), None)
+        for at, row in enumerate(rows):
+            verdict = True if row is None else row(names)
+            if verdict is True:
+                return at
+            if verdict is not False:
+                return None
     except ExpressionFault:
-        return None
+        pass
+    return None

@@ -18,6 +18,7 @@ LEAVES: Forms = {
     "number": ("0.5", "1.5", "2.0", "3.0", "1e3", "n", "o", "n", "o"),
     "string": ("''", "'a'", '"b"', "'ab'", "'\\u00e9'", "'a\\'b'", "'\\x41'", '"\\n"', "'𝄞'", "s", "t", "u[1]"),
     "integers": ("l", "[1, 2]", "[]", "[i, j,]"),
+    "any": ("x", "y", "p", "u", "null"),
 }
 # What Google's CEL and this language both have, and take alike where both give a value.
 COMMON: Forms = {
@@ -67,15 +68,13 @@ _SLOT = re.compile(r"<(\w+)>")
 
 
 @st.composite
-def texts(draw: st.DrawFn, forms: Forms, kind: str = "boolean", depth: int = 3) -> str:
-    """Draw an expression of a kind."""
-    if kind == "type":
-        return draw(st.sampled_from(forms[kind]))
-    leaves = LEAVES.get(kind, ("x", "y", "p", "null")) if forms is not LEAVES else ()
-    form = draw(st.sampled_from(leaves if depth == 0 or draw(st.integers(0, 5)) == 0 else forms[kind]))
+def texts(draw: st.DrawFn, forms: Forms, kind: str = "boolean", depth: int = 3, leaves: Forms = LEAVES) -> str:
+    """Draw an expression of a kind; at depth 0 one of the leaves, or a form where its kind has none."""
+    ends = leaves.get(kind, forms[kind])
+    form = draw(st.sampled_from(ends if depth == 0 or draw(st.integers(0, 5)) == 0 else forms[kind]))
     out, at = "", 0
     for slot in _SLOT.finditer(form):
-        inner = draw(texts(forms, slot.group(1), depth - 1))
+        inner = draw(texts(forms, slot.group(1), max(depth - 1, 0), leaves))
         bare = form[: slot.start()].endswith(("(", ": ", "[")) or form == slot.group()
         out += form[at : slot.start()] + (f"({inner})" if "?" in inner and not bare else inner)
         at = slot.end()

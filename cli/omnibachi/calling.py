@@ -11,7 +11,7 @@ from omnibachi_model.checks import listed
 from omnibachi_model.diagnostics import Diagnostic, Refused
 from omnibachi_model.digests import digest, digest_of, encode
 from omnibachi_model.formats import write_time
-from omnibachi_model.nearest import nearest
+from omnibachi_model.nearest import nearest_address
 from omnibachi_model.sealed import CALL, EXIT, FAULT, REJECTED_EXIT, WORKFLOW_FORMAT, WRITES
 
 from . import wiring
@@ -184,7 +184,7 @@ def _event(snapshot: Snapshot, capability: str, needs: Iterable[str], event: str
 
 
 def _unknown(code: str, kind: str, name: str, known: Iterable[str]) -> Refused:
-    near = nearest(name, known)
+    near = nearest_address(name, known)
     return _refusal(code, f"no {kind} is called `{name[:200]}`", f"did you mean `{near}`?" if near else None)
 
 

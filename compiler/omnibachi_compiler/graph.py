@@ -81,7 +81,7 @@ def build_graph(address: str, workflow: Workflow, library: Library) -> Phase[Gra
     intent = lookup(workflow.intent, workflow.domain, library.intents, "OB302", "intent", found, library.broken)
     names = _names(workflow, found)
     if len(workflow.nodes) > MAX_NODES:
-        found.append(Diagnostic("OB514", f"the graph has {len(workflow.nodes)} nodes", workflow.name.span))
+        found.append(Diagnostic("OB514", f"the graph has {len(workflow.nodes)} nodes; at most {MAX_NODES} may be", workflow.name.span))
         return Phase(None, tuple(found))
     _target(workflow.start, names, found, exits=False)
     if workflow.fault is not None:

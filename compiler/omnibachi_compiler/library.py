@@ -6,14 +6,13 @@ functions that are missing or do not match are found; workflows are only filed.
 
 from __future__ import annotations
 
-import collections
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from omnibachi_model.addresses import candidates, split
+from omnibachi_model.addresses import candidates
 from omnibachi_model.diagnostics import Diagnostic, Span
-from omnibachi_model.nearest import nearest
+from omnibachi_model.nearest import nearest_address
 
 from .declarations import (
     Declaration,
@@ -273,7 +272,7 @@ def lookup(
             return address
         if address in broken:
             return None
-    near = nearest(name.text, known) if "::" in name.text else _nearest_code(name.text, domain, known)
+    near = nearest_address(name.text, known, domain)
     found.append(
         Diagnostic(
             code,
@@ -283,18 +282,6 @@ def lookup(
         )
     )
     return None
-
-
-def _nearest_code(code: str, domain: str, known: Mapping[str, object]) -> str | None:
-    """Find the nearest code; an artifact of this domain comes before one of `std`, that before any other."""
-    by_code: dict[str, list[str]] = collections.defaultdict(list)
-    for address in known:
-        by_code[split(address)[1]].append(address)
-    near = nearest(code, by_code)
-    if near is None:
-        return None
-    order = [f"{domain}::{near}", f"std::{near}"]
-    return min(by_code[near], key=lambda address: (order.index(address) if address in order else 2, address))
 
 
 def _inventory(what: str, known: Mapping[str, object]) -> str:

@@ -30,6 +30,7 @@ Condition: TypeAlias = list[Any] | None
 Case: TypeAlias = dict[str, Any]  # a value of each subject, by the subject's key
 
 MOST_CASES = 4096
+MOST_ANSWERS = 1_000_000  # rows times cases, for one table
 
 
 class _Without:
@@ -63,7 +64,7 @@ def dead_rows(rows: Sequence[Condition], types: Mapping[str, Schema]) -> list[tu
     for found in subjects:
         _gather(everything, found)
     dead: list[tuple[int, int | None]] = []
-    cases = _cases(everything, types)
+    cases = _cases(everything, types, MOST_ANSWERS // len(reached))
     if cases is not None:
         dead = _judge(list(enumerate(reached)), cases)
     else:
@@ -80,7 +81,7 @@ def _alone(
     mine: dict[str, _Subject] = {}
     for other in (*chosen, at):
         _gather(mine, subjects[other])
-    cases = _cases(mine, types)
+    cases = _cases(mine, types, MOST_ANSWERS // (len(rows) * (len(chosen) + 1)))
     if cases is not None:
         yield from (found for found in _judge([(row, rows[row]) for row in (*chosen, at)], cases) if found[0] == at)
 
@@ -89,33 +90,37 @@ def _judge(rows: list[tuple[int, Condition]], cases: list[Case]) -> list[tuple[i
     """Return the rows that win in no case, each with a row that covers it."""
     alive: set[int] = set()
     refused: set[int] = set()  # false in some case
-    winners: dict[int, set[int]] = {}  # rows that win where this one would
+    winners: dict[int, set[int]] = {}  # rows that end the table where this one would win
     covers: dict[int, set[int]] = {}  # rows that are true wherever this one is
     for case in cases:
         true: list[int] = []
-        stopped = False
+        stop: int | None = None  # the row at which this case ends in FAULT
         for at, row in rows:
             answer = True if row is None else _answer(row, case)
             if answer is False:
                 refused.add(at)
             if answer is True:
-                if not true and not stopped:
-                    alive.add(at)
-                elif true:
+                if stop is not None:
+                    winners.setdefault(at, set()).add(stop)
+                    continue
+                if true:
                     winners.setdefault(at, set()).add(true[0])
+                else:
+                    alive.add(at)
                 covers[at] = covers.get(at, set(true)) & set(true)
                 true.append(at)
-            elif answer is FAULT and not true:
-                stopped = True
+            elif answer is FAULT and not true and stop is None:
+                stop = at
     dead: list[tuple[int, int | None]] = []
     for at, _ in rows:
         if at in alive:
             continue
-        if at not in covers:
-            if at in refused:
-                dead.append((at, None))
-        elif covers[at] or winners.get(at):
-            dead.append((at, min(covers[at]) if covers[at] else max(winners[at])))
+        if covers.get(at):
+            dead.append((at, min(covers[at])))
+        elif at in winners:
+            dead.append((at, max(winners[at])))
+        elif at in refused:
+            dead.append((at, None))
     return dead
 
 
@@ -213,10 +218,10 @@ def _asked(operation: str, value: Any, literals: list[Any]) -> Any:
     return operation == "ne"
 
 
-def _cases(subjects: Mapping[str, _Subject], types: Mapping[str, Schema]) -> list[Case] | None:
-    """Return one case for every combination of cells, or None if there are too many."""
+def _cases(subjects: Mapping[str, _Subject], types: Mapping[str, Schema], most: int) -> list[Case] | None:
+    """Return one case for every combination of cells, or None if there are more than `most` (or MOST_CASES)."""
     cells = [_cells(subject, types) for subject in subjects.values()]
-    if math.prod(map(len, cells)) > MOST_CASES:
+    if math.prod(map(len, cells)) > min(most, MOST_CASES):
         return None
     return [dict(zip(subjects, case, strict=True)) for case in itertools.product(*cells)]
 

@@ -21,6 +21,22 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return best[1] if best else None
 
 
+def nearest_address(name: str, known: Iterable[str], domain: str = "") -> str | None:
+    """Return the known address that is nearest to a misspelt address or bare code, or None when none is near.
+
+    Of several domains that have the code, the given one comes first, then `std`, then the others by name. A wrong
+    domain before a right code is answered too.
+    """
+    addresses = sorted(set(known))
+    found = nearest(name, addresses)
+    if found is not None:
+        return found
+    code = nearest(name.rpartition("::")[2], {address.rpartition("::")[2] for address in addresses})
+    first = (f"{domain}::{code}", f"std::{code}")
+    fitting = [address for address in addresses if address.rpartition("::")[2] == code]
+    return min(fitting, key=lambda address: (first.index(address) if address in first else 2), default=None)
+
+
 def _distance(a: str, b: str, limit: int) -> int:
     """Return the Damerau-Levenshtein (optimal string alignment) distance, or limit + 1 once it must exceed `limit`."""
     before: list[int] = []

@@ -14,7 +14,7 @@ from typing import Any
 from omnibachi_model.addresses import split
 from omnibachi_model.diagnostics import Diagnostic, Span
 from omnibachi_model.digests import digest, pretty
-from omnibachi_model.record import Broken, Event, digest_of, read
+from omnibachi_model.record import CALLED, Broken, Event, digest_of, read
 
 from .blame import Failure, blame, decided
 from .markdown import ending, what
@@ -185,9 +185,11 @@ def _failure(report: Report, story: Story, places: _Places) -> None:
         "node": step.node, "outcome": step.outcome, "row": step.row, "because": step.because,
         "why": spoken(why(step)), "place": repr(row) if row else None,
     }  # fmt: skip
-    report.advice.append(
-        f"nothing is broken: ask with other values, or change the decision in `{step.node}` if it is not what you want"
-    )
+    if step.kind == CALLED:
+        route = f"the workflow leads `{step.outcome}` of `{step.node}` to `{story.exit}`"
+        report.advice.append(f"nothing is broken: {route}; change what it asks about first, or the route")
+    else:
+        report.advice.append(f"nothing is broken: ask with other values, or change the decision in `{step.node}`")
 
 
 def _place(found: Failure, places: _Places) -> Span | None:

@@ -262,10 +262,10 @@ def _parsed(file: str, data: bytes, format: str) -> dict[str, Any]:
 
 def _unknown(snapshot: Snapshot, address: str) -> NoReturn:
     from omnibachi_model.addresses import split
-    from omnibachi_model.nearest import nearest
+    from omnibachi_model.nearest import nearest_address
 
     known = snapshot.workflows
-    near = nearest(address, known)
+    near = nearest_address(address, known)
     if near is None:
         # A bare code, or the right code under another domain, is the commonest slip.
         code = split(address)[1]

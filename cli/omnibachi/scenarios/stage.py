@@ -15,7 +15,7 @@ from omnibachi_model.checks import conform, link, listed
 from omnibachi_model.diagnostics import Diagnostic, Span
 from omnibachi_model.digests import digest, encode
 from omnibachi_model.formats import parse_time, write_time
-from omnibachi_model.nearest import nearest
+from omnibachi_model.nearest import nearest_address
 
 START = "2026-01-01T00:00:00Z"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -129,6 +129,6 @@ def _named(name: str, domain: str, known: Any, code: str, kind: str, span: Span)
     for address in candidates(name, domain):
         if address in known:
             return address
-    near = nearest(candidates(name, domain)[0], known)
+    near = nearest_address(name, known, domain)
     help = f"did you mean `{near}`?" if near else f"name a {kind} of this workspace"
     return Diagnostic(code, f"no {kind} is called `{name}`", span, help=help)
