@@ -63,7 +63,7 @@ NEVER = ("by zero", "has no item", "counts from 0")  # what this language refuse
 BEYOND = ("leaves the range", "division by zero")
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(
     st.sampled_from(("boolean", "boolean", "integer", "number", "string")).flatmap(lambda kind: texts(COMMON, kind)),
     common_values,
@@ -72,8 +72,9 @@ def test_values_are_those_of_cel(text: str, values: dict[str, Any]) -> None:
     found = infer(_parsed(text), COMMON_TYPES)
     expected = CEL.compile(text).eval(data=values)
     failed = expected.type() == cel.Type.ERROR
-    impossible = [item for item in found.problems if not any(words in item.message for words in NEVER)]
-    assert not impossible
+    if found.problems:
+        assert any(words in item.message for item in found.problems for words in NEVER)
+        return
     try:
         value = link(found.sealed)({name: admit(value) for name, value in values.items()})
     except ExpressionFault as fault:
@@ -97,7 +98,7 @@ KINDS_OF_NAMES: dict[str, list[Schema]] = {
 }
 
 
-@settings(max_examples=700, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.data())
 def test_types_are_sound(data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(("boolean", "integer", "number", "string", "any")))
@@ -127,9 +128,10 @@ def test_types_are_sound(data: st.DataObject) -> None:
 
 GUARDS = {
     "boolean": (
-        "type(<place>) == '<type>'", "type(<place>) != '<type>'", "'<type>' == type(<place>)", "<place> == null", "null != <place>",
-        "has(x.f)", "has(x.f.g)", "<place> < <number>", "<number> <= <place>", "<place> > <number>", "<place> >= <number>",
-        "(<boolean>) && (<boolean>)", "(<boolean>) || (<boolean>)", "!(<boolean>)",
+        "type(x) == '<type>'", "type(x) == '<type>'", "type(<place>) == '<type>'", "type(<place>) != '<type>'",
+        "'<type>' == type(<place>)", "<place> == null", "null != <place>", "has(x.f)", "has(x.f.g)",
+        "<place> < <number>", "<number> <= <place>", "<place> > <number>", "<place> >= <number>",
+        "(<boolean>) && (<boolean>)", "(<boolean>) || (<boolean>)", "!((<boolean>) || (<boolean>))",
     ),
     "place": ("x", "y", "x.f", "x.f.g"),
     "number": ("0", "1", "-1", "1.5", "3"),
@@ -142,13 +144,16 @@ records = st.recursive(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_guards_tell_the_truth(data: st.DataObject) -> None:
-    condition = _parsed(data.draw(texts(GUARDS, leaves={})))
+    condition = _parsed(data.draw(texts(GUARDS, leaves={"boolean": GUARDS["boolean"][:-3]})))
     record: Schema = {"type": "object", "properties": {"f": data.draw(schemas(depth=1))}}
     types = {"x": data.draw(st.sampled_from(({}, record)) | schemas()), "y": data.draw(schemas(depth=0))}
-    run = link(infer(condition, types).sealed)
+    found = infer(condition, types)
+    if found.problems:
+        return
+    run = link(found.sealed)
     for _ in range(5):
         values = {"x": data.draw(records | values_near(types["x"])), "y": data.draw(values_near(types["y"]))}
         if any(link_check(types[name])(value) for name, value in values.items()):
@@ -161,3 +166,22 @@ def test_guards_tell_the_truth(data: st.DataObject) -> None:
         known = narrowed(condition, types, truth=truth)
         for name, value in values.items():
             assert not link_check(known[name])(value), (name, known[name])
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data(), st.sampled_from(("i + j", "i - j", "i * j", "i / j", "i % j", "-i")))
+def test_bounds_hold(data: st.DataObject, text: str) -> None:
+    types: dict[str, Schema] = {}
+    values = {}
+    for name in "ij":
+        numbers = st.integers(-12, 12) | st.sampled_from((2**53 - 1, 1 - 2**53))
+        low, high = sorted((data.draw(numbers), data.draw(numbers)))
+        types[name] = {"type": "integer", "minimum": low, "maximum": high}
+        values[name] = data.draw(st.sampled_from((low, high)) | st.integers(low, high))
+    found = infer(_parsed(text), types)
+    try:
+        value = link(found.sealed)(values)
+    except ExpressionFault:
+        assert found.may_fault or found.problems
+    else:
+        assert not link_check(found.type)(value), found.type

@@ -13,7 +13,7 @@ from omnibachi_compiler.fits import Fit, Presence, array_of, fits, join, literal
 from omnibachi_compiler.kinds import settled
 from omnibachi_model.checks import link
 
-MANY = settings(max_examples=400, deadline=None)
+MANY = settings(max_examples=300, deadline=None)
 STRING: Schema = {"type": "string"}
 INTEGER: Schema = {"type": "integer"}
 

@@ -77,6 +77,7 @@ def test_summaries_and_help_keep_the_form_of_messages() -> None:
 
 
 def test_the_pages_are_current() -> None:
-    """Rewrite them with: .venv/bin/python -m omnibachi.error_pages docs/errors"""
     written = {path.name: path.read_text("utf-8") for path in (ROOT / "docs/errors").iterdir()}
-    assert written == pages()
+    made = pages()
+    stale = sorted(name for name in written.keys() | made.keys() if written.get(name) != made.get(name))
+    assert not stale, f"{' '.join(stale)}: .venv/bin/python -m omnibachi.error_pages docs/errors"

@@ -122,13 +122,13 @@ def test_every_reason_has_a_code_and_a_remedy() -> None:
 
 
 def test_a_picture_that_cannot_be_drawn_is_a_warning(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    import omnibachi_observer.picture
+    from omnibachi import wiring
     from omnibachi_observer.renderer import PictureFailed
 
     def fail(*_: object) -> bytes:
         raise PictureFailed("no renderer")
 
-    monkeypatch.setattr(omnibachi_observer.picture, "draw", fail)
+    monkeypatch.setattr(wiring, "draw", fail)
     result = shop.run(WF, {"n": 1, "do": "fine"}, trace_id="T1")
     assert result.ok and [(item.code, item.severity) for item in result.diagnostics] == [("OB730", "warning")]
     assert ".png" not in Path(shop.traces.path("T1", "md")).read_text("utf-8")

@@ -82,6 +82,8 @@ def _dead(*rows: str | None) -> list[tuple[int, int | None]]:
         (["flag || order.size > 3", "order.size > 3", None], [(1, 0)]),
         ([None], []),
         (["count == 3"], []),
+        (["tier > 'a' && tier < 'b'", None], []),
+        (["tier > 'a' && tier < 'a\\x00'", None], [(0, None)]),
     ],
 )
 def test_dead_rows(rows: list[str | None], dead: list[tuple[int, int | None]]) -> None:

@@ -274,3 +274,32 @@ def test_an_answer_that_hangs_on_hash_order_is_found_in_the_second_execution(wor
 
 def test_a_pure_transform_answers_the_same_again(workspace: Path) -> None:
     assert play(workspace, GREET).diagnostics == []
+
+
+def test_a_step_may_load_facts_and_name_its_own_workflow(workspace: Path) -> None:
+    source = workspace / "protocols/greeting/greet.yaml"
+    source.write_text(
+        source.read_text().replace("governed_by: CS_REGISTRY_V0", "governed_by: CS_REGISTRY_V0\nseed: true")
+    )
+    report = play(
+        workspace,
+        """
+test: facts that come later
+steps:
+  - workflow: WF_GREET_V0
+    payload: {name: First}
+    expect: {exit: greeted}
+  - load: {stores: {greeting::ST_GREETINGS_V0: {World: {text: Good day}}}}
+  - workflow: greeting::WF_GREET_V0
+    payload: {name: World}
+    expect: {exit: again, result: {text: "Hello, World!", first: Good day}, stores: {ST_GREETINGS_V0: {count: 2}}}
+  - payload_of: 3
+    expect: {exit: again}
+""",
+    )
+    assert (report.ok, said(report)) == (True, [])
+    assert report.scenarios[0].workflow == "greeting::WF_GREET_V0"
+
+
+def test_scenarios_do_not_see_one_another(workspace: Path) -> None:
+    assert play(workspace, GREET + "---" + GREET.replace("test: greeting", "test: again")).ok

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from . import clock, entropy, events, records, registry
 from .digest import digest
+from .elapsed import elapsed
 from .generate_id import generate_id
+from .shift_time import shift_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,14 +16,18 @@ if TYPE_CHECKING:
 
 CATALOGUE: Mapping[str, Transform | Operation] = {
     "std::CT_DIGEST_V0": digest,
+    "std::CT_ELAPSED_V0": elapsed,
     "std::CT_GENERATE_ID_V0": generate_id,
+    "std::CT_SHIFT_TIME_V0": shift_time,
     "std::CS_CLOCK_V0.NOW": clock.now,
     "std::CS_ENTROPY_V0.DRAW": entropy.draw,
     "std::CS_EVENTS_V0.APPEND": events.append,
     "std::CS_EVENTS_V0.COUNT": events.count,
     "std::CS_EVENTS_V0.FIND": events.find,
+    "std::CS_RECORDS_V0.COUNT": records.count,
     "std::CS_RECORDS_V0.CREATE": records.create,
     "std::CS_RECORDS_V0.GET": records.get,
+    "std::CS_RECORDS_V0.LIST": records.list_,
     "std::CS_RECORDS_V0.PUT": records.put,
     "std::CS_RECORDS_V0.REMOVE": records.remove,
     "std::CS_RECORDS_V0.SWAP": records.swap,

@@ -43,3 +43,15 @@ def remove(inputs: Inputs, store: Txn, call: Call) -> Answer:
     """Remove the record of a key; the removal has a revision of its own."""
     revision = store.remove(inputs["key"])
     return ("NOT_FOUND", {}) if revision is None else ("SUCCESS", {"revision": revision})
+
+
+def list_(inputs: Inputs, store: Txn, call: Call) -> Answer:
+    """Read the first `limit` records whose fields equal those of `where`, oldest first, and count them all."""
+    found, total = store.list(inputs["where"], inputs["limit"])
+    items = [{"key": key, "value": value, "revision": revision} for key, value, revision in found]
+    return "SUCCESS", {"items": items, "total": total}
+
+
+def count(inputs: Inputs, store: Txn, call: Call) -> Answer:
+    """Count the records whose fields equal those of `where`."""
+    return "SUCCESS", {"count": store.count(inputs["where"])}

@@ -175,7 +175,7 @@ def write_snapshot(root: str, files: dict[str, bytes]) -> None:
             os.rename(place, old)
         try:
             os.rename(aside, place)
-        except OSError:
+        except BaseException:
             if os.path.isdir(old):
                 os.rename(old, place)
             raise

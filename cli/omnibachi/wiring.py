@@ -93,7 +93,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(place), name)
+    found = globals()[name] = getattr(import_module(place), name)
+    return found
 
 
 def capabilities_folder() -> str:

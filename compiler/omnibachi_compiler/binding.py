@@ -113,12 +113,16 @@ def _nowhere(reference: Reference, schemas: list[Schema], reader: Reader) -> Non
         owners = [walk(schema, reference.segments[: length - 1])[0] for schema in schemas]
         known = sorted({str(key) for owner in owners for key in owner.get("properties", {})})
         near = nearest(str(segment), known)
-        advice = f"did you mean `{near}`?" if near else (f"there is {', '.join(known)}" if known else "it has no members")
+        advice = (
+            f"did you mean `{near}`?" if near else (f"there is {', '.join(known)}" if known else "it has no members")
+        )
         where = "the payload" if reference.scope == "payload" else f"`{reference.node}`"
         if length > 1:
             steps = (f".{step}" if isinstance(step, str) else f"[{step}]" for step in reference.segments[: length - 1])
             where = f"`{'$.payload' if reference.node is None else f'$.nodes.{reference.node}'}{''.join(steps)}`"
-        reader.report("OB310", f"`{reference.text}` leads nowhere: {where} gives no `{segment}`", reference.span, help=advice)
+        reader.report(
+            "OB310", f"`{reference.text}` leads nowhere: {where} gives no `{segment}`", reference.span, help=advice
+        )
         return
 
 
@@ -268,6 +272,9 @@ def describe(schema: Schema) -> str:
         text += f" among {', '.join(f'`{item}`' for item in schema['enum'][:5])}"
     if len(words) == 1 and words[0] == "object" and "properties" in schema:
         text += f" with {', '.join(f'`{key}`' for key in sorted(schema['properties'])[:6])}"
-    limits = [f"{key} {schema[key]}" for key in ("minimum", "maximum", "minLength", "maxLength", "pattern", "format") if key in schema]
+    limits = [
+        f"{key} {schema[key]}"
+        for key in ("minimum", "maximum", "minLength", "maxLength", "pattern", "format")
+        if key in schema
+    ]
     return text + (f" ({', '.join(limits)})" if limits else "")
-

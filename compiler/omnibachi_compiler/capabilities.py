@@ -46,7 +46,7 @@ def _missing(
 ) -> Iterator[Diagnostic]:
     """Report a capability without a function; an entry that nothing declares may be a misspelling of it."""
     near = nearest(capability.address, implementations.keys() - library.capabilities.keys())
-    advice = f"add `\"{capability.address}\": function` to `CATALOGUE`"
+    advice = f'add `"{capability.address}": function` to `CATALOGUE`'
     related: list[tuple[Span, str]] = []
     if near is not None:
         place = implementations[near].place
@@ -105,6 +105,8 @@ def _match(capability: Capability, implementation: Implementation) -> Iterator[D
             "OB407",
             f"{name} answers `{outcome}`, which `{capability.address}` does not declare",
             capability.span,
-            help=f"did you mean `{near}`?" if near else f"declared: {', '.join(f'`{item}`' for item in capability.outcomes)}",
+            help=f"did you mean `{near}`?"
+            if near
+            else f"declared: {', '.join(f'`{item}`' for item in capability.outcomes)}",
             related=related,
         )

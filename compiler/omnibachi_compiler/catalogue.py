@@ -2,7 +2,8 @@
 
 A package of capabilities keeps `CATALOGUE = {"domain::CT_X_V0": function, …}` at the top of its `catalogue.py`: a
 literal mapping from addresses to names of functions that are defined there, imported from modules of the same package,
-or reached as `module.function`. So nothing is discovered, nothing is imported, and what is sealed is what stands in the text.
+or reached as `module.function`. So nothing is discovered, nothing is imported, and what is sealed is what stands in
+the text.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def read_catalogue(package: str, read: Read, shown: Callable[[str], str]) -> Pha
     values = [value for statement in tree.body if (value := _catalogue_value(statement)) is not None]
     if not values:
         place = Span(shown(module), 1, 1, 1, 2)
-        advice = "write `CATALOGUE = {\"domain::CT_X_V0\": function}`"
+        advice = 'write `CATALOGUE = {"domain::CT_X_V0": function}`'
         return Phase({}, (Diagnostic("OB409", "the catalogue says no `CATALOGUE`", place, help=advice),))
     for value in values[1:]:
         state.report(value, "`CATALOGUE` is written twice", "write one mapping")
@@ -88,7 +89,7 @@ def read_catalogue(package: str, read: Read, shown: Callable[[str], str]) -> Pha
 
 def _entry(key: ast.expr | None, item: ast.expr, tree: ast.Module, state: _Reading) -> None:
     if not (isinstance(key, ast.Constant) and isinstance(key.value, str)):
-        state.report(item, "an entry of `CATALOGUE` is `\"address\": function`")
+        state.report(item, 'an entry of `CATALOGUE` is `"address": function`')
         return
     if key.value in state.entries:
         state.report(key, f"`{key.value}` stands twice in `CATALOGUE`", "keep one of the two")

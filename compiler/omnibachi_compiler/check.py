@@ -16,9 +16,9 @@ from omnibachi_model.sealed import FAULT
 
 from .binding import Place, Reader, bind, type_of
 from .declarations import Compute, Decide, Use
-from .facts import Facts, advance, prepare
+from .facts import advance, prepare
 from .flows import lost_updates
-from .graph import Ending, Graph, Linked
+from .links import Ending, Graph, Linked
 from .narrowing import narrow
 from .phase import Phase
 from .tables import SealedRow, judge_fields, judge_rows
@@ -86,9 +86,7 @@ def _node(node: Linked, reader: Reader) -> CheckedNode:
     names = {key: type_of(value, reader) for key, value in node.bindings.entries}
     if isinstance(declaration, Decide):
         rows, texts = judge_rows(declaration, names, reader)
-        reader.facts.outputs[node.name] = {
-            outcome: _fields({"because": because}) for outcome, because in texts.items()
-        }
+        reader.facts.outputs[node.name] = {outcome: _fields({"because": because}) for outcome, because in texts.items()}
         return CheckedNode(node, node.bindings, None, rows, {})
     assert isinstance(declaration, Compute)
     fields, types = judge_fields(declaration, names, reader)
@@ -106,9 +104,7 @@ def _call(node: Linked, declaration: Use, reader: Reader) -> CheckedNode:
     reader.facts.outputs[node.name] = dict(node.outcomes)
     inputs = narrow(capability.inputs, node.store, node.event)
     judged = {"record"} if "event" in capability.needs else set()
-    bound = bind(
-        node.bindings, inputs, reader, declaration.name.span, f"`{capability.address}`", judged=judged
-    )
+    bound = bind(node.bindings, inputs, reader, declaration.name.span, f"`{capability.address}`", judged=judged)
     for key, value in node.bindings.entries:
         if key in LITERAL_INPUTS and "store" in capability.needs:
             _literal_keys(key, value, node, reader)
@@ -139,9 +135,7 @@ def _risky(graph: Graph, ending: Ending, reader: Reader) -> None:
     assert ending.declaration is not None
     span = ending.result.span
     if ending.fault is None:
-        reader.report(
-            "OB513", f"the result of `{ending.name}` may be absent, and nothing says where that goes", span
-        )
+        reader.report("OB513", f"the result of `{ending.name}` may be absent, and nothing says where that goes", span)
         return
     calm: nx.DiGraph[str] = nx.DiGraph()
     for name in graph.order:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from omnibachi_model.diagnostics import Defect, Diagnostic, Span, has_errors, in_order
 
-from .check import Checked, check_graph
 from .binding import Place
 from .capabilities import check_implementations
+from .check import Checked, check_graph
 from .declarations import Declaration, Scenario
 from .declare import declare
 from .graph import build_graph
@@ -79,9 +79,7 @@ def compile_sources(
     sealed_sources = [source for source in sources if _is_sealed(source, declarations)]
     sealed = seal(workflows, library.value, sealed_sources, implementations, versions) if ready else None
     places = tuple(place for item in workflows for place in item.places)
-    return Compilation(
-        sealed, diagnostics, tuple(workflows), places, tuple(library.value.scenarios), library.value
-    )
+    return Compilation(sealed, diagnostics, tuple(workflows), places, tuple(library.value.scenarios), library.value)
 
 
 def _broken(sources: Sequence[Source], declarations: Sequence[Declaration]) -> frozenset[str]:

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from omnibachi_model.diagnostics import Span
 
-from .tree import Mapping, Tree
+from .tree import Mapping
 
 
 @dataclass(frozen=True, slots=True)

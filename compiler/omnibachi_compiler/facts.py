@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 from omnibachi_model.sealed import FAULT
 
 from .fits import Presence, join, member
-from .graph import Graph
+from .links import Graph
 from .templates import First, Items, Record, Reference, Template, references
 
 Schema: TypeAlias = dict[str, Any]
@@ -125,9 +125,7 @@ def _firsts(template: Template) -> Iterable[First]:
 
 def first_wanted(first: First) -> tuple[Fact, ...]:
     """Return the alternatives of a `$first` that are plain references to nodes."""
-    return tuple(
-        item.fact for item in first.alternatives if isinstance(item, Reference) and item.scope == "nodes"
-    )
+    return tuple(item.fact for item in first.alternatives if isinstance(item, Reference) and item.scope == "nodes")
 
 
 def _first_fact(alternatives: tuple[Fact, ...]) -> Fact:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from omnibachi_model.diagnostics import Diagnostic
 
-from .graph import Graph, Linked
+from .links import Graph, Linked
 from .templates import references
 
 
@@ -57,7 +57,7 @@ def _report(read: Linked, write: Linked) -> Diagnostic:
     assert write.capability is not None and write.store is not None
     return Diagnostic(
         "OB512",
-        f"`{read.name}` reads `{write.store.address}` and flows into `{write.name}`, which may overwrite a newer record",
+        f"`{read.name}` reads `{write.store.address}` and flows into `{write.name}`, which may undo a newer record",
         write.declaration.name.span,
         help="use the operation that carries the revision seen (`SWAP` with `revision`)",
         related=[(read.declaration.name.span, "read here")],

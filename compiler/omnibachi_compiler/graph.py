@@ -6,73 +6,23 @@ Phase between the library and the data flow. A `Graph` holds names, not indices;
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
-
-import networkx as nx
 
 from omnibachi_model.addresses import split
 from omnibachi_model.diagnostics import Diagnostic, Span
 from omnibachi_model.nearest import nearest
 from omnibachi_model.sealed import FAULT, REJECTED_EXIT, RESERVED_OUTCOMES, SUCCESS
 
-from .declarations import Decide, Exit, Name, Node, Route, Use, Workflow
+from .declarations import Decide, Name, Node, Route, Use, Workflow
 from .library import Capability, Library, SealedStore, Shape, lookup
+from .links import Ending, Graph, Linked
 from .narrowing import narrow_outcomes
 from .phase import Phase
+from .reach import check_form
 from .templates import Record, parse_bindings, references
 
 MAX_NODES = 5000
 Schema = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Linked:
-    """A node with what it uses and where each of its outcomes goes (target name; FAULT included)."""
-
-    declaration: Node
-    capability: Capability | None
-    store: SealedStore | None
-    event: Shape | None
-    outcomes: Mapping[str, Schema]  # of a decision and a computation filled in by the flow phase
-    targets: Mapping[str, str]
-    route_spans: Mapping[str, Span]
-    bindings: Record
-
-    @property
-    def name(self) -> str:
-        """The node's name."""
-        return self.declaration.name.text
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """An exit with its result's template; `fault` is where it goes if its result cannot be built."""
-
-    declaration: Exit | None  # None for the reserved exit `rejected`
-    name: str
-    status: str
-    result: Record
-    fault: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Graph:
-    """One workflow's graph; `order` is topological, ties by name."""
-
-    workflow: Workflow
-    address: str
-    intent: Shape
-    nodes: Mapping[str, Linked]
-    exits: Mapping[str, Ending]
-    order: tuple[str, ...]
-
-    def edges(self, name: str) -> list[tuple[str, str]]:
-        """Return (outcome, target) of a node or an exit."""
-        if name in self.nodes:
-            return sorted(self.nodes[name].targets.items())
-        fault = self.exits[name].fault
-        return [(FAULT, fault)] if fault else []
 
 
 def build_graph(address: str, workflow: Workflow, library: Library) -> Phase[Graph | None]:
@@ -81,7 +31,11 @@ def build_graph(address: str, workflow: Workflow, library: Library) -> Phase[Gra
     intent = lookup(workflow.intent, workflow.domain, library.intents, "OB302", "intent", found, library.broken)
     names = _names(workflow, found)
     if len(workflow.nodes) > MAX_NODES:
-        found.append(Diagnostic("OB514", f"the graph has {len(workflow.nodes)} nodes; at most {MAX_NODES} may be", workflow.name.span))
+        found.append(
+            Diagnostic(
+                "OB514", f"the graph has {len(workflow.nodes)} nodes; at most {MAX_NODES} may be", workflow.name.span
+            )
+        )
         return Phase(None, tuple(found))
     _target(workflow.start, names, found, exits=False)
     if workflow.fault is not None:
@@ -90,12 +44,12 @@ def build_graph(address: str, workflow: Workflow, library: Library) -> Phase[Gra
         _target(route.target, names, found)
     nodes = {node.name.text: _link(node, workflow, names, library, found) for node in workflow.nodes}
     _needless_routes(workflow, nodes, found)
-    exits = {name: ending for name, ending in _endings(workflow, found)}
+    exits = dict(_endings(workflow, found))
     complete = all(node is not None for node in nodes.values())
     linked = {name: node for name, node in nodes.items() if node is not None}
     if any(item.code == "OB305" for item in found):
         return Phase(None, tuple(found))
-    order = _shape(workflow, linked, exits, complete, found)
+    order = check_form(workflow, linked, exits, complete, found)
     if intent is None or order is None or not complete:
         return Phase(None, tuple(found))
     graph = Graph(workflow, address, library.intents[intent], linked, exits, order)
@@ -121,7 +75,9 @@ def _names(workflow: Workflow, found: list[Diagnostic]) -> dict[str, str]:
                 )
             )
         elif text in names:
-            found.append(Diagnostic("OB314", f"`{text}` names a node and an exit", leaving.name.span, help="rename one"))
+            found.append(
+                Diagnostic("OB314", f"`{text}` names a node and an exit", leaving.name.span, help="rename one")
+            )
         names.setdefault(text, "exit")
     names.setdefault(REJECTED_EXIT, "exit")
     return names
@@ -171,7 +127,9 @@ def _reserved(node: Decide, found: list[Diagnostic]) -> None:
     for row in node.rows:
         if row.outcome.text in RESERVED_OUTCOMES:
             found.append(
-                Diagnostic("OB314", f"`{row.outcome.text}` is a reserved outcome", row.outcome.span, help="name another")
+                Diagnostic(
+                    "OB314", f"`{row.outcome.text}` is a reserved outcome", row.outcome.span, help="name another"
+                )
             )
 
 
@@ -186,7 +144,9 @@ def _capability(use: Name, domain: str, library: Library, found: list[Diagnostic
         if address is not None:
             known = [item.name.text for item in library.side_effects[address].operations]
             listed = ", ".join(f"`{code}.{name}`" for name in known)
-            found.append(Diagnostic("OB309", f"`{use.text}` names no operation", use.span, help=f"write one of {listed}"))
+            found.append(
+                Diagnostic("OB309", f"`{use.text}` names no operation", use.span, help=f"write one of {listed}")
+            )
         return None
     if not operation:
         address = lookup(use, domain, library.transforms, "OB301", "capability", found, library.broken)
@@ -221,21 +181,24 @@ def _places(
     for a, key, given, code in (("a", "store", node.store, "OB402"), ("an", "event", node.event, "OB403")):
         if key in capability.needs and given is None:
             found.append(
-                Diagnostic(code, f"`{capability.address}` needs {a} {key}", node.use.span, help=f"add `{key}:` to the node")
-            )
-        if key not in capability.needs and given is not None:
-            found.append(Diagnostic("OB404", f"`{capability.address}` takes no {key}", given.span, help=f"remove `{key}`"))
-    if node.store and store and store.governed_by and "store" in capability.needs:
-        if store.governed_by != capability.governor:
-            found.append(
                 Diagnostic(
-                    "OB401",
-                    f"`{store.address}` is governed by `{store.governed_by}`, not by `{capability.governor}`",
-                    node.store.span,
-                    related=[(store.span, "declared here")],
+                    code, f"`{capability.address}` needs {a} {key}", node.use.span, help=f"add `{key}:` to the node"
                 )
             )
-            store = None
+        if key not in capability.needs and given is not None:
+            found.append(
+                Diagnostic("OB404", f"`{capability.address}` takes no {key}", given.span, help=f"remove `{key}`")
+            )
+    if node.store and store and "store" in capability.needs and store.governed_by not in ("", capability.governor):
+        found.append(
+            Diagnostic(
+                "OB401",
+                f"`{store.address}` is governed by `{store.governed_by}`, not by `{capability.governor}`",
+                node.store.span,
+                related=[(store.span, "declared here")],
+            )
+        )
+        store = None
     return store, event
 
 
@@ -294,7 +257,9 @@ def _needless_routes(workflow: Workflow, nodes: Mapping[str, Linked | None], fou
     """Report a common route that no node declares; silent where a node could not be resolved."""
     if any(node is None for node in nodes.values()):
         return
-    declared: dict[str, Schema] = {outcome: {} for node in nodes.values() if node is not None for outcome in node.outcomes}
+    declared: dict[str, Schema] = {
+        outcome: {} for node in nodes.values() if node is not None for outcome in node.outcomes
+    }
     declared[FAULT] = {}
     for route in workflow.routes:
         if route.outcome.text not in declared:
@@ -312,84 +277,3 @@ def _endings(workflow: Workflow, found: list[Diagnostic]) -> list[tuple[str, End
         endings.append((leaving.name.text, ending))
     endings.append((REJECTED_EXIT, Ending(None, REJECTED_EXIT, "REJECTED", Record((), workflow.span), None)))
     return endings
-
-
-def _shape(
-    workflow: Workflow,
-    nodes: Mapping[str, Linked],
-    exits: Mapping[str, Ending],
-    complete: bool,
-    found: list[Diagnostic],
-) -> tuple[str, ...] | None:
-    """Check reachability and acyclicity; return the topological order, or None where there is none."""
-    graph: nx.DiGraph[str] = nx.DiGraph()
-    graph.add_nodes_from([*nodes, *exits])
-    for name, node in nodes.items():
-        graph.add_edges_from((name, target) for target in node.targets.values())
-    if complete:
-        _ways_out(nodes, exits, found)
-    if not _acyclic(graph, nodes, found):
-        return None
-    start = workflow.start.text
-    if start in graph and complete:
-        reached = {start, *nx.descendants(graph, start)}
-        for name, node in nodes.items():
-            if name not in reached:
-                found.append(
-                    Diagnostic("OB503", f"no path from `{start}` reaches `{name}`", node.declaration.name.span)
-                )
-        for name, ending in exits.items():
-            if ending.declaration is not None and name not in reached:
-                found.append(
-                    Diagnostic(
-                        "OB515", f"no path reaches the exit `{name}`", ending.declaration.name.span, severity="warning"
-                    )
-                )
-    return tuple(nx.lexicographical_topological_sort(graph))
-
-
-def _ways_out(nodes: Mapping[str, Linked], exits: Mapping[str, Ending], found: list[Diagnostic]) -> None:
-    """Report nodes from which only a crash leads to an exit."""
-    calm: nx.DiGraph[str] = nx.DiGraph()
-    calm.add_nodes_from([*nodes, *exits])
-    for name, node in nodes.items():
-        calm.add_edges_from((name, target) for outcome, target in node.targets.items() if outcome != FAULT)
-    ends = set(exits)
-    for name in exits:
-        ends |= nx.ancestors(calm, name)
-    for name, node in nodes.items():
-        if name not in ends and all(outcome in node.targets for outcome in node.outcomes):
-            found.append(
-                Diagnostic(
-                    "OB504", f"`{name}` can reach no exit other than by a crash", node.declaration.name.span, path=(name,)
-                )
-            )
-
-
-def _acyclic(graph: nx.DiGraph[str], nodes: Mapping[str, Linked], found: list[Diagnostic]) -> bool:
-    cycles = [part for part in nx.strongly_connected_components(graph) if len(part) > 1]
-    cycles += [{name} for name in nodes if graph.has_edge(name, name)]
-    for part in cycles:
-        first = min(part)
-        edges = nx.find_cycle(graph.subgraph(part), first)
-        path = [_step(nodes[before], after) for before, after in edges]
-        names = [before for before, _ in edges]
-        lowest = names.index(min(names))
-        names, path = names[lowest:] + names[:lowest], path[lowest:] + path[:lowest]
-        shown = " -> ".join(f"`{name}`" for name in [*names, names[0]])
-        found.append(
-            Diagnostic(
-                "OB505",
-                f"the graph has a cycle: {shown}",
-                nodes[names[0]].declaration.name.span,
-                help="break the cycle: a graph is acyclic",
-                path=path,
-            )
-        )
-    return not cycles
-
-
-def _step(node: Linked, target: str) -> str:
-    outcome = min(outcome for outcome, to in node.targets.items() if to == target)
-    return f"{node.name} {outcome}"
-

@@ -32,8 +32,8 @@ from .declarations import Name
 from .expressions import Expression, ExpressionError, Sealed, parse_expression
 from .fits import Presence, literal, member
 from .guards import narrowed
-from .kinds import Schema
-from .operations import BOOLEAN, RULES, Problem, Scope, Typed, joined, may_be, only, shown
+from .kinds import Schema, kinds
+from .operations import BOOLEAN, NOTHING, RULES, Problem, Scope, Typed, joined, may_be, only, shown
 from .phase import Phase
 
 
@@ -41,7 +41,8 @@ from .phase import Phase
 class Inferred:
     """An expression's type, its sealed form, and what was found.
 
-    `may_fault` tells whether it ends in FAULT for some values of its names; `otherwise` are the types of the names
+    A type without values stands for what was reported, a sealed form is of use only where nothing was. `may_fault`
+    tells whether it ends in FAULT for some values of its names; `otherwise` are the types of the names
     where the expression is false, as a later row of a decision sees them.
     """
 
@@ -118,6 +119,8 @@ def _infer(source: Expression, scope: Scope) -> Typed:
     if operation == "name":
         return Typed(_name(source, scope), ["name", operands[0]], source)
     parts = _operands(source, scope)
+    if scope.problems and not all(kinds(part.type) for part in parts):
+        return Typed(NOTHING, ["lit", None], source)
     if operation == "list":
         kind = {"type": "array", "minItems": len(parts), "maxItems": len(parts)}
         if parts:
@@ -151,8 +154,7 @@ def _name(source: Expression, scope: Scope) -> Schema:
     known = ", ".join(f"`{item}`" for item in sorted(scope.names)[:8])
     advice = f"did you mean `{near}`?" if near else f"`with` gives {known}" if known else "bind it in `with`"
     scope.report(source, "OB306", f"`with` gives no `{name}`", advice)
-    scope.doubt(source)
-    return {}
+    return NOTHING
 
 
 def _field(source: Expression, owner: Schema, scope: Scope) -> Schema:
@@ -160,13 +162,14 @@ def _field(source: Expression, owner: Schema, scope: Scope) -> Schema:
     name = source.operands[1]
     if not may_be(owner, "object"):
         scope.report(source, "OB508", f"{shown(owner)} has no fields, and `{name}` is read from it")
-        return {}
+        return NOTHING
     kind, presence = member(owner, name)
     if presence is Presence.NEVER:
         known = sorted(owner.get("properties", {}))
         near = nearest(name, known)
         advice = f"did you mean `{near}`?" if near else f"there is {', '.join(f'`{item}`' for item in known[:8])}"
         scope.report(source, "OB310", f"there is no field `{name}`", advice if known else "the record has no fields")
+        return NOTHING
     there = only(owner, "object") and (source.operation == "has" or presence is Presence.ALWAYS)
     scope.doubt(source, unless=there)
     return kind

@@ -186,9 +186,7 @@ def _file(item: Declaration, address: str, library: Library, found: list[Diagnos
         library.events[address] = Shape(address, record, item.summary, item.name.span)
 
 
-def _operation(
-    item: SideEffect, operation: OperationDeclaration, address: str, found: list[Diagnostic]
-) -> Capability:
+def _operation(item: SideEffect, operation: OperationDeclaration, address: str, found: list[Diagnostic]) -> Capability:
     return Capability(
         f"{address}.{operation.name.text}",
         operation.effect.text,
@@ -224,7 +222,9 @@ def _store(store: Store, library: Library, found: list[Diagnostic]) -> None:
     record: Schema = {"type": "object"}
     if store.record is not None:
         record = _record("record", store.record, found)
-    governor = lookup(store.governed_by, store.domain, library.side_effects, "OB301", "side effect", found, library.broken)
+    governor = lookup(
+        store.governed_by, store.domain, library.side_effects, "OB301", "side effect", found, library.broken
+    )
     address = address_of(store)
     if governor is None:
         # Filed all the same, so that what uses the store is judged by the rest of its declaration.

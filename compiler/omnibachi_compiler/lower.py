@@ -62,9 +62,7 @@ def _order(checked: Checked) -> list[str]:
 def _run_fields(checked: Checked) -> set[str]:
     templates: list[Template] = [node.bindings for node in checked.nodes.values()]
     templates += [ending.result for ending in checked.graph.exits.values()]
-    return {
-        str(item.segments[0]) for template in templates for item in references(template) if item.scope == "run"
-    }
+    return {str(item.segments[0]) for template in templates for item in references(template) if item.scope == "run"}
 
 
 def _node(node: CheckedNode, index: Mapping[str, int]) -> Json:

@@ -29,7 +29,11 @@ def narrow(schema: Schema, store: SealedStore | None, event: Shape | None) -> Sc
     if event is not None and _is_object(properties.get("record")):
         changed["record"] = event.schema
     items = properties.get("items")
-    if store is not None and items is not None and _is_object(items.get("items", {}).get("properties", {}).get("value")):
+    if (
+        store is not None
+        and items is not None
+        and _is_object(items.get("items", {}).get("properties", {}).get("value"))
+    ):
         changed["items"] = {**items, "items": narrow(items["items"], store, None)}
     return {**schema, "properties": changed} if changed != properties else schema
 

@@ -24,6 +24,7 @@ BOOLEAN: Schema = {"type": "boolean"}
 INTEGER: Schema = {"type": "integer"}
 NUMBER: Schema = {"type": "number"}
 STRING: Schema = {"type": "string"}
+NOTHING: Schema = {"enum": []}  # the type of what was reported: no value, and nothing more is said about it
 SIZE: Schema = {"type": "integer", "minimum": 0, "maximum": 2**32}
 
 WORDS = {"array": "list", "object": "record"}
@@ -152,7 +153,7 @@ def _add(source: Expression, parts: list[Typed], scope: Scope) -> tuple[str, Sch
         found.append({"type": "array", "items": join(_items(a), _items(b))})
     if not found:
         _mixed(source, a, b, scope, "`+` adds numbers and joins texts or lists")
-        return "add", {}
+        return "add", NOTHING
     scope.doubt(source, unless=len(kinds(a) | kinds(b)) < 2)
     return "add", join_all(found)
 
@@ -161,7 +162,7 @@ def _items(schema: Schema) -> Schema:
     listed = values(schema)
     if listed is not None:
         found = [literal(item) for value in listed if isinstance(value, list) for item in value]
-        return join_all(found) if found else {"enum": []}
+        return join_all(found) if found else NOTHING
     items: Schema = schema.get("items", {})
     return items
 
@@ -204,7 +205,7 @@ def _arithmetic(source: Expression, parts: list[Typed], scope: Scope) -> tuple[s
     a, b = parts[0].type, parts[1].type
     if not (may_be(a, "number") and may_be(b, "number")):
         _mixed(source, a, b, scope, f"`{SIGNS[source.operation]}` needs numbers")
-        return source.operation, NUMBER
+        return source.operation, NOTHING
     scope.doubt(source, unless=only(a, "number") and only(b, "number"))
     return source.operation, _numeric(source, a, b, scope)
 
@@ -215,10 +216,10 @@ def _divided(source: Expression, parts: list[Typed], scope: Scope) -> tuple[str,
     remainder = source.operation == "mod"
     if not (may_be(a, "number") and may_be(b, "number")):
         _mixed(source, a, b, scope, f"`{sign}` needs numbers")
-        return source.operation, NUMBER
+        return source.operation, NOTHING
     if remainder and not ("integer" in types_of(a) and "integer" in types_of(b)):
         _mixed(source, a, b, scope, "`%` needs integers")
-        return source.operation, INTEGER
+        return source.operation, NOTHING
     if values(b) == [0]:
         scope.report(source, "OB508", f"`{sign}` by zero never has a result")
     whole = integral(a) and integral(b)
@@ -239,7 +240,7 @@ def _negated(source: Expression, parts: list[Typed], scope: Scope) -> tuple[str,
     kind = parts[0].type
     if not may_be(kind, "number"):
         scope.report(source, "OB508", f"`-` cannot take {shown(kind)}")
-        return "neg", NUMBER
+        return "neg", NOTHING
     scope.doubt(source, unless=only(kind, "number"))
     if not integral(kind):
         return "neg", NUMBER
@@ -312,17 +313,18 @@ def _indexed(source: Expression, parts: list[Typed], scope: Scope) -> tuple[str,
     in_record = may_be(owner, "object") and may_be(index, "string")
     if not in_list and not in_record:
         scope.report(source, "OB508", f"{shown(index)} is no index into {shown(owner)}", "a list counts from 0")
-        return "at", {}
+        return "at", NOTHING
     listed = values(index)
     if in_record or listed is None or len(listed) != 1:
         scope.doubt(source)
         return "at", {} if in_record else _items(owner)
     if listed[0] < 0:
         scope.report(source, "OB508", "an index counts from 0, never backwards")
-        return "at", {}
+        return "at", NOTHING
     kind, presence = member(owner, listed[0])
     if presence is Presence.NEVER:
         scope.report(source, "OB310", f"the list has no item {listed[0]}")
+        return "at", NOTHING
     scope.doubt(source, unless=presence is Presence.ALWAYS)
     return "at", kind
 

@@ -23,6 +23,8 @@ from .loader import is_hole, short
 from .shape_words import listing, misnamed, mistyped, reshaped
 from .tree import Mapping, Scalar, Sequence, Tree, plain
 
+_ASIDE = ("summary", "result", "because", "keeps", "seed", "evidence", "hosts", "examples")
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -83,12 +85,21 @@ def check_shape(tree: Tree) -> Shape:
 
 
 def _harmless(error: ValidationError) -> bool:
-    """Tell whether a finding leaves the rest of its document meaning what it says."""
+    """Tell whether a finding leaves the rest of its document meaning what it says.
+
+    A key that is misspelt does, unless what it should have been is missed elsewhere.
+    """
     wanted: Any = error.validator_value
     instance: Any = error.instance
     if error.validator == "required":
         return [key for key in wanted if key not in instance] == ["summary"]
-    return error.validator == "additionalProperties" or (error.validator == "not" and "enum" not in wanted)
+    if error.validator == "additionalProperties":
+        properties: Any = error.schema
+        known = [key for key in properties["properties"] if key not in instance]
+        extras = [key for key in instance if key not in properties["properties"]]
+        return all(nearest(key, known) in (None, *_ASIDE) for key in extras)
+    # A reserved key of a node changes what the node does.
+    return error.validator == "not" and "enum" not in wanted and "nodes" not in error.absolute_path
 
 
 @functools.cache

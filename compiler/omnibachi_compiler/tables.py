@@ -36,7 +36,7 @@ def judge_rows(
         if row.when is not None:
             phase = check_condition(row.when, names)
             reader.found.extend(phase.diagnostics)
-            readable = readable and phase.value is not None
+            readable = readable and phase.value is not None and not phase.diagnostics
             sealed = phase.value.sealed if phase.value else ["lit", True]
         rows.append(SealedRow(sealed, row.outcome.text, row.because.text if row.because else None))
     if declaration.rows[-1].when is not None:
@@ -57,7 +57,9 @@ def _dead(declaration: Decide, rows: list[SealedRow], names: Mapping[str, Schema
         related = [(declaration.rows[by].span, "by this row")] if covered and by is not None else []
         why = "earlier rows cover it" if covered else "its condition is never true"
         reader.found.append(
-            Diagnostic("OB510", f"row {index + 1} can never win: {why}", _span(declaration.rows[index]), related=related)
+            Diagnostic(
+                "OB510", f"row {index + 1} can never win: {why}", _span(declaration.rows[index]), related=related
+            )
         )
 
 

@@ -107,7 +107,9 @@ def parse_bindings(tree: Mapping | None, span: Span) -> Phase[Record]:
     for entry in tree:
         if entry.key.startswith("$"):
             found.append(
-                Diagnostic("OB214", f"`{entry.key}` cannot stand here: this mapping names what is bound", entry.key_span)
+                Diagnostic(
+                    "OB214", f"`{entry.key}` cannot stand here: this mapping names what is bound", entry.key_span
+                )
             )
             continue
         entries.append((entry.key, _template(entry.value, found)))

@@ -8,7 +8,7 @@ import time
 
 from omnibachi_model.diagnostics import Diagnostic, Trouble
 
-from .schema import SCHEMA, VERSION
+from .schema import SCHEMA, UPGRADES, VERSION
 from .troubles import of_sqlite, of_system
 
 TYPE_CHECKING = False
@@ -119,7 +119,7 @@ def _open(name: str, path: str) -> Database:
     try:
         db.run("PRAGMA synchronous=NORMAL")
         version = _number(db, "PRAGMA user_version")
-        if version == 0:
+        if 0 <= version < VERSION:
             version = _lay(db)
         if version != VERSION:
             raise _wrong_version(version, path)
@@ -130,7 +130,8 @@ def _open(name: str, path: str) -> Database:
 
 
 def _lay(db: Database) -> int:
-    """Make the tables, unless another process was faster; return the schema version that there is then."""
+    """Make the tables or those that an older version lacks, unless another process was faster; return the schema
+    version that there is then."""
     _to_wal(db)
     db.run("BEGIN IMMEDIATE")
     version = _number(db, "PRAGMA user_version")
@@ -139,8 +140,12 @@ def _lay(db: Database) -> int:
             raise Trouble(Diagnostic("OB723", f"`{db.path}` is a database, but none of OmniBachi"))
         for statement in SCHEMA:
             db.run(statement)
-        db.run(f"PRAGMA user_version={VERSION}")
         version = VERSION
+    while version in UPGRADES:
+        for statement in UPGRADES[version]:
+            db.run(statement)
+        version += 1
+    db.run(f"PRAGMA user_version={version}")
     db.run("COMMIT")
     return version
 

@@ -22,8 +22,8 @@ _ENROL = (
 )
 _KEEP = "INSERT INTO workflows (digest, sealed) SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM workflows WHERE digest=?)"
 _FENCE = "SELECT 1 FROM runs WHERE run=? AND fence=?"
-_NUMBER = "SELECT ifnull(max(number), 0) + 1 FROM receipts"
-_RECEIPT = "INSERT INTO receipts (number, run, path, capability, outcome) VALUES (?, ?, ?, ?, ?)"
+NUMBER = "SELECT ifnull(max(number), 0) + 1 FROM receipts"
+RECEIPT = "INSERT INTO receipts (number, run, path, capability, outcome) VALUES (?, ?, ?, ?, ?)"
 _EVENT = "INSERT INTO events (run, seq, path, body, obs) VALUES (?, ?, ?, ?, ?)"
 _PROGRESS = "UPDATE runs SET seq=? WHERE run=? AND fence=?"
 _END = "UPDATE runs SET seq=?, exit=?, status=?, digest=?, holder=NULL WHERE run=? AND fence=?"
@@ -119,7 +119,7 @@ class Journal:
     def receipt(self, path: str, capability: str, outcome: str) -> int:
         """Record that an effect happened in this transaction; return its database-wide commit number."""
         number = self._next()
-        self._db.run(_RECEIPT, (number, self._run.run, path, capability, outcome))
+        self._db.run(RECEIPT, (number, self._run.run, path, capability, outcome))
         self._number = 0
         self._claimed = False
         return number
@@ -183,7 +183,7 @@ class Journal:
     def _next(self) -> int:
         self._must_be_open()
         if not self._number:
-            found = self._db.row(_NUMBER)
+            found = self._db.row(NUMBER)
             assert found is not None
             self._number = found[0]
         return self._number

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from omnibachi_model.values import JSON
 
+    from .loads import Facts
+
 _COLUMNS = "run, workflow, workflow_digest, seal, payload_digest, started_at, exit, status, digest"
 _RUN = f"SELECT {_COLUMNS} FROM runs WHERE run=?"
 _RUNS = f"SELECT {_COLUMNS} FROM runs ORDER BY started_at DESC, run DESC LIMIT ?"
@@ -166,6 +168,21 @@ class Ledger:
             {"sequence": sequence, "event": event, "record": orjson.loads(record)}
             for sequence, event, record in self._db.rows(_STREAM, (address,))
         ]
+
+    def load(self, facts: Facts, *, file_digest: str, seal: str, at: str) -> tuple[int, dict[str, dict[str, int]]]:
+        """Put facts, {store: {key: record}}, into their stores, all or none, and record the load.
+
+        Returns its commit number and, by store, how many records were `loaded` (new or changed) and `unchanged`.
+        """
+        from .loads import load
+
+        return load(self._db, facts, file_digest=file_digest, seal=seal, at=at)
+
+    def loads(self) -> list[dict[str, JSON]]:
+        """Return all loads of facts: {number, at, file_digest, seal, stores: {store: {loaded, unchanged}}}."""
+        from .loads import past
+
+        return past(self._db)
 
     def mirror(self, keeps: Mapping[str, str]) -> None:
         """Bring the readable mirrors of registries and streams up to date; `keeps` says what each store keeps.

@@ -1,4 +1,4 @@
-"""The tables of schema version 1, as docs/formats.md describes them ("Journal").
+"""The tables of schema version 2, as docs/formats.md describes them ("Journal"), and the way there from version 1.
 
 Tables with short rows have no rowid: a commit then touches fewer pages. Triggers guard what is written once; they
 also look before an insert, because `INSERT OR REPLACE` deletes without firing a delete trigger.
@@ -6,7 +6,7 @@ also look before an insert, because `INSERT OR REPLACE` deletes without firing a
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
 
 _TABLES = (
     """CREATE TABLE runs (
@@ -41,6 +41,10 @@ _TABLES = (
         PRIMARY KEY (keyset, value)) WITHOUT ROWID""",
 )
 
+# A load of facts is no run: its receipt has the same number and names no run.
+_LOADS = """CREATE TABLE loads (
+    number INTEGER PRIMARY KEY, at TEXT NOT NULL, file_digest TEXT NOT NULL, seal TEXT NOT NULL, stores BLOB NOT NULL)"""
+
 
 def _once(table: str, *keys: str, only: str = "") -> tuple[str, ...]:
     """Make the triggers that let rows of a table be added and neither changed, removed nor replaced."""
@@ -54,6 +58,8 @@ def _once(table: str, *keys: str, only: str = "") -> tuple[str, ...]:
     )
 
 
+_LOADING = (_LOADS, *_once("loads", "number = NEW.number"))
+
 SCHEMA = (
     *_TABLES,
     *_once("events", "run = NEW.run AND seq = NEW.seq", "run = NEW.run AND path = NEW.path AND path <> ''"),
@@ -61,4 +67,8 @@ SCHEMA = (
     *_once("workflows", "digest = NEW.digest"),
     *_once("streams", "store = NEW.store AND sequence = NEW.sequence"),
     *_once("records", "store = NEW.store AND key = NEW.key", only="fixed"),
+    *_LOADING,
 )
+
+# What makes of a database of one version one of the next.
+UPGRADES = {1: _LOADING}

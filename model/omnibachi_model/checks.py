@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 
 from .formats import FORMATS
+from .quick import quick
 from .values import LIMIT, Outside, admit, pointer
 
 TYPE_CHECKING = False
@@ -79,7 +80,9 @@ def link(schema: Schema) -> Check:
         steps.extend(_array_steps(schema))
     if "object" in names:
         steps.extend(_object_steps(schema))
-    return _chain(steps)
+    whole = _chain(steps)
+    fits = quick(schema, compile_pattern)
+    return whole if fits is None else lambda value: None if fits(value) else whole(value)
 
 
 def _chain(steps: list[Check]) -> Check:
@@ -171,9 +174,9 @@ def _string_steps(schema: Schema) -> list[Check]:
         # A text that is too long is not searched: the pattern's cost is bounded by maxLength.
         cap: int = schema.get("maxLength", LIMIT)
         steps.append(
-            lambda value: [((), "pattern")]
-            if type(value) is str and len(value) <= cap and search(value) is None
-            else None
+            lambda value: (
+                [((), "pattern")] if type(value) is str and len(value) <= cap and search(value) is None else None
+            )
         )
     if "format" in schema:
         good = FORMATS[schema["format"]]

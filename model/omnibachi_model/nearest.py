@@ -8,11 +8,13 @@ from collections.abc import Iterable
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that is nearest to `name` by edit distance, or None when none is near.
 
-    Near means at most a third of the longer name's length (at least one edit); ties go to the first in sorted order.
+    Near means at most a third of the longer name's length (at least one edit, never all of the name); ties go to the
+    first in sorted order.
     """
     best: tuple[int, str] | None = None
     for candidate in sorted(set(known)):
-        limit = max(1, max(len(name), len(candidate)) // 3)
+        longer = max(len(name), len(candidate))
+        limit = min(max(1, longer // 3), longer - 1)
         if abs(len(name) - len(candidate)) > limit:
             continue
         cost = _distance(name.lower(), candidate.lower(), limit)
@@ -34,7 +36,7 @@ def nearest_address(name: str, known: Iterable[str], domain: str = "") -> str | 
     code = nearest(name.rpartition("::")[2], {address.rpartition("::")[2] for address in addresses})
     first = (f"{domain}::{code}", f"std::{code}")
     fitting = [address for address in addresses if address.rpartition("::")[2] == code]
-    return min(fitting, key=lambda address: (first.index(address) if address in first else 2), default=None)
+    return min(fitting, key=lambda address: first.index(address) if address in first else 2, default=None)
 
 
 def _distance(a: str, b: str, limit: int) -> int:

@@ -64,12 +64,16 @@ def link(body: bytes, obs: bytes, prev: str) -> tuple[bytes, str]:
 
 def export(events: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Write (body, obs) pairs as the lines of one record."""
-    lines: list[bytes] = []
-    prev = ZERO
+    parts: list[bytes] = []
+    prev = ZERO.encode()
+    sha256 = hashlib.sha256
+    # What `link` does, without its calls: hashing is a third of what a walk costs.
     for body, obs in events:
-        line, prev = link(body, obs, prev)
-        lines.append(line)
-    return b"".join(lines)
+        head = b'{"body":%b,"obs":%b,"prev":"%b"' % (body, obs, prev)
+        prev = b"sha256:" + sha256(head).hexdigest().encode()
+        parts.append(head)
+        parts.append(b',"hash":"%b"}\n' % prev)
+    return b"".join(parts)
 
 
 def digest_of(bodies: Iterable[bytes]) -> str:

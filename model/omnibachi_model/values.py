@@ -116,6 +116,11 @@ def parse(data: bytes, *, limit: int = MAX_PAYLOAD_BYTES, depth: int = MAX_DEPTH
     Refused besides what `admit` refuses: more than `limit` bytes, bytes that are no UTF-8, a byte order mark,
     duplicate keys, NaN and Infinity. Raises Outside; `offset` counts characters where the parser knows it.
     """
+    return admit(read(data, limit=limit), depth=depth)
+
+
+def read(data: bytes, *, limit: int = MAX_PAYLOAD_BYTES) -> Any:
+    """Read strict JSON as `parse` does, but leave it to the caller to admit the values in it."""
     if len(data) > limit:
         raise Outside("", f"the text is {len(data)} bytes long; at most {limit} are read")
     try:
@@ -127,15 +132,14 @@ def parse(data: bytes, *, limit: int = MAX_PAYLOAD_BYTES, depth: int = MAX_DEPTH
     if not text.strip():
         raise Outside("", "the text is empty", 0)
     try:
-        value = _DECODER.decode(text)
+        return _DECODER.decode(text)
     except json.JSONDecodeError as error:
         reason = f"{error.msg[:1].lower()}{error.msg[1:]} (line {error.lineno}, column {error.colno})"
         raise Outside("", f"no JSON: {reason}", error.pos) from None
     except RecursionError:
-        raise Outside("", f"nesting is deeper than {depth} levels") from None
+        raise Outside("", f"nesting is deeper than {MAX_DEPTH} levels") from None
     except ValueError as error:
         raise Outside("", f"no JSON: {error}") from None
-    return admit(value, depth=depth)
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

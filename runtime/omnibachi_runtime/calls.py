@@ -11,10 +11,12 @@ the run joins the transaction.
 
 from __future__ import annotations
 
+import orjson
+
 from omnibachi_model.checks import conform, filler, listed
 from omnibachi_model.checks import link as link_check
 from omnibachi_model.diagnostics import Defect, Trouble
-from omnibachi_model.digests import digest_of, encode
+from omnibachi_model.digests import digest_of
 from omnibachi_model.record import CALLED
 from omnibachi_model.sealed import FAULT, WRITES
 
@@ -46,6 +48,10 @@ if TYPE_CHECKING:
     Schemas: TypeAlias = "Mapping[str | int, Sequence[Mapping[str, Any]]]"
     Ask: TypeAlias = "Callable[[Walk, dict[str, Any]], Any]"
     Outcomes: TypeAlias = "dict[str, tuple[Check, bytes, int]]"
+
+# Twice a node: worth the call that `digests.encode` would cost.
+dumps = orjson.dumps
+SORTED = orjson.OPT_SORT_KEYS
 
 
 class EventShape:
@@ -150,6 +156,15 @@ def _operation(function: Callable[..., Any], path: str, store: str | None, event
     return ask
 
 
+class Refusal:
+    """Why an answer does not count: a function that records the FAULT once nothing stands in the way."""
+
+    __slots__ = ("record",)
+
+    def __init__(self, record: Callable[[], None]) -> None:
+        self.record = record
+
+
 def inputs_of(site: Site, run: Walk) -> tuple[dict[str, Any], bytes] | None:
     """Build, fill and check a node's inputs: (inputs, their bytes), or None after its FAULT was recorded."""
     try:
@@ -160,7 +175,7 @@ def inputs_of(site: Site, run: Walk) -> tuple[dict[str, Any], bytes] | None:
     if site.fill is not None:
         inputs = site.fill(inputs)
     try:
-        given = encode(inputs)
+        given = dumps(inputs, None, SORTED)
     except TypeError:
         misfit(run, site.frame, None, INPUT_MISFIT, [((), "canonical")])
         return None
@@ -170,15 +185,6 @@ def inputs_of(site: Site, run: Walk) -> tuple[dict[str, Any], bytes] | None:
             misfit(run, site.frame, given, INPUT_MISFIT, found)
             return None
     return inputs, given
-
-
-class Refusal:
-    """Why an answer does not count: a function that records the FAULT once nothing stands in the way."""
-
-    __slots__ = ("record",)
-
-    def __init__(self, record: Callable[[], None]) -> None:
-        self.record = record
 
 
 def answer_of(
@@ -208,7 +214,7 @@ def answer_of(
         if found:
             return Refusal(lambda: misfit(run, frame, given, OUTPUT_MISFIT, found))
     try:
-        made = encode(output)
+        made = dumps(output, None, SORTED)
     except TypeError:
         return Refusal(lambda: misfit(run, frame, given, OUTPUT_MISFIT, [((), "canonical")]))
     return outcome, output, frame.before + given + middle + made + frame.after, target
@@ -225,7 +231,7 @@ def _undeclared(site: Site, run: Walk, given: bytes, answer: Any) -> Refusal:
 
 def _same(inputs: dict[str, Any], given: bytes) -> bool:
     try:
-        return encode(inputs) == given
+        return bool(dumps(inputs, None, SORTED) == given)
     except TypeError:
         return False
 

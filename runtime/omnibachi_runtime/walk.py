@@ -11,12 +11,11 @@ and become the trace.
 
 from __future__ import annotations
 
-import hashlib
-
 import orjson
 
 from omnibachi_model.checks import listed
 from omnibachi_model.digests import encode
+from omnibachi_model.record import digest_of
 from omnibachi_model.sealed import FAULT
 
 TYPE_CHECKING = False
@@ -102,9 +101,7 @@ class Walk:
         "result",
         "run_id",
         "started_ns",
-        "state",
         "status",
-        "update",
         "values",
     )
 
@@ -122,8 +119,6 @@ class Walk:
         self.committed = 0
         self.closed = False
         self.mishaps: list[Mishap] = []
-        self.state = hashlib.sha256()
-        self.update = self.state.update
         self.exit = ""
         self.status = ""
         self.result: dict[str, Any] = {}
@@ -131,7 +126,7 @@ class Walk:
     @property
     def digest(self) -> str:
         """The SHA-256 of all bodies so far."""
-        return "sha256:" + self.state.hexdigest()
+        return digest_of(body for _, body, _ in self.events)
 
     def record(self, path: str, body: bytes) -> None:
         """Add the event of a node that ended just now."""
@@ -139,7 +134,6 @@ class Walk:
         took = at - self.last_ns
         self.last_ns = at
         events = self.events
-        self.update(body)
         obs = b'{"at_us":%d,"seq":%d,"took_us":%d}' % (
             at // 1000,
             len(events) + 1,
@@ -164,7 +158,6 @@ class Walk:
         self.status = status
         self.result = result
         at = self.now_ns()
-        self.update(body)
         took = max(0, at - self.started_ns) // 1000
         obs = b'{"at_us":%d,"seq":%d,"took_us":%d}' % (at // 1000, len(self.events) + 1, took)
         self.events.append(("", body, obs))
@@ -236,7 +229,6 @@ def _open(run: Walk, start: Start) -> None:
     read: dict[str, Any] = {"id": start.run_id, "started_at": start.started_at, "actor": start.actor}
     asked = encode({name: read[name] for name in program.reads}) if program.reads else b"{}"
     body = b'{"kind":"RUN_STARTED","payload":%b,"run":%b,%b' % (run.payload, asked, program.identity)
-    run.update(body)
     obs = b'{"actor":%b,"at_us":%d,%b,"seq":1,"started_at":"%b","trace_id":"%b"}' % (
         encode(start.actor),
         start.started_ns // 1000,

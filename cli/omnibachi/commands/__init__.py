@@ -16,7 +16,7 @@ from omnibachi_model.diagnostics import Diagnostic
 from omnibachi_model.nearest import nearest
 from omnibachi_model.sealed import DOMAIN_FORMAT, ORIGINS_FORMAT, SNAPSHOT_FORMAT, WORKFLOW_FORMAT
 
-from .output import INTERRUPTED, OK, USAGE, Output
+from .output import BROKEN_PIPE, INTERRUPTED, OK, USAGE, Output
 
 # Listed here, so that `--help` needs to import none of them: name, one line.
 COMMANDS = {
@@ -108,7 +108,10 @@ def main(arguments: Sequence[str]) -> int:
         found = Diagnostic("OB752", _message(error), help=f"`{command} --help` shows what is known")
         return output.refused([found], USAGE)
     except click.Abort:
-        return INTERRUPTED
+        return output.refused([Diagnostic("OB745", "interrupted", help="nothing half-written is left")], INTERRUPTED)
+    except SystemExit:
+        # click leaves this way, and no other, when whoever read our output has gone.
+        return BROKEN_PIPE
     return status if isinstance(status, int) else OK
 
 

@@ -1,4 +1,4 @@
-"""`omnibachi traces`: look at past runs."""
+"""`omnibachi traces`: look at past runs, in the journal and in the folder of traces."""
 
 from __future__ import annotations
 

@@ -1,0 +1,135 @@
+"""Quick answers for values that fit: predicates beside the checks of `checks`, which list what does not.
+
+Every output of every capability is checked, so the common case, a value that fits a common schema, must cost next to
+nothing. A predicate that says True is right; False only means that the full check must look.
+"""
+
+from __future__ import annotations
+
+from .formats import FORMATS
+from .values import LIMIT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeAlias
+
+    Fits: TypeAlias = "Callable[[Any], bool]"
+    Schema: TypeAlias = "dict[str, Any]"
+    Search: TypeAlias = "Callable[[str], Any]"
+
+TEXT_KEYS = {"type", "default", "minLength", "maxLength", "pattern", "format"}
+NUMBER_KEYS = {"type", "default", "minimum", "maximum"}
+LIST_KEYS = {"type", "default", "items", "minItems", "maxItems"}
+RECORD_KEYS = {"type", "default", "properties", "required", "additionalProperties"}
+
+
+def quick(schema: Schema, compile_pattern: Callable[[str], Any]) -> Fits | None:
+    """Return the predicate of a sealed schema, or None where there is none."""
+    kind = schema.get("type")
+    keys = schema.keys()
+    if kind is None:
+        return _open if keys <= {"default"} else None
+    if isinstance(kind, list):
+        if len(kind) != 2 or kind[1] != "null" or "enum" in schema or "const" in schema:
+            return None
+        inner = quick({**schema, "type": kind[0]}, compile_pattern)
+        return None if inner is None else lambda value: value is None or inner(value)
+    if kind == "string":
+        return _text(schema, compile_pattern)
+    if kind in ("integer", "number") and keys <= NUMBER_KEYS:
+        return _integer(schema)
+    if kind == "boolean" and keys <= {"type", "default"}:
+        return lambda value: type(value) is bool
+    if kind == "array" and keys <= LIST_KEYS:
+        return _list(schema, compile_pattern)
+    if kind == "object" and keys <= RECORD_KEYS and schema.get("additionalProperties") is False:
+        return _record(schema, compile_pattern)
+    return None
+
+
+def _open(value: Any) -> bool:
+    kind = type(value)
+    if kind is str:
+        return bool(value.isascii())
+    if kind is int:
+        return bool(-LIMIT < value < LIMIT)
+    return value is None or kind is bool
+
+
+def _text(schema: Schema, compile_pattern: Callable[[str], Any]) -> Fits | None:
+    if schema.keys() <= {"type", "default", "enum"} and "enum" in schema:
+        words = frozenset(item for item in schema["enum"] if type(item) is str and item.isascii())
+        return lambda value: type(value) is str and value in words
+    if not schema.keys() <= TEXT_KEYS:
+        return None
+    low, high = schema.get("minLength", 0), schema.get("maxLength", LIMIT)
+    tests: list[Search] = []
+    if "pattern" in schema:
+        tests.append(compile_pattern(schema["pattern"]).search)
+    if "format" in schema:
+        tests.append(FORMATS[schema["format"]])
+    if not tests:
+        if low == 0 and high == LIMIT:
+            return lambda value: type(value) is str and value.isascii()
+        return lambda value: type(value) is str and low <= len(value) <= high and value.isascii()
+    if len(tests) == 1:
+        test = tests[0]
+        return lambda value: type(value) is str and low <= len(value) <= high and value.isascii() and bool(test(value))
+    return None
+
+
+def _integer(schema: Schema) -> Fits:
+    # A number that is no integer goes to the full check, which knows the canonical range of floats.
+    low, high = max(schema.get("minimum", -LIMIT), 1 - LIMIT), min(schema.get("maximum", LIMIT), LIMIT - 1)
+    return lambda value: type(value) is int and low <= value <= high
+
+
+def _list(schema: Schema, compile_pattern: Callable[[str], Any]) -> Fits | None:
+    item = quick(schema.get("items", {}), compile_pattern)
+    if item is None:
+        return None
+    low, high = schema.get("minItems", 0), schema.get("maxItems", LIMIT)
+    return lambda value: type(value) is list and low <= len(value) <= high and all(map(item, value))
+
+
+def _record(schema: Schema, compile_pattern: Callable[[str], Any]) -> Fits | None:
+    members: dict[str, Fits] = {}
+    for key, below in schema.get("properties", {}).items():
+        fits = quick(below, compile_pattern)
+        if fits is None:
+            return None
+        members[key] = fits
+    required = frozenset(schema.get("required", ()))
+    if not required <= members.keys():
+        return None
+    if len(required) < len(members):
+        return _with_optional(members, required)
+    if len(members) == 1:
+        ((only, test),) = members.items()
+        return lambda value: type(value) is dict and len(value) == 1 and only in value and test(value[only])
+    count = len(members)
+    pairs = tuple(members.items())
+
+    def closed(value: Any) -> bool:
+        if type(value) is not dict or len(value) != count:
+            return False
+        for key, fits in pairs:  # noqa: SIM110 - a generator costs twice as much
+            if key not in value or not fits(value[key]):
+                return False
+        return True
+
+    return closed
+
+
+def _with_optional(members: dict[str, Fits], required: frozenset[str]) -> Fits:
+    def fits(value: Any) -> bool:
+        if type(value) is not dict or not required <= value.keys():
+            return False
+        for key, item in value.items():
+            test = members.get(key)
+            if test is None or not test(item):
+                return False
+        return True
+
+    return fits
