@@ -44,9 +44,10 @@ def test_checks_find_what_jsonschema_finds(data: st.DataObject) -> None:
         found = link(schema)(value) or []
         mine = {(pointer(at), keyword) for at, keyword in found}
         theirs = _oracle(schema, value)
+        # A value of the wrong type is not asked anything else, and a text that is too long is not searched.
         wrong_type = {at for at, keyword in mine if keyword == "type"}
-        # A value of the wrong type is not asked anything else.
-        assert mine == {(at, keyword) for at, keyword in theirs if at not in wrong_type or keyword == "type"}
+        too_long = {(at, "pattern") for at, keyword in mine if keyword == "maxLength"}
+        assert mine == {found for found in theirs - too_long if found[0] not in wrong_type or found[1] == "type"}
         assert bool(mine) == bool(theirs)
 
 

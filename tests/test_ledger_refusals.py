@@ -16,6 +16,7 @@ import pytest
 from omnibachi_ledger import Ledger, open_root
 from omnibachi_ledger import connect as connecting
 from omnibachi_ledger.locks import acquire
+from omnibachi_ledger.schema import VERSION
 from omnibachi_model.diagnostics import Defect
 from omnibachi_model.digests import encode
 from performing import KEEPS, REGISTRY, STREAM, journal, perform, trouble
@@ -134,7 +135,7 @@ def test_a_locked_database_is_busy(ledger: Ledger, root: str, monkeypatch: pytes
 
 def test_a_newer_schema(ledger: Ledger, root: str) -> None:
     with raw(root) as db:
-        db.execute("PRAGMA user_version=2")
+        db.execute(f"PRAGMA user_version={VERSION + 1}")
     db.close()
     assert trouble(lambda: open_root(root)) == "OB722"
 

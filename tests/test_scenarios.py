@@ -221,18 +221,48 @@ steps: [{payload: {name: World}, expect: {exit: again, result: {text: $any, firs
 """.replace("$any", "{$any: true}")
 
 
-def test_facts_are_planted_in_stores_that_take_them(workspace: Path) -> None:
-    assert said(play(workspace, FACTS % "{text: Good day}")) == ["`greeting::ST_GREETINGS_V0` takes no facts"]
+def changeable(workspace: Path) -> None:
+    """Let the greetings be records that take facts."""
     source = workspace / "protocols/greeting/greet.yaml"
-    source.write_text(
-        source.read_text().replace("governed_by: CS_REGISTRY_V0", "governed_by: CS_REGISTRY_V0\nseed: true")
-    )
+    text = source.read_text().replace("governed_by: CS_REGISTRY_V0", "governed_by: CS_RECORDS_V0\nseed: true")
+    source.write_text(text.replace("CS_REGISTRY_V0.REGISTER", "CS_RECORDS_V0.CREATE"))
+
+
+def test_facts_are_planted_in_stores_that_take_them(workspace: Path) -> None:
+    closed = "`greeting::ST_GREETINGS_V0` takes no facts: it is governed by `std::CS_REGISTRY_V0`"
+    assert said(play(workspace, FACTS % "{text: Good day}")) == [closed]
+    changeable(workspace)
     report = play(workspace)
     assert (report.ok, said(report)) == (True, [])
-    assert said(play(workspace, FACTS % "{txt: Good day}")) == [
-        "a fact of `greeting::ST_GREETINGS_V0` breaks `required` at `/World/text`",
-        "a fact of `greeting::ST_GREETINGS_V0` breaks `additionalProperties` at `/World/txt`",
+    report = play(workspace, FACTS % "{txt: Good day}")
+    assert said(report) == [
+        "`/stores/greeting::ST_GREETINGS_V0/World/text` breaks `required`",
+        "`/stores/greeting::ST_GREETINGS_V0/World/txt` breaks `additionalProperties`",
     ]
+    assert [(item.code, item.span.line if item.span else 0) for item in report.scenarios[0].failures] == [
+        ("OB762", 4),
+        ("OB762", 4),
+    ]
+
+
+LOADED = """
+test: facts that change between runs
+workflow: WF_GREET_V0
+given: {clock: "2026-02-03T04:05:06Z", stores: {ST_GREETINGS_V0: {World: {text: Good day}, Moon: {text: Good night}}}}
+steps:
+  - load: {stores: {ST_GREETINGS_V0: {World: {text: Good morning}}, "greeting::ST_GREETINGS_V0": {Sun: {text: Hot}}}}
+  - payload: {name: World}
+    expect:
+      exit: again
+      result: {text: {$any: true}, first: Good morning}
+      stores: {ST_GREETINGS_V0: {count: 3}}
+  - load: {stores: {ST_GREETING_V0: {World: {text: Good morning}}}}
+"""
+
+
+def test_a_load_step_replaces_facts(workspace: Path) -> None:
+    changeable(workspace)
+    assert said(play(workspace, LOADED)) == ["no store is called `ST_GREETING_V0`"]
 
 
 def test_selectors_choose_by_name_file_and_workflow(workspace: Path) -> None:
@@ -277,10 +307,7 @@ def test_a_pure_transform_answers_the_same_again(workspace: Path) -> None:
 
 
 def test_a_step_may_load_facts_and_name_its_own_workflow(workspace: Path) -> None:
-    source = workspace / "protocols/greeting/greet.yaml"
-    source.write_text(
-        source.read_text().replace("governed_by: CS_REGISTRY_V0", "governed_by: CS_REGISTRY_V0\nseed: true")
-    )
+    changeable(workspace)
     report = play(
         workspace,
         """

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .records import verify as verify
     from .results import CallResult as CallResult
     from .results import Compiled as Compiled
+    from .results import LoadResult as LoadResult
     from .results import RunResult as RunResult
     from .results import Step as Step
     from .wiring import Report as Report
@@ -50,6 +51,7 @@ _PLACES = {
     "Engine": "omnibachi.engine",
     "Entropy": "omnibachi_model.ports",
     "JSON": "omnibachi_model.ports",
+    "LoadResult": "omnibachi.results",
     "Refused": "omnibachi_model.diagnostics",
     "RunResult": "omnibachi.results",
     "Snapshot": "omnibachi.wiring",
@@ -73,6 +75,7 @@ __all__ = [
     "Engine",
     "Entropy",
     "JSON",
+    "LoadResult",
     "Refused",
     "RunResult",
     "Snapshot",

@@ -10,12 +10,11 @@ from omnibachi_model.addresses import split
 from omnibachi_model.checks import listed
 from omnibachi_model.diagnostics import Diagnostic, Refused
 from omnibachi_model.digests import digest, digest_of, encode
-from omnibachi_model.formats import write_time
 from omnibachi_model.nearest import nearest_address
 from omnibachi_model.sealed import CALL, EXIT, FAULT, REJECTED_EXIT, WORKFLOW_FORMAT, WRITES
 
 from . import wiring
-from .clocks import SystemClock, SystemEntropy, draw_trace_id
+from .clocks import Stamps, SystemClock, SystemEntropy
 from .engine import admitted
 from .mishaps import faults, pointers
 from .results import CallResult
@@ -75,9 +74,9 @@ def _ask(
         help = "send what the declaration asks for"
         return CallResult(None, {}, [Diagnostic("OB744", message, help=help)])
     clock, entropy = SystemClock(), SystemEntropy()
-    now = clock.now_ns()
-    started_at = write_time(now)
-    run_id = draw_trace_id(now, started_at, entropy)
+    stamps = Stamps(clock, entropy)
+    now, started_at = stamps.now()
+    run_id = stamps.trace_id(now)
     journal: Any = None
     if ledger is not None and program.journal:
         journal = ledger.journal(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from importlib import metadata
@@ -23,6 +24,7 @@ SNAPSHOT = "protocol_snapshot"
 PROTOCOLS = "protocols"
 CAPABILITIES = "capabilities"
 SUFFIXES = (".yaml", ".yml")
+MOST_READ = 2 * 1024 * 1024  # of a source; the compiler refuses half of it
 
 
 def compile_workspace(root: str, *, shipped: str) -> wiring.Compilation:
@@ -52,7 +54,12 @@ def compile_workspace(root: str, *, shipped: str) -> wiring.Compilation:
 def _sources(root: str, found: list[Diagnostic]) -> Iterator[wiring.Source]:
     """Yield every YAML file below `protocols/<domain>/`, in the order of its path; hidden folders are passed over."""
     base = os.path.join(root, PROTOCOLS)
-    for folder, folders, files in os.walk(base):
+
+    def pass_over(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            found.append(_unreadable(os.path.relpath(str(error.filename), root).replace(os.sep, "/"), error))
+
+    for folder, folders, files in os.walk(base, onerror=pass_over):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if not name.endswith(SUFFIXES) or name.startswith("."):
@@ -71,13 +78,27 @@ def _sources(root: str, found: list[Diagnostic]) -> Iterator[wiring.Source]:
                 )
                 continue
             try:
-                with open(path, "rb") as file:
-                    data = file.read()
+                data = _content(path, shown)
             except OSError as error:
-                reason = (error.strerror or str(error)).lower()
-                found.append(Diagnostic("OB101", f"`{shown}` cannot be read: {reason}", Span(shown, 1, 1, 1, 1)))
+                found.append(_unreadable(shown, error))
                 continue
             yield wiring.Source(shown, parts[1], data)
+
+
+def _content(path: str, shown: str) -> bytes:
+    """Read a source. Raises OSError for one that no reader of a snapshot could name or read."""
+    if not shown.isprintable() or max(shown) > "\uffff":
+        raise OSError("its name holds a character that no record can hold")
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError("it is no regular file")
+    with open(path, "rb") as file:
+        return file.read(MOST_READ)
+
+
+def _unreadable(shown: str, error: OSError) -> Diagnostic:
+    place = shown.encode("utf-8", "backslashreplace").decode()
+    reason = (error.strerror or str(error)).lower()
+    return Diagnostic("OB101", f"`{place}` cannot be read: {reason}", Span(place, 1, 1, 1, 1))
 
 
 def reader(base: str) -> Callable[[str], bytes | None]:

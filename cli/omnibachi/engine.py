@@ -10,13 +10,12 @@ import os
 
 from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
 from omnibachi_model.digests import decode, digest, digest_of, encode
-from omnibachi_model.formats import write_time
 from omnibachi_model.record import Broken
 from omnibachi_model.record import read as read_record
 from omnibachi_model.values import Outside, admit
 
 from . import wiring
-from .clocks import SystemClock, SystemEntropy, draw_trace_id
+from .clocks import Stamps, SystemClock, SystemEntropy
 from .mishaps import faults, rejection
 from .results import RunResult, exit_code_of
 
@@ -61,6 +60,7 @@ class Engine:
         "_ledger",
         "_linked",
         "_past",
+        "_stamps",
         "data_root",
         "snapshot",
     )
@@ -81,6 +81,7 @@ class Engine:
         self._capabilities = capabilities
         self._clock: Clock = clock or SystemClock()
         self._entropy: Entropy = entropy or SystemEntropy()
+        self._stamps = Stamps(self._clock, self._entropy)
         self._past = past
         self._forced = forced
         self._ledger: Ledger | None = None
@@ -162,17 +163,15 @@ class Engine:
             repeated = self._repeated(linked, trace_id, payload_digest)
             if repeated is not None:
                 return repeated
-        clock = self._clock
-        now = clock.now_ns()
-        started_at = write_time(now)
-        run_id = trace_id if trace_id is not None else draw_trace_id(now, started_at, self._entropy)
+        now, started_at = self._stamps.now()
+        run_id = trace_id if trace_id is not None else self._stamps.trace_id(now)
         journal = None
         if program.journal:
             journal = self.ledger.journal(
                 run_id, workflow=program.address, workflow_digest=program.digest, sealed=program.sealed,
                 seal=linked.snapshot.seal, payload_digest=payload_digest, started_at=started_at,
             )  # fmt: skip
-        start = wiring.Start(run_id, now, started_at, actor, linked.opening, clock, self._entropy, journal)
+        start = wiring.Start(run_id, now, started_at, actor, linked.opening, self._clock, self._entropy, journal)
         try:
             ended = wiring.walk(program, start, gate)
         except Trouble as trouble:
@@ -191,7 +190,7 @@ class Engine:
             diagnostics = (rejection(ended.result["violations"]),)
         return RunResult(
             ended.run_id, linked.program.address, exit_code_of(ended.status), exit=ended.exit, status=ended.status,
-            result=ended.result, digest=ended.digest, workflow_digest=linked.program.digest,
+            result=ended.result, workflow_digest=linked.program.digest,
             seal=linked.snapshot.seal, origin=linked.snapshot.origin, events=ended.events, diagnostics=diagnostics,
         )  # fmt: skip
 
@@ -226,8 +225,6 @@ class Engine:
         return self._recorded(linked, run_id, events) if finished and not program.journal else None
 
     def _recorded(self, linked: Linked, run_id: str, events: list[tuple[str, bytes, bytes]]) -> RunResult:
-        from omnibachi_model.record import digest_of as digest_of_bodies
-
         last: dict[str, Any] = decode(events[-1][1])
         mishaps = []
         for path, body, obs in events:
@@ -240,9 +237,8 @@ class Engine:
         started = decode(events[0][2])
         return RunResult(
             run_id, linked.program.address, exit_code_of(last["status"]), exit=last["exit"], status=last["status"],
-            result=last["result"], digest=digest_of_bodies(body for _, body, _ in events),
-            workflow_digest=linked.program.digest, seal=started["seal"], origin=started["origin"], events=events,
-            diagnostics=diagnostics, repeated=True,
+            result=last["result"], workflow_digest=linked.program.digest, seal=started["seal"],
+            origin=started["origin"], events=events, diagnostics=diagnostics, repeated=True,
         )  # fmt: skip
 
 

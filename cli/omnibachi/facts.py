@@ -8,12 +8,13 @@ it ships with a domain, as `<domain>/<name>`: `protocols/<domain>/seeds/<name>.j
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omnibachi_model.addresses import DOMAIN, NAME
-from omnibachi_model.checks import conform, filler, link
+from omnibachi_model.checks import link, listed
 from omnibachi_model.diagnostics import Diagnostic, Refused, Span
 from omnibachi_model.digests import digest
 from omnibachi_model.formats import write_time
@@ -24,6 +25,9 @@ from . import wiring
 from .calling import store_of
 from .clocks import SystemClock
 from .results import LoadResult
+
+if TYPE_CHECKING:
+    from omnibachi_model.checks import Check
 
 SEED_FORMAT = "omnibachi.seed/1"
 GOVERNOR = "std::CS_RECORDS_V0"
@@ -41,7 +45,7 @@ def load_file(snapshot: wiring.Snapshot, roots: Sequence[str], file: str, data_r
     Trouble when the data root cannot take them; nothing is loaded then.
     """
     path = _path(roots, file)
-    data = _bytes(path, file)
+    data = _bytes(roots, path, file)
     facts = admitted(snapshot, _stores(data, file))
     file_digest = digest(data)
     with wiring.open_root(data_root) as ledger:
@@ -59,7 +63,7 @@ def load_file(snapshot: wiring.Snapshot, roots: Sequence[str], file: str, data_r
 
 
 def admitted(snapshot: wiring.Snapshot, stores: Mapping[str, Any], span: Span | None = None) -> Facts:
-    """Check facts, {address of a store: {key: record}}, and return them with the defaults of their schemas filled in.
+    """Check facts, {address of a store: {key: record}}, and return them.
 
     Raises Refused with everything that is wrong, at `span`: OB303 for an unknown store, OB763 for one that takes no
     facts, OB762 for each place of a record that does not fit, by JSON Pointer into {"stores": …}.
@@ -78,14 +82,13 @@ def admitted(snapshot: wiring.Snapshot, stores: Mapping[str, Any], span: Span | 
         if reason is not None:
             found.append(Diagnostic("OB763", f"`{address}` takes no facts: {reason[0]}", span, help=reason[1]))
             continue
-        check, fill = link(store["record"]), filler(store["record"])
+        check = link(store["record"])
         facts[address] = {}
         for key, record in records.items():
-            filled = fill(record) if fill else record
-            wrong = list(_misfits(("stores", address, key), key, filled, check))
-            found += [Diagnostic("OB762", message, span) for message in wrong]
+            wrong = [Diagnostic("OB762", text, span) for text in _misfits(("stores", address, key), record, check)]
+            found += wrong
             if not wrong:
-                facts[address][key] = conform(check, filled)[0]
+                facts[address][key] = record
     if found:
         raise Refused(found, DIAGNOSTICS)
     return facts
@@ -100,19 +103,19 @@ def _closed(address: str, store: Mapping[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-def _misfits(at: tuple[str, ...], key: str, record: Any, check: Any) -> Iterator[str]:
-    """Yield a message for each place of a fact that does not fit."""
+def _misfits(at: tuple[str, ...], record: Any, check: Check) -> Iterator[str]:
+    """Yield a message for each place of the record at `at` that does not fit."""
     try:
-        admit({key: None})
-        admit(record)
+        admit({at[-1]: None})
+        plain = admit(record)
     except Outside as outside:
         yield f"`{pointer(at)}{outside.pointer}`: {outside.reason}"
         return
-    if type(record) is not dict:
+    if type(plain) is not dict:
         yield f"`{pointer(at)}` is no object"
         return
-    for place, keyword in sorted({(pointer((*at, *place)), keyword) for place, keyword in conform(check, record)[1]}):
-        yield f"`{place}` breaks `{keyword}`"
+    for item in listed(check(plain) or []):
+        yield f"`{pointer(at)}{item['pointer']}` breaks `{item['keyword']}`"
 
 
 def _stores(data: bytes, file: str) -> dict[str, dict[str, Any]]:
@@ -125,7 +128,7 @@ def _stores(data: bytes, file: str) -> dict[str, dict[str, Any]]:
         raise _malformed(f"`{file}` holds no object")
     if value.get("schema") != SEED_FORMAT:
         raise _malformed(f'`{file}` does not say `"schema": "{SEED_FORMAT}"`')
-    for key in value.keys() - {"schema", "stores"}:
+    for key in sorted(value.keys() - {"schema", "stores"}):
         raise _malformed(f"`{file}`: `{pointer([key])}` is not known; besides `schema` there is `stores`")
     stores: Any = value.get("stores")
     if type(stores) is not dict:
@@ -152,13 +155,25 @@ def _path(roots: Sequence[str], file: str) -> str:
     return file
 
 
-def _bytes(path: str, file: str) -> bytes:
+def _seeds(roots: Sequence[str]) -> list[str]:
+    """Return the names of all seeds that ship."""
+    found = []
+    for root in roots:
+        for path in glob.glob(os.path.join(glob.escape(root), "protocols", "*", FOLDER, f"*{SUFFIX}")):
+            folder, name = os.path.split(path)
+            found.append(f"{os.path.basename(os.path.dirname(folder))}/{name.removesuffix(SUFFIX)}")
+    return found
+
+
+def _bytes(roots: Sequence[str], path: str, file: str) -> bytes:
     try:
         with open(path, "rb") as opened:
             data = opened.read(MAX_PAYLOAD_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
-        raise _unreadable(f"`{file}` cannot be read: {reason}", "name a file, or a seed that ships") from None
+        near = nearest(file, _seeds(roots))
+        help = f"did you mean `{near}`?" if near else "check the path"
+        raise _unreadable(f"`{file}` cannot be read: {reason}", help) from None
     if len(data) > MAX_PAYLOAD_BYTES:
         raise _unreadable(f"`{file}` is larger than {MAX_PAYLOAD_BYTES >> 20} MiB", "load it in parts")
     return data

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from omnibachi_model.digests import decode
-from omnibachi_model.record import export
+from omnibachi_model.record import digest_of, export
 from omnibachi_model.sealed import EXIT_CODES
 
 TYPE_CHECKING = False
@@ -51,10 +51,10 @@ class RunResult:
     """
 
     __slots__ = (
+        "_digest",
         "_path",
         "_record",
         "diagnostics",
-        "digest",
         "events",
         "exit",
         "exit_code",
@@ -78,7 +78,6 @@ class RunResult:
         exit: str | None = None,
         status: str | None = None,
         result: dict[str, JSON] | None = None,
-        digest: str | None = None,
         workflow_digest: str | None = None,
         seal: str | None = None,
         origin: str | None = None,
@@ -92,7 +91,6 @@ class RunResult:
         self.exit = exit
         self.status = status
         self.result = result
-        self.digest = digest
         self.workflow_digest = workflow_digest
         self.seal = seal
         self.origin = origin
@@ -100,6 +98,7 @@ class RunResult:
         self.diagnostics = tuple(diagnostics)
         self.repeated = repeated
         self.trace: dict[str, str] = {}
+        self._digest: str | None = None
         self._record: bytes | None = None
         self._path: tuple[Step, ...] | None = None
 
@@ -116,8 +115,15 @@ class RunResult:
     def record(self) -> bytes:
         """The run's record: the lines of its trace, byte for byte."""
         if self._record is None:
-            self._record = export((body, obs) for _, body, obs in self.events)
+            self._record = export([event[1:] for event in self.events])
         return self._record
+
+    @property
+    def digest(self) -> str | None:
+        """The SHA-256 of all bodies in order; None for what ended before an exit."""
+        if self._digest is None and self.exit is not None:
+            self._digest = digest_of([body for _, body, _ in self.events])
+        return self._digest
 
     @property
     def path(self) -> tuple[Step, ...]:
@@ -177,6 +183,44 @@ class CallResult:
 
     def __repr__(self) -> str:
         return f"CallResult({self.outcome}, {self.output!r})"
+
+
+class LoadResult:
+    """What loading facts gave.
+
+    `loaded` and `unchanged` count, by store, the records that were new or changed and those that were there already;
+    `number` is the load's commit number, `file_digest` the digest of the file at `file`. When anything is wrong nothing
+    is loaded: the counts are empty and `diagnostics` say why. `exit_code` is that of `omnibachi data load`.
+    """
+
+    __slots__ = ("diagnostics", "exit_code", "file", "file_digest", "loaded", "number", "unchanged")
+
+    def __init__(
+        self,
+        exit_code: int,
+        file: str,
+        *,
+        file_digest: str | None = None,
+        number: int | None = None,
+        loaded: dict[str, int] | None = None,
+        unchanged: dict[str, int] | None = None,
+        diagnostics: Sequence[Diagnostic] = (),
+    ) -> None:
+        self.exit_code = exit_code
+        self.file = file
+        self.file_digest = file_digest
+        self.number = number
+        self.loaded = loaded or {}
+        self.unchanged = unchanged or {}
+        self.diagnostics = tuple(diagnostics)
+
+    def __repr__(self) -> str:
+        return f"LoadResult({self.file}: exit code {self.exit_code}, {sum(self.loaded.values())} loaded)"
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything in the file stands in its stores now."""
+        return self.exit_code == 0
 
 
 class Compiled:

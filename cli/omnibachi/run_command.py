@@ -8,7 +8,7 @@ import sys
 from omnibachi_model.diagnostics import Diagnostic, Refused
 from omnibachi_model.digests import encode, pretty
 
-from .clocks import SystemClock, SystemEntropy, new_trace_id
+from .clocks import new_trace_id
 from .results import RunResult
 
 TYPE_CHECKING = False
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     trace_id = options.values.get("--trace-id")
     if trace_id is None:
-        trace_id = new_trace_id(SystemClock(), SystemEntropy())
+        trace_id = new_trace_id()
     as_json = "--json" in options.flags
     workflow = options.values["--wf"]
     root = "."

@@ -61,7 +61,7 @@ def render(diagnostics: Iterable[Diagnostic], root: str | None = None, *, colour
 
 def one(item: Diagnostic, root: str, *, colour: bool = False) -> str:
     """Write one diagnostic, ending with a newline."""
-    from omnibachi_model.codes import slug_of
+    from omnibachi_model.codes import help_of, slug_of
 
     def paint(text: str, with_colour: str) -> str:
         return f"{with_colour}{text}{PLAIN}" if colour else text
@@ -85,8 +85,7 @@ def one(item: Diagnostic, root: str, *, colour: bool = False) -> str:
     margin = " " * (width + 2)
     if item.path:
         lines.append(f"{margin}{paint('=', BLUE)} path: {visible(' -> '.join(item.path))}")
-    if item.help:
-        lines.append(f"{margin}{paint('=', BLUE)} help: {visible(item.help)}")
+    lines.append(f"{margin}{paint('=', BLUE)} help: {visible(item.help or help_of(item.code))}")
     return "\n".join(lines) + "\n"
 
 

@@ -1,7 +1,7 @@
 """A workspace: a folder with declarations and what was sealed from them, and what one can do with it.
 
-`Workspace` is the public API's front: load, engine, run, call, records, compile. `run` is what `omnibachi run` does,
-files and all; for many runs, make an engine.
+`Workspace` is the public API's front: load, engine, run, call, load_facts, records, compile. `run` is what
+`omnibachi run` does, files and all; for many runs, make an engine.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from omnibachi_model.ports import Clock, Entropy
     from omnibachi_model.values import JSON, Answer
 
-    from .results import CallResult
+    from .results import CallResult, LoadResult
     from .wiring import Snapshot
 
 SNAPSHOT = "protocol_snapshot"
 PROTOCOLS = "protocols"
 MANIFEST = "manifest.json"
+STORE_TROUBLE = 6
 
 
 def shipped_root() -> str:
@@ -175,6 +176,25 @@ class Workspace:
         root = self.data_root if data_root is None else os.fspath(data_root)
         with wiring.open_root(root, create=False) as ledger:
             return ledger.records(store)
+
+    def load_facts(self, file: str | PathLike[str], *, data_root: str | PathLike[str] | None = None) -> LoadResult:
+        """Put the facts of a file (format `omnibachi.seed/1`) into the stores that take them, all or none.
+
+        `file` is a path, or the name of a seed that ships with a domain (`<domain>/<name>`). A fact that is there
+        already stays as it is, one that changed replaces the old one. `data_root` defaults to `<workspace>/data`.
+        Nothing is raised for what a user can mend: see the result's `exit_code` and `diagnostics`.
+        """
+        from .facts import load_file
+        from .results import LoadResult
+
+        root = self.data_root if data_root is None else os.fspath(data_root)
+        name = os.fspath(file)
+        try:
+            return load_file(self.load(), (self.root, shipped_root()), name, root)
+        except Refused as refused:
+            return LoadResult(refused.exit_code, name, diagnostics=refused.diagnostics)
+        except Trouble as trouble:
+            return LoadResult(STORE_TROUBLE, name, diagnostics=[trouble.diagnostic])
 
     def compile(self, *, write: bool = True) -> Compiled:
         """Compile the declarations; with `write`, lay the snapshot down when nothing is wrong.

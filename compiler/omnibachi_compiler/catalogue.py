@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from omnibachi_model.diagnostics import Diagnostic, Span
 from omnibachi_model.nearest import nearest
 
-from .implementations import closure
+from .implementations import closure, parse, read_module
 from .phase import Implementation, Phase
 
 Read = Callable[[str], "bytes | None"]
@@ -64,10 +64,9 @@ def read_catalogue(package: str, read: Read, shown: Callable[[str], str]) -> Pha
     source = read(module)
     if source is None:
         return Phase({}, ())
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError) as error:
-        return Phase({}, (_broken(shown(module), error),))
+    tree = read_module(source)
+    if isinstance(tree, SyntaxError):
+        return Phase({}, (_broken(shown(module), tree),))
     state = _Reading(module, read, shown, [], {})
     values = [value for statement in tree.body if (value := _catalogue_value(statement)) is not None]
     if not values:
@@ -106,10 +105,9 @@ def _entry(key: ast.expr | None, item: ast.expr, tree: ast.Module, state: _Readi
     modules = closure(place.module, state.read)
     state.entries[key.value] = Implementation(place.module, place.name, _parameters(place, state.read), modules, span)
     for name, data in modules.items():
-        try:
-            ast.parse(data)
-        except (SyntaxError, ValueError) as error:
-            state.found.append(_broken(state.shown(name), error))
+        reached = read_module(data)
+        if isinstance(reached, SyntaxError):
+            state.found.append(_broken(state.shown(name), reached))
 
 
 def _catalogue_value(statement: ast.stmt) -> ast.expr | None:
@@ -149,10 +147,9 @@ def _resolve(place: _Place, state: _Reading, hops: int = 8) -> _Place | _Nowhere
     source = state.read(place.module)
     if source is None:
         return _Nowhere(f"there is no module `{place.module}`")
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError) as error:
-        return _Nowhere("", finding=_broken(state.shown(place.module), error))
+    tree = read_module(source)
+    if isinstance(tree, SyntaxError):
+        return _Nowhere("", finding=_broken(state.shown(place.module), tree))
     for statement in reversed(tree.body):
         if isinstance(statement, ast.FunctionDef) and statement.name == place.name:
             return place
@@ -187,8 +184,8 @@ def _parameters(place: _Place, read: Read) -> int:
 
     A transform is called with one, an operation with three; what neither suits gives the number that it asks for.
     """
-    tree = ast.parse(read(place.module) or b"")
-    for statement in reversed(tree.body):
+    tree = parse(read(place.module) or b"")
+    for statement in reversed(tree.body if tree else []):
         if isinstance(statement, ast.FunctionDef) and statement.name == place.name:
             args = statement.args
             most = len(args.posonlyargs) + len(args.args)
@@ -202,11 +199,10 @@ def _parameters(place: _Place, read: Read) -> int:
     return -1
 
 
-def _broken(file: str, error: SyntaxError | ValueError) -> Diagnostic:
-    line = getattr(error, "lineno", None) or 1
-    column = getattr(error, "offset", None) or 1
-    reason = getattr(error, "msg", None) or str(error)
-    return Diagnostic("OB409", f"the module cannot be read: {reason}", Span(file, line, column, line, column + 1))
+def _broken(file: str, error: SyntaxError) -> Diagnostic:
+    line, column = error.lineno or 1, error.offset or 1
+    place = Span(file, line, column, line, column + 1)
+    return Diagnostic("OB409", f"the module cannot be read: {error.msg}", place)
 
 
 def _span(file: str, node: ast.expr) -> Span:

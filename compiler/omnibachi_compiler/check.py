@@ -51,13 +51,28 @@ class Checked:
 
 
 def check_graph(graph: Graph) -> Phase[Checked | None]:
-    """Prove a graph's data flow and types; nothing comes out where anything is wrong."""
+    """Prove a graph's data flow and types; nothing comes out where anything is wrong.
+
+    An exit whose result may be absent leads on, to readers of which it gives nothing; whether that makes results of
+    other exits uncertain is seen by judging again.
+    """
+    risky: frozenset[str] = frozenset()
+    while True:
+        phase = _check(graph, risky)
+        checked = phase.value
+        if checked is None or checked.risky_exits <= risky:
+            return phase
+        risky |= checked.risky_exits
+
+
+def _check(graph: Graph, known: frozenset[str]) -> Phase[Checked | None]:
+    """Judge a graph once, knowing of these exits that their results may be absent."""
     found: list[Diagnostic] = []
     places: list[Place] = []
-    facts = prepare(graph)
+    facts = prepare(graph, known)
     nodes: dict[str, CheckedNode] = {}
     risky: set[str] = set()
-    for name in graph.order:
+    for name in facts.order:
         if name not in facts.given:
             if name in graph.nodes:
                 facts.outputs[name] = {}
@@ -65,12 +80,12 @@ def check_graph(graph: Graph) -> Phase[Checked | None]:
         reader = Reader(name, facts)
         if name in graph.nodes:
             nodes[name] = _node(graph.nodes[name], reader)
-            advance(facts, name)
         else:
             type_of(graph.exits[name].result, reader)
             if reader.places:
                 risky.add(name)
                 _risky(graph, graph.exits[name], reader)
+        advance(facts, name)
         found.extend(reader.found)
         places.extend(reader.places)
     found.extend(lost_updates(graph))

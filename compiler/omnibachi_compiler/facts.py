@@ -2,7 +2,7 @@
 
 Each distinct reference to a node's output is one fact, each `$first` is one more. An edge generates a fact when its
 outcome gives the field; where paths meet, what they give is intersected (a forward must-analysis, one bit a fact, one
-pass in topological order). FAULT edges give nothing. Twice over: `given` counts optional fields, `sure` does not, so
+pass in topological order). FAULT edges give nothing, those of exits whose result may be absent neither. Twice over: `given` counts optional fields, `sure` does not, so
 that a reading which is given but not sure is checked when run. A reference that is not given on every path is proven
 by a path without it.
 """
@@ -13,6 +13,8 @@ import collections
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+import networkx as nx
 
 from omnibachi_model.sealed import FAULT
 
@@ -26,9 +28,11 @@ Fact: TypeAlias = "tuple[str, str | None, tuple[str | int, ...]]"
 
 @dataclass(slots=True)
 class Facts:
-    """The analysis while it walks over a graph in topological order."""
+    """The analysis while it walks over a graph in topological order; `risky` are the exits that may end in FAULT."""
 
     graph: Graph
+    risky: frozenset[str]
+    order: tuple[str, ...]
     outputs: dict[str, dict[str, Schema]]  # node: outcome: schema, filled in as nodes are judged
     index: dict[Fact, int] = field(default_factory=dict)
     by_node: dict[str, list[Fact]] = field(default_factory=lambda: collections.defaultdict(list))
@@ -37,6 +41,10 @@ class Facts:
     sure: dict[str, int] = field(default_factory=dict)
     reach: dict[str, int] = field(default_factory=dict)
     position: dict[str, int] = field(default_factory=dict)
+
+    def edges(self, name: str) -> list[tuple[str, str]]:
+        """Return (outcome, target) of a node, and of an exit that may end in FAULT."""
+        return self.graph.edges(name) if name in self.graph.nodes or name in self.risky else []
 
     def present(self, reader: str, fact: Fact) -> Presence:
         """Tell whether a fact about a node is there at the reader on every path."""
@@ -77,16 +85,17 @@ def walk(schema: Schema, segments: Iterable[str | int]) -> tuple[Schema, Presenc
     return schema, presence
 
 
-def prepare(graph: Graph) -> Facts:
-    """Number the facts that the graph's readers ask for, and find what each node reaches."""
-    facts = Facts(graph, {})
-    facts.position = {name: number for number, name in enumerate(graph.order)}
-    for name in reversed(graph.order):
+def prepare(graph: Graph, risky: frozenset[str]) -> Facts:
+    """Number the facts that the graph's readers ask for, and find what each node reaches.
+
+    The edges of `risky` exits must not lead back to them.
+    """
+    facts = Facts(graph, risky, _order(graph, risky), {})
+    facts.position = {name: number for number, name in enumerate(facts.order)}
+    for name in reversed(facts.order):
         reach = 1 << facts.position[name]
-        for _, target in graph.edges(name):
-            # An exit's edge for a result that cannot be built may lead backwards; it carries no data.
-            if name in graph.nodes:
-                reach |= facts.reach[target]
+        for _, target in facts.edges(name):
+            reach |= facts.reach[target]
         facts.reach[name] = reach
     for node in graph.nodes.values():
         _number(node.bindings, facts)
@@ -95,6 +104,16 @@ def prepare(graph: Graph) -> Facts:
     start = graph.workflow.start.text
     facts.given[start] = facts.sure[start] = 0
     return facts
+
+
+def _order(graph: Graph, risky: frozenset[str]) -> tuple[str, ...]:
+    if not risky:
+        return graph.order
+    edges: nx.DiGraph[str] = nx.DiGraph()
+    edges.add_nodes_from(graph.order)
+    for name in (*graph.nodes, *risky):
+        edges.add_edges_from((name, target) for _, target in graph.edges(name))
+    return tuple(nx.lexicographical_topological_sort(edges))
 
 
 def _number(template: Template, facts: Facts) -> None:
@@ -136,7 +155,7 @@ def advance(facts: Facts, name: str) -> None:
     """Carry what is given at a node over its edges, once its outcomes are known in `facts.outputs`."""
     if name not in facts.given:
         return
-    for outcome, target in facts.graph.nodes[name].targets.items():
+    for outcome, target in facts.edges(name):
         given, sure = generated(facts, name, outcome)
         given |= facts.given[name]
         sure |= facts.sure[name]
@@ -180,7 +199,7 @@ def path_without(facts: Facts, reader: str, wanted: tuple[Fact, ...]) -> tuple[s
         name = queue.popleft()
         if name == reader:
             break
-        for outcome, target in graph.edges(name) if name in graph.nodes else []:
+        for outcome, target in facts.edges(name):
             if target not in seen and not generated(facts, name, outcome)[0] & bits:
                 seen.add(target)
                 came[target] = (name, outcome)

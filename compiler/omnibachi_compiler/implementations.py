@@ -9,6 +9,7 @@ Imports under `if TYPE_CHECKING:` never happen and do not count.
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 
 Read = Callable[[str], "bytes | None"]
@@ -58,10 +59,22 @@ def outcomes_returned(source: bytes, function: str) -> set[str] | None:
 
 def parse(source: bytes) -> ast.Module | None:
     """Return a module's syntax tree, or None when it is no Python."""
+    tree = read_module(source)
+    return tree if isinstance(tree, ast.Module) else None
+
+
+def read_module(source: bytes) -> ast.Module | SyntaxError:
+    """Return a module's syntax tree, or why there is none; what Python only warns of is not our business."""
     try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(source)
+    except SyntaxError as error:
+        return error
+    except (RecursionError, MemoryError):
+        return SyntaxError("it is nested too deep")
+    except ValueError as error:
+        return SyntaxError(str(error))
 
 
 def executed(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:

@@ -22,7 +22,7 @@ either, it gives a value.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from omnibachi_model.diagnostics import Diagnostic, Span
 from omnibachi_model.nearest import nearest
@@ -42,7 +42,8 @@ class Inferred:
     """An expression's type, its sealed form, and what was found.
 
     A type without values stands for what was reported, a sealed form is of use only where nothing was. `may_fault`
-    tells whether it ends in FAULT for some values of its names; `otherwise` are the types of the names
+    tells whether it ends in FAULT for some values of its names, `may_misfit` whether it does so because one is absent
+    or of another type (and not only because of what a reckoning comes to); `otherwise` are the types of the names
     where the expression is false, as a later row of a decision sees them.
     """
 
@@ -50,6 +51,7 @@ class Inferred:
     sealed: Sealed
     problems: tuple[Problem, ...]
     may_fault: bool
+    may_misfit: bool
     otherwise: Mapping[str, Schema]
 
 
@@ -58,7 +60,9 @@ def infer(expression: Expression, names: Mapping[str, Schema]) -> Inferred:
     scope = Scope(names)
     found = _infer(expression, scope)
     otherwise = narrowed(expression, names, truth=False)
-    return Inferred(found.type, found.sealed, tuple(scope.problems), bool(scope.doubts), otherwise)
+    doubted = bool(scope.doubts)
+    may_fault = doubted or bool(scope.limits)
+    return Inferred(found.type, found.sealed, tuple(scope.problems), may_fault, doubted, otherwise)
 
 
 def check_expression(text: Name, names: Mapping[str, Schema]) -> Phase[Inferred | None]:
@@ -85,8 +89,7 @@ def check_condition(text: Name, names: Mapping[str, Schema]) -> Phase[Inferred |
     if found is None or only(found.type, "boolean"):
         return phase
     if may_be(found.type, "boolean") or phase.diagnostics:
-        doubtful = Inferred(found.type, found.sealed, found.problems, True, found.otherwise)
-        return Phase(doubtful, phase.diagnostics)
+        return Phase(replace(found, may_fault=True, may_misfit=True), phase.diagnostics)
     message = f"`{_short(text.text)}` is {shown(found.type)}, not a condition"
     return Phase(found, (Diagnostic("OB509", message, text.span, help="a `when` is true or false"),))
 
@@ -139,9 +142,7 @@ def _operands(source: Expression, scope: Scope) -> list[Typed]:
     if source.operation not in ("and", "or", "if"):
         return [_infer(item, scope) for item in operands]
     first = operands[0]
-    yes, no = (
-        Scope(narrowed(first, scope.names, truth=truth), scope.problems, scope.doubts) for truth in (True, False)
-    )
+    yes, no = (replace(scope, names=narrowed(first, scope.names, truth=truth)) for truth in (True, False))
     scopes = {"and": (yes,), "or": (no,), "if": (yes, no)}[source.operation]
     return [_infer(first, scope), *(_infer(item, inner) for item, inner in zip(operands[1:], scopes, strict=True))]
 

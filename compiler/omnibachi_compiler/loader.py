@@ -77,7 +77,7 @@ def _decode(source: Source) -> tuple[str | None, tuple[Diagnostic, ...]]:
     start = Span(source.path, 1, 1, 1, 1)
     data = source.data
     if len(data) > MAX_SOURCE_BYTES:
-        message = f"the source is {len(data)} bytes long; at most {MAX_SOURCE_BYTES} are read"
+        message = f"the source is longer than {MAX_SOURCE_BYTES} bytes"
         return None, (Diagnostic("OB103", message, start),)
     if data.startswith(_BOM):
         advice = "save the file as UTF-8 without a byte order mark"

@@ -1,10 +1,11 @@
 """Operations: what each operator and function of an expression asks of its operands, and what it gives.
 
 One rule for each operation of the sealed form. A rule reports what is wrong for all values (OB508, OB310), notes a
-doubt where some values end in FAULT, and returns the sealed operation with the type of its result. Integers carry
-their bounds along, so that a sum of bounded integers is known to stay in range.
+doubt where some values end in FAULT because they are absent or of another type, notes a limit where only reckoning
+does (a divisor of zero, a result out of range), and returns the sealed operation with the type of its result. Integers
+carry their bounds along, so that a sum of bounded integers is known to stay in range.
 
-Not counted as doubts: texts and lists that outgrow the limits of the run.
+Not counted at all: texts and lists that outgrow the limits of the run.
 """
 
 from __future__ import annotations
@@ -55,20 +56,27 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The types of the names at one place, and what was found and doubted so far in the whole expression."""
+    """The types of the names at one place, and what was found so far in the whole expression: problems, doubts where a
+    value may be absent or of another type, limits where a number may leave its range or be divided by zero."""
 
     names: Mapping[str, Schema]
     problems: list[Problem] = field(default_factory=list)
     doubts: list[Expression] = field(default_factory=list)
+    limits: list[Expression] = field(default_factory=list)
 
     def report(self, at: Expression, code: str, message: str, help: str | None = None) -> None:
         """Add a finding."""
         self.problems.append(Problem(at.start, at.end, code, message, help))
 
     def doubt(self, at: Expression, *, unless: bool = False) -> None:
-        """Note that this operation ends in FAULT for some values."""
+        """Note that some values that this operation meets are absent, or of a type that it does not take."""
         if not unless:
             self.doubts.append(at)
+
+    def limit(self, at: Expression, *, unless: bool = False) -> None:
+        """Note that this operation has no result for some numbers."""
+        if not unless:
+            self.limits.append(at)
 
 
 def shown(schema: Schema) -> str:
@@ -177,8 +185,8 @@ def _bounds(schema: Schema) -> tuple[int, int]:
 
 
 def _integer(source: Expression, low: int, high: int, scope: Scope) -> Schema:
-    """Return the type of integers in these bounds; what may leave the canonical range is doubted."""
-    scope.doubt(source, unless=low > -LIMIT and high < LIMIT)
+    """Return the type of integers in these bounds, which may leave the canonical range."""
+    scope.limit(source, unless=low > -LIMIT and high < LIMIT)
     kind = dict(INTEGER)
     if low > 1 - LIMIT:
         kind["minimum"] = low
@@ -190,7 +198,7 @@ def _integer(source: Expression, low: int, high: int, scope: Scope) -> Schema:
 def _numeric(source: Expression, a: Schema, b: Schema, scope: Scope) -> Schema:
     """Return the type of a sum, a difference or a product of numbers."""
     if not (integral(a) and integral(b)):
-        scope.doubt(source)  # the result may be too small or too great for the canonical range
+        scope.limit(source)  # the result may be too small or too great for the canonical range
         return NUMBER
     (low, high), (least, most) = _bounds(a), _bounds(b)
     if source.operation == "add":
@@ -223,11 +231,12 @@ def _divided(source: Expression, parts: list[Typed], scope: Scope) -> tuple[str,
     if values(b) == [0]:
         scope.report(source, "OB508", f"`{sign}` by zero never has a result")
     whole = integral(a) and integral(b)
+    scope.doubt(source, unless=only(a, "number") and only(b, "number") and (whole or not remainder))
     if not whole:
-        scope.doubt(source)
+        scope.limit(source)
         return ("mod", INTEGER) if remainder else ("quo", NUMBER)
     (low, high), (least, most) = _bounds(a), _bounds(b)
-    scope.doubt(source, unless=only(a, "number") and only(b, "number") and (least > 0 or most < 0))
+    scope.limit(source, unless=least > 0 or most < 0)
     reach = max(abs(low), abs(high))
     if remainder:
         reach = min(reach, max(abs(least), abs(most), 1) - 1)

@@ -9,11 +9,13 @@ from typing import Any
 from omnibachi_model.diagnostics import Diagnostic
 
 from .binding import Reader
-from .declarations import Compute, Decide, Row
+from .declarations import Compute, Decide, Name, Row
 from .infer import check_condition, check_expression
+from .loader import short
 from .rows import dead_rows
 
 Schema = dict[str, Any]
+MISFIT = "may meet what is absent or of another type"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ def judge_rows(
     """Judge a decision table: its sealed rows, and the type of `because` for each outcome."""
     rows: list[SealedRow] = []
     readable = True
+    known = names  # what the rows above, being false, tell of the names
     for row in declaration.rows:
         sealed: list[Any] | None = None
         if row.when is not None:
@@ -38,6 +41,7 @@ def judge_rows(
             reader.found.extend(phase.diagnostics)
             readable = readable and phase.value is not None and not phase.diagnostics
             sealed = phase.value.sealed if phase.value else ["lit", True]
+            known = _reached(row.when, known, reader)
         rows.append(SealedRow(sealed, row.outcome.text, row.because.text if row.because else None))
     if declaration.rows[-1].when is not None:
         reader.report(
@@ -49,6 +53,17 @@ def judge_rows(
     if readable:
         _dead(declaration, rows, names, reader)
     return tuple(rows), _texts(rows)
+
+
+def _reached(when: Name, known: Mapping[str, Schema], reader: Reader) -> Mapping[str, Schema]:
+    """Note a condition that may meet what it does not take, given what is known where it is asked; return what is
+    known where it is false."""
+    found = check_condition(when, known)
+    if found.value is None:
+        return known
+    if found.value.may_misfit or found.diagnostics:
+        reader.check(when.span, f"`{short(when.text)}` {MISFIT}")
+    return found.value.otherwise
 
 
 def _dead(declaration: Decide, rows: list[SealedRow], names: Mapping[str, Schema], reader: Reader) -> None:
@@ -91,4 +106,6 @@ def judge_fields(
         types[name.text] = phase.value.type if phase.value else {}
         if phase.value is not None:
             sealed[name.text] = phase.value.sealed
+            if phase.value.may_misfit:
+                reader.check(text.span, f"`{short(text.text)}` {MISFIT}")
     return sealed, types

@@ -43,7 +43,8 @@ _TABLES = (
 
 # A load of facts is no run: its receipt has the same number and names no run.
 _LOADS = """CREATE TABLE loads (
-    number INTEGER PRIMARY KEY, at TEXT NOT NULL, file_digest TEXT NOT NULL, seal TEXT NOT NULL, stores BLOB NOT NULL)"""
+    number INTEGER PRIMARY KEY, at TEXT NOT NULL, file_digest TEXT NOT NULL, seal TEXT NOT NULL,
+    stores BLOB NOT NULL)"""
 
 
 def _once(table: str, *keys: str, only: str = "") -> tuple[str, ...]:

@@ -33,6 +33,11 @@ def table() -> dict[str, Code]:
     return {code: Code(code, **fields) for code, fields in sorted(entries.items())}
 
 
+def help_of(code: str) -> str:
+    """Return what to do about a code in general, for a diagnostic that says nothing of its own."""
+    return table()[code].help
+
+
 def slug_of(code: str) -> str:
     """Return the slug of a code; raises KeyError for an unknown one, which is a defect."""
     return table()[code].slug

@@ -75,7 +75,7 @@ class Diagnostic:
 
     def as_json(self) -> dict[str, JSON]:
         """Return the one shape that diagnostics have in every command's `--json`."""
-        from .codes import slug_of
+        from .codes import help_of, slug_of
 
         span = self.span
         return {
@@ -88,7 +88,7 @@ class Diagnostic:
             "column": span.column if span else None,
             "end_line": span.end_line if span else None,
             "end_column": span.end_column if span else None,
-            "help": self.help,
+            "help": self.help or help_of(self.code),
             "related": [
                 {"file": place.file, "line": place.line, "column": place.column, "label": label}
                 for place, label in self.related

@@ -11,12 +11,13 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_EPOCH = datetime(1970, 1, 1)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _DATE_TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
@@ -80,9 +81,6 @@ def parse_time(text: str) -> datetime:
 def write_time(unix_ns: int) -> str:
     """Write nanoseconds since 1970 as RFC 3339 in UTC with milliseconds (rounded down), for instance
     `2026-01-01T00:00:00.000Z`."""
-    seconds, rest = divmod(unix_ns, 1_000_000_000)
-    # fromtimestamp would depend on the platform's range; adding to the epoch does not.
-    stamp = datetime(1970, 1, 1).toordinal() + seconds // 86400
-    day = date.fromordinal(stamp).isoformat()
-    of_day = seconds % 86400
-    return f"{day}T{of_day // 3600:02}:{of_day // 60 % 60:02}:{of_day % 60:02}.{rest // 1_000_000:03}Z"
+    # Adding to the epoch, because `fromtimestamp` depends on the platform's range.
+    at = _EPOCH + timedelta(0, 0, unix_ns // 1000)
+    return at.isoformat(timespec="milliseconds") + "Z"

@@ -66,23 +66,20 @@ def export(events: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Write (body, obs) pairs as the lines of one record."""
     parts: list[bytes] = []
     prev = ZERO.encode()
-    sha256 = hashlib.sha256
+    sha256, join = hashlib.sha256, b"".join
     # What `link` does, without its calls: hashing is a third of what a walk costs.
     for body, obs in events:
-        head = b'{"body":%b,"obs":%b,"prev":"%b"' % (body, obs, prev)
+        head = join((b'{"body":', body, b',"obs":', obs, b',"prev":"', prev, b'"'))
         prev = b"sha256:" + sha256(head).hexdigest().encode()
         parts.append(head)
         parts.append(b',"hash":"%b"}\n' % prev)
-    return b"".join(parts)
+    return join(parts)
 
 
 def digest_of(bodies: Iterable[bytes]) -> str:
     """Return the run's digest: SHA-256 of all bodies in order, RESUMED left out."""
-    state = hashlib.sha256()
-    for body in bodies:
-        if body != RESUMED_BODY:
-            state.update(body)
-    return "sha256:" + state.hexdigest()
+    counted = b"".join([body for body in bodies if body != RESUMED_BODY])
+    return "sha256:" + hashlib.sha256(counted).hexdigest()
 
 
 def read(record: bytes) -> Iterator[Event]:

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import orjson
 
-from omnibachi_model.checks import conform, filler, listed
+from omnibachi_model.checks import compile_pattern, conform, filler, listed
 from omnibachi_model.checks import link as link_check
 from omnibachi_model.diagnostics import Defect, Trouble
 from omnibachi_model.digests import digest_of
+from omnibachi_model.quick import quick
 from omnibachi_model.record import CALLED
 from omnibachi_model.sealed import FAULT, WRITES
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any, TypeAlias
 
-    from omnibachi_model.checks import Check, Fill
+    from omnibachi_model.checks import Check, Fill, Violation
     from omnibachi_model.ports import Clock, Entropy, Journal
     from omnibachi_model.values import JSON
 
@@ -47,11 +48,12 @@ if TYPE_CHECKING:
 
     Schemas: TypeAlias = "Mapping[str | int, Sequence[Mapping[str, Any]]]"
     Ask: TypeAlias = "Callable[[Walk, dict[str, Any]], Any]"
-    Outcomes: TypeAlias = "dict[str, tuple[Check, bytes, int]]"
+    Outcomes: TypeAlias = "dict[str, tuple[Callable[[Any], bool], bytes, int]]"
 
 # Twice a node: worth the call that `digests.encode` would cost.
 dumps = orjson.dumps
 SORTED = orjson.OPT_SORT_KEYS
+join = b"".join
 
 
 class EventShape:
@@ -94,6 +96,7 @@ class Site:
         "ask",
         "bind",
         "check",
+        "checks",
         "fault_target",
         "fill",
         "frame",
@@ -117,10 +120,16 @@ class Site:
         self.package = package
         targets: dict[str, int] = node["next"]
         self.fault_target = targets[FAULT]
+        self.checks = {name: link_check(schema) for name, schema in node["outcomes"].items()}
         self.outcomes: Outcomes = {
-            name: (link_check(schema), self.frame.middle(name), targets[name])
+            name: (_predicate(schema, self.checks[name]), self.frame.middle(name), targets[name])
             for name, schema in node["outcomes"].items()
         }
+
+
+def _predicate(schema: dict[str, Any], check: Check) -> Callable[[Any], bool]:
+    """Return what tells quickly whether a value fits; False may also mean that the check must look closer."""
+    return quick(schema, compile_pattern) or (lambda value: not check(value))
 
 
 def link_call(
@@ -135,14 +144,11 @@ def link_call(
     """Turn a CALL node into its step; `closings` are the steps of the exits that cannot fault, by index."""
     package = str(getattr(function, "__module__", "")).partition(".")[0]
     if node["effect"] == "PURE":
-        return _pure(Site(index, node, size, schemas, _transform(function), package))
+        site = Site(index, node, size, schemas, lambda run, inputs: function(inputs), package)
+        return _transform(site, function) if site.check is None else _reading(site)
     event = EventShape(node["event"], events[node["event"]]) if node["event"] is not None else None
     site = Site(index, node, size, schemas, _operation(function, node["name"], node["store"], event), package)
-    return _effect(site, closings) if node["effect"] in WRITES else _pure(site)
-
-
-def _transform(function: Callable[..., Any]) -> Ask:
-    return lambda run, inputs: function(inputs)
+    return _effect(site, closings) if node["effect"] in WRITES else _reading(site)
 
 
 def _operation(function: Callable[..., Any], path: str, store: str | None, event: EventShape | None) -> Ask:
@@ -200,24 +206,27 @@ def answer_of(
     except (Trouble, Defect):
         raise
     except (Exception, SystemExit) as error:
-        trouble = error
-        return Refusal(lambda: raised(run, frame, given, trouble, site.package))
+        return _raised(site, run, given, error)
     try:
         outcome, output = answer
-        check, middle, target = site.outcomes[outcome]
+        fits, middle, target = site.outcomes[outcome]
     except (TypeError, ValueError, KeyError):
         return _undeclared(site, run, given, answer)
     if site.guarded and not _same(inputs, given):
-        return Refusal(lambda: fault(run, frame, given, INPUT_CHANGED, detail="the capability changed its inputs"))
-    if check(output):
-        output, found = conform(check, output)
-        if found:
-            return Refusal(lambda: misfit(run, frame, given, OUTPUT_MISFIT, found))
+        return _changed(site, run, given)
+    if not fits(output):
+        output = _conformed(site, run, given, outcome, output)
+        if isinstance(output, Refusal):
+            return output
     try:
         made = dumps(output, None, SORTED)
     except TypeError:
-        return Refusal(lambda: misfit(run, frame, given, OUTPUT_MISFIT, [((), "canonical")]))
+        return _unfit(site, run, given, [((), "canonical")])
     return outcome, output, frame.before + given + middle + made + frame.after, target
+
+
+def _raised(site: Site, run: Walk, given: bytes, error: BaseException) -> Refusal:
+    return Refusal(lambda: raised(run, site.frame, given, error, site.package))
 
 
 def _undeclared(site: Site, run: Walk, given: bytes, answer: Any) -> Refusal:
@@ -236,6 +245,21 @@ def _same(inputs: dict[str, Any], given: bytes) -> bool:
         return False
 
 
+def _changed(site: Site, run: Walk, given: bytes) -> Refusal:
+    detail = "the capability changed its inputs"
+    return Refusal(lambda: fault(run, site.frame, given, INPUT_CHANGED, detail=detail))
+
+
+def _conformed(site: Site, run: Walk, given: bytes, outcome: str, output: Any) -> Any:
+    """Return the output with whole floats as integers where it fits then, else a Refusal."""
+    output, found = conform(site.checks[outcome], output)
+    return _unfit(site, run, given, found) if found else output
+
+
+def _unfit(site: Site, run: Walk, given: bytes, violations: Sequence[Violation]) -> Refusal:
+    return Refusal(lambda: misfit(run, site.frame, given, OUTPUT_MISFIT, violations))
+
+
 def _refuse(site: Site, run: Walk, refusal: Refusal) -> int:
     """Record a FAULT and return where it leads; whatever the capability did to shared values is undone first."""
     if site.guarded:
@@ -244,8 +268,62 @@ def _refuse(site: Site, run: Walk, refusal: Refusal) -> int:
     return site.fault_target
 
 
-def _pure(site: Site) -> Step:
-    """Make the step of a call that changes nothing: a transform, or a read outside any write transaction."""
+def _transform(site: Site, function: Callable[..., Any]) -> Step:
+    """Make the step of a transform whose inputs need no check: `inputs_of`, `answer_of` and `Walk.record` in one.
+
+    Most steps of most workflows are this one, and calls are what they cost.
+    """
+    index, fault_target = site.index, site.fault_target
+    bind, outcomes, guarded = site.bind, site.outcomes, site.guarded
+    before, after, name = site.frame.before, site.frame.after, site.frame.name
+
+    def step(run: Walk) -> int:
+        values = run.values
+        try:
+            inputs = bind(values)
+        except ABSENT:
+            absent(run, site.frame, site.template)
+            return fault_target
+        try:
+            given = dumps(inputs, None, SORTED)
+        except TypeError:
+            misfit(run, site.frame, None, INPUT_MISFIT, [((), "canonical")])
+            return fault_target
+        try:
+            answer = function(inputs)
+        except (Trouble, Defect):
+            raise
+        except (Exception, SystemExit) as error:
+            return _refuse(site, run, _raised(site, run, given, error))
+        try:
+            outcome, output = answer
+            fits, middle, target = outcomes[outcome]
+        except (TypeError, ValueError, KeyError):
+            return _refuse(site, run, _undeclared(site, run, given, answer))
+        if guarded and not _same(inputs, given):
+            return _refuse(site, run, _changed(site, run, given))
+        if not fits(output):
+            output = _conformed(site, run, given, outcome, output)
+            if isinstance(output, Refusal):
+                return _refuse(site, run, output)
+        try:
+            made = dumps(output, None, SORTED)
+        except TypeError:
+            return _refuse(site, run, _unfit(site, run, given, [((), "canonical")]))
+        values[index] = output
+        at = run.now_ns()
+        took = at - run.last_ns
+        run.last_ns = at
+        events = run.events
+        obs = b'{"at_us":%d,"seq":%d,"took_us":%d}' % (at // 1000, len(events) + 1, took // 1000 if took > 0 else 0)
+        events.append((name, join((before, given, middle, made, after)), obs))
+        return target
+
+    return step
+
+
+def _reading(site: Site) -> Step:
+    """Make the step of any other call that changes nothing, a read outside every write transaction above all."""
     index, fault_target = site.index, site.fault_target
 
     def step(run: Walk) -> int:

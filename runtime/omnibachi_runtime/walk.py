@@ -126,7 +126,7 @@ class Walk:
     @property
     def digest(self) -> str:
         """The SHA-256 of all bodies so far."""
-        return digest_of(body for _, body, _ in self.events)
+        return digest_of([body for _, body, _ in self.events])
 
     def record(self, path: str, body: bytes) -> None:
         """Add the event of a node that ended just now."""
@@ -205,7 +205,7 @@ def walk(program: Program, start: Start, gate: tuple[list[Violation], Any, bytes
         else:
             values = run.values
             values[-2] = given
-            values[-1] = {"id": start.run_id, "started_at": start.started_at, "actor": start.actor}
+            values[-1] = _members(start) if program.reads else None
             steps = program.steps
             index = program.start
             while index >= 0:
@@ -226,14 +226,21 @@ def walk(program: Program, start: Start, gate: tuple[list[Violation], Any, bytes
 def _open(run: Walk, start: Start) -> None:
     """Add the first event: what was asked for."""
     program = run.program
-    read: dict[str, Any] = {"id": start.run_id, "started_at": start.started_at, "actor": start.actor}
-    asked = encode({name: read[name] for name in program.reads}) if program.reads else b"{}"
+    asked = b"{}"
+    if program.reads:
+        members = _members(start)
+        asked = encode({name: members[name] for name in program.reads})
     body = b'{"kind":"RUN_STARTED","payload":%b,"run":%b,%b' % (run.payload, asked, program.identity)
     obs = b'{"actor":%b,"at_us":%d,%b,"seq":1,"started_at":"%b","trace_id":"%b"}' % (
-        encode(start.actor),
+        b"null" if start.actor is None else encode(start.actor),
         start.started_ns // 1000,
         start.opening,
         start.started_at.encode(),
         start.run_id.encode(),
     )
     run.events.append(("", body, obs))
+
+
+def _members(start: Start) -> dict[str, Any]:
+    """Return what `$.run` holds."""
+    return {"id": start.run_id, "started_at": start.started_at, "actor": start.actor}

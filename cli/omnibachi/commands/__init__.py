@@ -28,7 +28,7 @@ COMMANDS = {
     "show": "Show a sealed workflow.",
     "init": "Make a new workspace.",
     "verify": "Check a record or a snapshot.",
-    "data": "Look at state.",
+    "data": "Look at state, and load facts.",
     "traces": "Look at past runs.",
 }
 

@@ -1,4 +1,4 @@
-"""`omnibachi data`: look at the stores of a data root."""
+"""`omnibachi data`: look at the stores of a data root, and load facts into those that take them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .output import OK, Output, counted, table
 
 @click.group("data", context_settings={"help_option_names": ["--help", "-h"]})
 def data() -> None:
-    """Look at state: the stores of a data root.
+    """Look at state, the stores of a data root, and load facts into those that take them.
 
     \b
     Example:
@@ -40,7 +40,7 @@ def ls(output: Output, workspace: Workspace) -> int:
     """List the stores that are declared or hold something, with how many records each holds."""
     stores = declared(workspace)
     with wiring.open_root(workspace.data_root, create=False) as ledger:
-        counts = ledger.stores()
+        counts, loads = ledger.stores(), ledger.loads()
     rows: list[dict[str, Any]] = [
         {
             "store": address,
@@ -51,7 +51,9 @@ def ls(output: Output, workspace: Workspace) -> int:
     ]
     text = [[row["store"], row["keeps"] or "not declared here", str(row["count"])] for row in rows]
     return output.give(
-        OK, {"data_root": workspace.data_root, "stores": rows}, table(("store", "keeps", "records"), text)
+        OK,
+        {"data_root": workspace.data_root, "stores": rows, "loads": loads},
+        table(("store", "keeps", "records"), text),
     )
 
 
@@ -65,6 +67,28 @@ def show(output: Output, workspace: Workspace, store: str) -> int:
     return output.give(OK, {"store": store, "count": len(records), "records": records}, lines)
 
 
+@as_command("load", "omnibachi.load/1", "omnibachi data load facts.json", state=True)
+@click.argument("file")
+def load(output: Output, workspace: Workspace, file: str) -> int:
+    """Load the facts of FILE into their stores, all or none.
+
+    FILE is a path, or the name of a seed that ships with a domain (<domain>/<name>). It holds
+    {"schema": "omnibachi.seed/1", "stores": {"shop::ST_X_V0": {"key": {...}}}}; only stores that are declared
+    `seed: true` take facts. The same file again changes nothing; a changed fact replaces the old one.
+    """
+    result = workspace.load_facts(file, data_root=workspace.data_root)
+    value: dict[str, Any] = {
+        "file": result.file,
+        "file_digest": result.file_digest,
+        "number": result.number,
+        "loaded": result.loaded,
+        "unchanged": result.unchanged,
+    }
+    rows = [[store, str(count), str(result.unchanged[store])] for store, count in sorted(result.loaded.items())]
+    lines = table(("store", "loaded", "unchanged"), rows) if result.ok else []
+    return output.give(result.exit_code, value, lines, result.diagnostics)
+
+
 @as_command("export", "omnibachi.data-export/1", "omnibachi data export", state=True)
 def export(output: Output, workspace: Workspace) -> int:
     """Write the readable mirrors of all stores anew, byte for byte: <data-root>/<kind>/<domain>/<STORE>.jsonl."""
@@ -74,6 +98,6 @@ def export(output: Output, workspace: Workspace) -> int:
     return output.give(OK, {"files": written}, [*written, counted(len(written), "file") + " written"])
 
 
-for _command in (ls, show, export):
+for _command in (ls, show, load, export):
     data.add_command(_command)
 command = data

@@ -159,7 +159,7 @@ def _play(stage: Stage, scenario: Scenario, coverage: Coverage, answered: list[A
         return
     with stage.engine(given, forced) as engine:
         span = scenario.given.span if scenario.given else scenario.span
-        wrong = stage.plant(engine, given.get("stores", {}), scenario.domain, span, "given")
+        wrong = stage.plant(engine, given.get("stores", {}), scenario.domain, span, given)
         if wrong:
             yield from wrong
             return
@@ -167,7 +167,7 @@ def _play(stage: Stage, scenario: Scenario, coverage: Coverage, answered: list[A
             load = step.entry("load")
             if load is not None:
                 facts: Any = plain(load.value)
-                yield from stage.plant(engine, facts["stores"], scenario.domain, load.key_span, f"load-{number}")
+                yield from stage.plant(engine, facts["stores"], scenario.domain, load.key_span, given)
                 continue
             address = _address(stage, scenario, step)
             if isinstance(address, Diagnostic):

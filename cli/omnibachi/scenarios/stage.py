@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from omnibachi import facts
 from omnibachi.catalogue import Capabilities
 from omnibachi.engine import Engine
 from omnibachi.wiring import Compilation, Snapshot, open_snapshot
 from omnibachi_model.addresses import candidates
-from omnibachi_model.checks import conform, link, listed
-from omnibachi_model.diagnostics import Diagnostic, Span
-from omnibachi_model.digests import digest, encode
+from omnibachi_model.diagnostics import Diagnostic, Refused, Span
+from omnibachi_model.digests import digest_of
 from omnibachi_model.formats import parse_time, write_time
 from omnibachi_model.nearest import nearest_address
 
@@ -64,7 +64,7 @@ class Stage:
             self.snapshot,
             self.capabilities,
             None,
-            clock=StandingClock(given.get("clock", START)),
+            clock=_clock(given),
             entropy=SeededEntropy(given.get("entropy", 0)),
             forced=forced,
         )
@@ -77,52 +77,36 @@ class Stage:
         """Find a store by the name that a scenario gives it: its address, or OB303."""
         return _named(name, domain, self.library.stores, "OB303", "store", span)
 
-    def plant(self, engine: Engine, stores: Mapping[str, Any], domain: str, span: Span, run: str) -> list[Diagnostic]:
-        """Put facts, {store: {key: record}}, into stores that take them; on any mistake nothing is planted."""
+    def plant(
+        self, engine: Engine, stores: Mapping[str, Any], domain: str, span: Span, given: Mapping[str, Any]
+    ) -> list[Diagnostic]:
+        """Put facts, {store: {key: record}}, into stores that take them; on any mistake nothing is planted.
+
+        Bare names of stores are those of the scenario's domain; all else is as `omnibachi data load` does it, at the
+        instant that is `given`.
+        """
         found: list[Diagnostic] = []
-        records: dict[str, Mapping[str, Any]] = {}
-        for name, facts in stores.items():
+        addressed: dict[str, dict[str, Any]] = {}
+        for name, records in stores.items():
             address = self.store(name, domain, span)
             if isinstance(address, Diagnostic):
                 found.append(address)
-                continue
-            store = self.library.stores[address]
-            if not store.seed:
-                help = "declare the store `seed: true`, or let an earlier step write the records"
-                found.append(Diagnostic("OB743", f"`{address}` takes no facts", span, help=help))
-            check = link(store.record)
-            for key, record in facts.items():
-                for item in listed(conform(check, record)[1]):
-                    place = f"/{key}{item['pointer']}"
-                    found.append(
-                        Diagnostic("OB743", f"a fact of `{address}` breaks `{item['keyword']}` at `{place}`", span)
-                    )
-            records[address] = facts
-        if not found and records:
-            _write(engine, self, records, run)
-        return found
+            else:
+                addressed.setdefault(address, {}).update(records)
+        try:
+            admitted = facts.admitted(self.snapshot, addressed, span)
+        except Refused as refused:
+            found += refused.diagnostics
+        if found or not addressed:
+            return found
+        whole = {"schema": facts.SEED_FORMAT, "stores": addressed}
+        at = write_time(_clock(given).now_ns())
+        engine.ledger.load(admitted, file_digest=digest_of(whole), seal=self.snapshot.seal, at=at)
+        return []
 
 
-def _write(engine: Engine, stage: Stage, records: Mapping[str, Mapping[str, Any]], run: str) -> None:
-    keeps = {address: {"keeps": stage.library.stores[address].keeps} for address in records}
-    sealed = encode({"stores": keeps})
-    journal = engine.ledger.journal(
-        run,
-        workflow="facts",
-        workflow_digest=digest(sealed),
-        sealed=sealed,
-        seal=stage.snapshot.seal,
-        payload_digest=digest(b""),
-        started_at=write_time(0),
-    )
-    journal.begin()
-    for address, facts in records.items():
-        store = journal.store(address)
-        for key, record in facts.items():
-            store.put(key, record, revision=0 if keeps[address]["keeps"] == "registry" else None)
-    journal.receipt("facts", "facts", "SUCCESS")
-    journal.finish("planted", "COMPLETED", digest(b""))
-    journal.commit()
+def _clock(given: Mapping[str, Any]) -> StandingClock:
+    return StandingClock(given.get("clock", START))
 
 
 def _named(name: str, domain: str, known: Any, code: str, kind: str, span: Span) -> str | Diagnostic:
