@@ -2,9 +2,9 @@
 
 Each distinct reference to a node's output is one fact, each `$first` is one more. An edge generates a fact when its
 outcome gives the field; where paths meet, what they give is intersected (a forward must-analysis, one bit a fact, one
-pass in topological order). FAULT edges give nothing, those of exits whose result may be absent neither. Twice over: `given` counts optional fields, `sure` does not, so
-that a reading which is given but not sure is checked when run. A reference that is not given on every path is proven
-by a path without it.
+pass in topological order). FAULT edges give nothing, those of exits whose result may be absent neither. Twice over:
+`given` counts optional fields, `sure` does not, so that a reading which is given but not sure is checked when run. A
+reference that is not given on every path is proven by a path without it.
 """
 
 from __future__ import annotations
