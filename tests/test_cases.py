@@ -136,7 +136,7 @@ def _write(path: Path, data: bytes | Path) -> None:
 
 def _fits(wanted: Expectation, item: Diagnostic) -> bool:
     span = item.span
-    words = f"{item.message} {item.help or ''}"
+    words = f"{item.message} {item.help or ''} {', '.join(item.path)}"
     return (
         span is not None
         and (span.file, span.line) == (wanted.file, wanted.line)

@@ -128,12 +128,11 @@ def _nowhere(reference: Reference, schemas: list[Schema], reader: Reader) -> Non
 
 def _not_given(text: str, span: Span, wanted: tuple[Any, ...], reader: Reader) -> None:
     path = path_without(reader.facts, reader.name, wanted)
-    shown = ", ".join(path[:-1])
     reader.report(
         "OB506",
         f"{text if text.startswith('`') else f'`{text}`'} is not given on every path to `{reader.name}`",
         span,
-        help=f"this path does not give it: {shown}, {reader.name}" if shown else "nothing before this node gives it",
+        help="give it on this path too, or read it with `$first`" if path[1:] else "nothing before this node gives it",
         path=path,
     )
 
