@@ -15,6 +15,7 @@ Schema = dict[str, Any]
 
 NAMES = ("a", "b", "c")
 TEXTS = ("", "a", "b", "ab", "abc", "é", "2026-01-01", "a@b.cd")
+GREAT = (2**53 - 1, 1 - 2**53, 999999999999999.5, 0.00001)
 NUMBERS = (-3, -1, 0, 1, 2, 3, 5, 0.5, 1.5, 2.5, -2.25)
 PATTERNS = ("^a", "b$", "^[a-c]*$", "a|b")
 TYPES = ("string", "integer", "number", "boolean", "null", "array", "object")
@@ -157,7 +158,7 @@ def values_near(draw: st.DrawFn, schema: Schema) -> Any:
     if kind in ("integer", "number"):
         edges = [schema[key] for key in schema if key.endswith(("imum", "Minimum", "Maximum"))]
         near = [edge + step for edge in edges for step in (-1, -0.5, 0, 0.5, 1)]
-        found = draw(st.sampled_from((*NUMBERS, *near)))
+        found = draw(st.sampled_from((*NUMBERS, *near, *GREAT)))
         return int(found) if isinstance(found, int) or found.is_integer() else found
     return None if kind == "null" else draw(st.booleans())
 

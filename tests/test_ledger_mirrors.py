@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -155,7 +156,20 @@ def test_a_mirror_of_what_is_gone_goes(ledger: Ledger, root: Path) -> None:
     assert files(root) == {}
 
 
-def test_who_finds_the_lock_held_leaves_it_to_the_next(
+def test_who_finds_the_lock_held_for_a_moment_waits(ledger: Ledger, root: Path) -> None:
+    register(ledger, "a")
+    ledger.mirror(KEEPS)
+    lock = acquire(str(root / "locks" / "mirror.lock"))
+    assert lock is not None
+    register(ledger, "b")
+    later = threading.Timer(0.05, os.close, [lock])
+    later.start()
+    ledger.mirror(KEEPS)
+    later.join()
+    assert len(lines(root / "registry/shop/ST_REGISTRY_V0.jsonl")) == 2
+
+
+def test_who_finds_the_lock_held_for_long_leaves_it_to_the_next(
     ledger: Ledger, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register(ledger, "a")
@@ -164,9 +178,10 @@ def test_who_finds_the_lock_held_leaves_it_to_the_next(
     lock = acquire(str(root / "locks" / "mirror.lock"))
     assert lock is not None
     before = files(root)
+    monkeypatch.setattr(mirrors, "_PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(mirrors, "_WAIT_SECONDS", 0.01)
     ledger.mirror(KEEPS)
     assert files(root) == before
-    monkeypatch.setattr(mirrors, "_WAIT_SECONDS", 0.01)
     assert trouble(lambda: ledger.export(KEEPS)) == "OB721"
     os.close(lock)
     register(ledger, "c")

@@ -200,7 +200,6 @@ def test_a_payload_that_is_a_folder_is_refused(shop: Path, capfdbinary: Any) -> 
         (["--payload"], "needs a value"),
         (["--json=1"], "takes no value"),
         (["--actor", "a", "--actor", "b"], "given twice"),
-        (["--strict"], "not built yet"),
     ],
 )
 def test_usage_errors_exit_2_and_help(shop: Path, capfdbinary: Any, arguments: list[str], says: str) -> None:
@@ -223,7 +222,7 @@ def test_help_names_every_option_its_default_and_an_example(capfdbinary: Any) ->
 
     assert main(["run", "--help"]) == 0
     out = printed(capfdbinary)[0]
-    assert all(option in out for option in VALUES) and all(flag in out for flag in FLAGS if flag != "--strict")
+    assert all(option in out for option in VALUES) and all(flag in out for flag in FLAGS)
     assert "[default: <workspace>/data]" in out and "Example:" in out
     assert max(map(len, out.splitlines())) <= 120
 

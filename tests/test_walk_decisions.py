@@ -8,6 +8,7 @@ import pytest
 
 from handmade import bodies, leave, linked, observed, run, workflow
 from omnibachi_model.digests import encode
+from omnibachi_model.record import export, read
 from omnibachi_runtime.link import Malformed, Program
 
 TIER = ["name", "tier"]
@@ -107,3 +108,32 @@ def test_a_computation_without_a_value_is_a_fault(payload: Any) -> None:
     ended = run(computation(), payload)
     assert ended.exit == "failed" and observed(ended)[1]["fault"]["reason"] == "expression"
     assert ended.events[1][1] == encode(bodies(ended)[1])
+
+
+def _doubling(count: int, tree: list[Any]) -> Program:
+    nodes: list[Any] = [
+        {"kind": "COMPUTE", "name": f"n{index}", "fields": {"x": tree},
+         "with": {"x": ["ref", index - 1, ["x"]] if index else ["ref", "payload", ["x"]]},
+         "next": {"SUCCESS": index + 1, "FAULT": count + 1}}
+        for index in range(count)
+    ]  # fmt: skip
+    last = ["map", {"x": ["ref", count - 1, ["x"]]}]
+    nodes += [leave("done", "COMPLETED", last), leave("failed", "FAILED"), leave("rejected", "REJECTED")]
+    return linked(workflow(nodes), {})
+
+
+def test_what_a_computation_gives_can_be_recorded_and_read_again() -> None:
+    deep: list[Any] = ["name", "x"]
+    for _ in range(32):
+        deep = ["list", [deep]]
+    for count, exit in ((2, "done"), (3, "failed"), (9, "failed")):
+        ended = run(_doubling(count, deep), {"x": 1})
+        assert ended.exit == exit
+        assert list(read(export((body, obs) for _, body, obs in ended.events)))
+    twice = ["list", [["name", "x"], ["name", "x"]]]
+    for value in (1, "a" * 1000, {"b" * 1000: 0}):
+        assert run(_doubling(10, twice), {"x": value}).exit == "done"
+        ended = run(_doubling(60, twice), {"x": value})
+        assert ended.exit == "failed"
+        (detail,) = {obs["fault"]["detail"] for obs in observed(ended) if "fault" in obs}
+        assert detail == "a value grows too large"

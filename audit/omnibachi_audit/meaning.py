@@ -154,6 +154,9 @@ def _observed(event: Event, count: int) -> None:
     if body["kind"] == RUN_STARTED:
         _must(_matches(TRACE_ID, obs.get("trace_id")), event, "`trace_id` is none")
         _must(obs.get("seal") is None or _matches(DIGEST, obs["seal"]), event, "`seal` is no digest")
+        for name, value in body["run"].items():
+            observed = obs.get("trace_id" if name == "id" else name)
+            _must(observed == value, event, f"`{name}` in `run` is not what `obs` says of the run")
     receipt = obs.get("receipt")
     _must(receipt is None or (type(receipt) is int and receipt > 0), event, "`receipt` is no commit number")
     fault = obs.get("fault")

@@ -3,6 +3,9 @@
 A run checks only what it relies on; this checks everything, also files that nobody lists. It shows accident and drift.
 Where a snapshot comes from is not shown: whoever can write all of it can make another that agrees with itself and has
 another seal.
+
+`versions.json` is not sealed, so no digest speaks of it. It is compared with the versions that are here, and a
+difference is a warning: the snapshot holds, whatever stands there.
 """
 
 from __future__ import annotations
@@ -26,17 +29,19 @@ from omnibachi_model.values import Outside, admit
 
 MOST_DEPTH = 200
 Read = Callable[[str], bytes | None]
+Version = Callable[[str], str | None]
 
 AGAIN = "compile again, or restore the file"
 SECTIONS = ("capabilities", "domains", "events", "intents", "laws", "sources", "stores", "workflows")
 
 
-def verify_snapshot(read: Read, names: Iterable[str], source: Read) -> list[Diagnostic]:
-    """Verify a snapshot; nothing is found where it holds.
+def verify_snapshot(read: Read, names: Iterable[str], source: Read, version: Version | None = None) -> list[Diagnostic]:
+    """Verify a snapshot; no error is found where it holds.
 
-    `read` gives the bytes of a file of the snapshot by its relative name, `names` are all files that lie there, and
-    `source` gives the source of a module by its dotted name; both answer None for what is not there. Found are OB601
-    to OB605, OB608 and OB610, sorted.
+    `read` gives the bytes of a file of the snapshot by its relative name, `names` are all files that lie there,
+    `source` gives the source of a module by its dotted name, and `version` the version of OmniBachi or a distribution
+    as it is here; all answer None for what is not there. Found are OB601 to OB605, OB608, OB610 and, as a warning,
+    OB611, sorted.
     """
     data = read(MANIFEST)
     if data is None:
@@ -61,6 +66,8 @@ def verify_snapshot(read: Read, names: Iterable[str], source: Read) -> list[Diag
     _entries(manifest, domains, found)
     _workflows(manifest, read, listed, found)
     _locks(manifest, domains, source, found)
+    if version is not None:
+        _versions(read(VERSIONS), version, found)
     extra = sorted(set(names) - listed)
     found += [
         Diagnostic("OB610", f"`{name}` lies in the snapshot, and the manifest does not list it", help="remove the file")
@@ -183,3 +190,25 @@ def _locks(
                 message = f"the source of `{module}`, which `{address}` relies on, is not what was sealed"
                 help = "compile again if the change is meant, or restore the file"
                 found.append(Diagnostic("OB604", message, help=help))
+
+
+def _versions(data: bytes | None, version: Version, found: list[Diagnostic]) -> None:
+    """Compare the versions that were noted beside the snapshot with those that are here."""
+
+    def differs(message: str) -> None:
+        found.append(Diagnostic("OB611", f"`{VERSIONS}` {message}", severity="warning"))
+
+    if data is None:
+        differs("is missing: nobody noted which versions it was compiled with")
+        return
+    try:
+        noted: Any = admit(decode(data), depth=MOST_DEPTH)
+    except (ValueError, Outside):
+        noted = None
+    if not isinstance(noted, dict) or pretty(noted) != data:
+        differs("is not as compiling writes it")
+        return
+    for name, value in noted.items():
+        here = version(name)
+        if here != value:
+            differs(f"notes `{name[:80]}` {str(value)[:80]}; here it is {here or 'not installed'}")

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from .records import examine as examine
     from .records import render as render
     from .records import verify as verify
+    from .replaying import Divergence as Divergence
+    from .replaying import Replay as Replay
+    from .replaying import replay as replay
     from .results import CallResult as CallResult
     from .results import Compiled as Compiled
     from .results import LoadResult as LoadResult
@@ -38,6 +41,9 @@ if TYPE_CHECKING:
     __version__: str
 
 _PLACES = {
+    "Divergence": "omnibachi.replaying",
+    "Replay": "omnibachi.replaying",
+    "replay": "omnibachi.replaying",
     "Verification": "omnibachi.wiring",
     "Report": "omnibachi.wiring",
     "verify": "omnibachi.records",
@@ -62,6 +68,9 @@ _PLACES = {
 }
 
 __all__ = [
+    "Divergence",
+    "Replay",
+    "replay",
     "Verification",
     "Report",
     "verify",

@@ -55,14 +55,13 @@ def call(
     """Ask one capability; raises Refused and Trouble for what `Workspace.call` turns into diagnostics."""
     signature = _signature(snapshot, capability)
     workflow = _workflow(snapshot, capability, signature, store, event)
-    lock = wiring.load_locks(snapshot, [capability], capabilities.source)[capability]
+    locks = wiring.load_locks(snapshot, [capability], capabilities.source)
     data = encode(workflow)
-    functions = {capability: capabilities.function(lock["implementation"])}
-    program = wiring.link(workflow, digest(data), data, functions)
+    program = wiring.link(workflow, digest(data), data, capabilities.functions(locks, strict=snapshot.strict))
     if not workflow["journal"] and not workflow["stores"]:
-        return _ask(program, snapshot, lock, inputs, None)
+        return _ask(program, snapshot, locks[capability], inputs, None)
     with wiring.open_root(data_root, create=workflow["journal"]) as ledger:
-        return _ask(program, snapshot, lock, inputs, ledger)
+        return _ask(program, snapshot, locks[capability], inputs, ledger)
 
 
 def _ask(

@@ -1,8 +1,8 @@
 """Where capabilities live: their sources, found without importing anything, and the functions that were sealed.
 
 A workspace's own packages lie in its `capabilities/` folder; that folder is on the import path only while exactly the
-sealed modules are imported. Everything else is found where Python finds packages. Nothing is discovered: a name that
-was not sealed is never imported.
+sealed modules are imported, and they are made from the bytes that were compared with their locks. Everything else is
+found where Python finds packages. Nothing is discovered: a name that was not sealed is never imported.
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ import os
 import sys
 
 from omnibachi_model.diagnostics import Diagnostic, Refused
-from omnibachi_model.digests import digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import ModuleType
     from typing import Any
 
-MARK = "__sealed_source__"
+SHIPPED = "omnibachi_capabilities"  # of no workspace, not even of the checkout that it lies in
 
 
 def folder_of(package: str) -> str | None:
@@ -38,12 +37,12 @@ def folder_of(package: str) -> str | None:
 class Capabilities:
     """The capabilities that one workspace can reach; `folder` is the workspace's own `capabilities/`."""
 
-    __slots__ = ("_digests", "_folders", "folder")
+    __slots__ = ("_folders", "_sources", "folder")
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self._folders: dict[str, str | None] = {}
-        self._digests: dict[str, str] = {}
+        self._sources: dict[str, bytes] = {}
 
     def __repr__(self) -> str:
         return f"Capabilities({self.folder!r})"
@@ -54,8 +53,7 @@ class Capabilities:
         if not all(part.isidentifier() for part in (top, *rest)):
             return None
         if top not in self._folders:
-            own = os.path.join(self.folder, top)
-            self._folders[top] = own if os.path.isdir(own) else folder_of(top)
+            self._folders[top] = os.path.join(self.folder, top) if self._is_own(top) else folder_of(top)
         folder = self._folders[top]
         if folder is None:
             return None
@@ -75,14 +73,22 @@ class Capabilities:
                 data = file.read()
         except OSError:
             return None
-        self._digests[module] = digest(data)
+        self._sources[module] = data
         return data
 
-    def function(self, implementation: str) -> Callable[..., Any]:
-        """Import the function behind a sealed `module:function`; raises Refused (OB409, OB605)."""
+    def functions(self, locks: Mapping[str, Mapping[str, Any]], *, strict: bool) -> dict[str, Callable[..., Any]]:
+        """Import the functions behind locks, by address; raises Refused (OB409, OB605)."""
+        return {address: self.function(lock["implementation"], strict=strict) for address, lock in locks.items()}
+
+    def function(self, implementation: str, *, strict: bool = False) -> Callable[..., Any]:
+        """Import the function behind a sealed `module:function`; raises Refused (OB409, OB605).
+
+        A module of the workspace, and with `strict` any, is made from the bytes that `source` gave last: what Python
+        has cached or loaded of another source of it does not count.
+        """
         name, _, attribute = implementation.partition(":")
         try:
-            module = self._own(name) if self._is_own(name) else _import(name)
+            module = self._exactly(name) if strict or self._is_own(name) else _import(name)
         except (Exception, SystemExit) as error:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             raise Refused([Diagnostic("OB409", f"the module `{name}` cannot be imported: {reason}")]) from error
@@ -92,32 +98,25 @@ class Capabilities:
         return found  # type: ignore[no-any-return]
 
     def _is_own(self, module: str) -> bool:
-        return os.path.isdir(os.path.join(self.folder, module.partition(".")[0]))
+        top = module.partition(".")[0]
+        return top != SHIPPED and os.path.isdir(os.path.join(self.folder, top))
 
-    def _own(self, name: str) -> ModuleType:
-        """Import a module of the workspace, anew where another workspace's or an older source of it is loaded."""
+    def _exactly(self, name: str) -> ModuleType:
+        """Import a module from the bytes that `source` gave, anew where another source of its package is loaded."""
+        from .hashed_imports import Finder, is_from
+
         top = name.partition(".")[0]
-        if any(self._stale(loaded) for loaded in _loaded(top)):
-            from importlib import invalidate_caches
-
+        if not all(is_from(sys.modules[loaded], self._sources.get(loaded)) for loaded in _loaded(top)):
             for loaded in _loaded(top):
                 del sys.modules[loaded]
-            invalidate_caches()
+        found = Finder(top, self.path, self._sources)
+        sys.meta_path.insert(0, found)
         sys.path.insert(0, self.folder)
         try:
-            module = _import(name)
+            return _import(name)
         finally:
             sys.path.remove(self.folder)
-        for loaded in _loaded(top):
-            setattr(sys.modules[loaded], MARK, self._digests.get(loaded))
-        return module
-
-    def _stale(self, name: str) -> bool:
-        module = sys.modules[name]
-        path = self.path(name)
-        if path is None or not os.path.samefile(path, getattr(module, "__file__", None) or self.folder):
-            return True
-        return getattr(module, MARK, None) != self._digests.get(name)
+            sys.meta_path.remove(found)
 
 
 def _loaded(package: str) -> list[str]:

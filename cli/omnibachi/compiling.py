@@ -13,12 +13,14 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from importlib import metadata
+from typing import Any
 
 from omnibachi_model.addresses import STD
 from omnibachi_model.diagnostics import Diagnostic, Span, in_order
 from omnibachi_model.sealed import VERSIONS
 
 from . import wiring
+from .results import Compiled
 
 SNAPSHOT = "protocol_snapshot"
 PROTOCOLS = "protocols"
@@ -49,6 +51,29 @@ def compile_workspace(root: str, *, shipped: str) -> wiring.Compilation:
     unread = any(item.code == "OB409" for item in found)
     kept = [item for item in compilation.diagnostics if not (unread and item.code == "OB406")]
     return dataclasses.replace(compilation, sealed=None, diagnostics=in_order([*found, *kept]))
+
+
+def compiled(compilation: wiring.Compilation, *, written: bool) -> Compiled:
+    """Return what compiling gave, as the public API tells it."""
+    sealed = compilation.sealed
+    places: list[dict[str, Any]] = [
+        {
+            "node": place.node,
+            "file": place.span.file,
+            "line": place.span.line,
+            "column": place.span.column,
+            "reason": place.reason,
+        }
+        for place in compilation.places
+    ]
+    return Compiled(
+        sealed is not None,
+        sealed.seal if sealed else None,
+        compilation.diagnostics,
+        sorted(item.graph.address for item in compilation.workflows),
+        places,
+        written,
+    )
 
 
 def _sources(root: str, found: list[Diagnostic]) -> Iterator[wiring.Source]:

@@ -12,6 +12,7 @@ from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
 from omnibachi_model.digests import decode, digest, digest_of, encode
 from omnibachi_model.record import Broken
 from omnibachi_model.record import read as read_record
+from omnibachi_model.sealed import REJECTED_EXIT
 from omnibachi_model.values import Outside, admit
 
 from . import wiring
@@ -21,7 +22,7 @@ from .results import RunResult, exit_code_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from typing import Any
 
     from omnibachi_model.ports import Clock, Entropy
@@ -49,7 +50,7 @@ class Engine:
     """Runs workflows; a context manager, for one thread and process. Made by `Workspace.engine`.
 
     `past` gives the record of an earlier run that has no journal (its trace), by id; `forced` answers of nodes by
-    name, for scenarios.
+    name, for scenarios; `note` says in this process's lock file what it publishes (`traces_folder.note`).
     """
 
     __slots__ = (
@@ -59,6 +60,7 @@ class Engine:
         "_forced",
         "_ledger",
         "_linked",
+        "_note",
         "_past",
         "_stamps",
         "data_root",
@@ -75,6 +77,7 @@ class Engine:
         entropy: Entropy | None = None,
         past: Callable[[str], bytes | None] | None = None,
         forced: Mapping[str, Answer] | None = None,
+        note: bytes = b"",
     ) -> None:
         self.snapshot = snapshot
         self.data_root = data_root
@@ -84,6 +87,7 @@ class Engine:
         self._stamps = Stamps(self._clock, self._entropy)
         self._past = past
         self._forced = forced
+        self._note = note
         self._ledger: Ledger | None = None
         self._linked: dict[str, Linked] = {}
 
@@ -93,20 +97,21 @@ class Engine:
     def __enter__(self) -> Engine:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # Whatever broke off a process that publishes, an interrupt too, has left something to do.
+        self.close(done=kind is None or not self._note)
 
-    def close(self) -> None:
-        """Close the data root."""
+    def close(self, *, done: bool = True) -> None:
+        """Close the data root; unless it is `done`, `omnibachi resume --all` will look after this process's runs."""
         if self._ledger is not None:
-            self._ledger.close()
+            self._ledger.close(done=done)
             self._ledger = None
 
     @property
     def ledger(self) -> Ledger:
         """The data root's ledger, opened when first asked for; raises Trouble."""
         if self._ledger is None:
-            self._ledger = wiring.open_root(self.data_root)
+            self._ledger = wiring.open_root(self.data_root, note=self._note)
         return self._ledger
 
     def run(
@@ -131,6 +136,17 @@ class Engine:
                 diagnostics=[trouble.diagnostic],
             )  # fmt: skip
 
+    def resume(self, trace_id: str, *, accept: Collection[str] = ()) -> RunResult:
+        """Finish a run whose process died: walk on where its journal ends, on the workflow as it was stored.
+
+        `accept` names capabilities that may differ from what they were when the run began. A run that has ended gives
+        its recorded result. What stands in the way is in the result's diagnostics, never raised.
+        """
+        from .resuming import resume
+
+        accepted = (accept,) if isinstance(accept, str) else tuple(accept)
+        return resume(self, self._capabilities, self._clock, self._entropy, trace_id, accepted)
+
     def record(self, trace_id: str) -> bytes:
         """Return the record (JSONL) of a run that this data root's journal holds; raises Refused (OB316) for others."""
         found = self.ledger.record(trace_id) or (self._past(trace_id) if self._past else None)
@@ -143,9 +159,7 @@ class Engine:
         found = self._linked.get(workflow)
         if found is None:
             sealed = wiring.load_workflow(self.snapshot, workflow, self._capabilities.source)
-            functions = {
-                address: self._capabilities.function(lock["implementation"]) for address, lock in sealed.locks.items()
-            }
+            functions = self._capabilities.functions(sealed.locks, strict=self.snapshot.strict)
             program = link(sealed, functions, self._forced)
             found = Linked(program, sealed.snapshot, _opening(sealed))
             self._linked[workflow] = found
@@ -175,27 +189,17 @@ class Engine:
         try:
             ended = wiring.walk(program, start, gate)
         except Trouble as trouble:
+            if trace_id is not None and trouble.diagnostic.code == "OB711":
+                # Another process finished this very run since this one looked; nothing was done here.
+                repeated = self._repeated(linked, run_id, payload_digest)
+                if repeated is not None:
+                    return repeated
             code = 3 if trouble.diagnostic.code in ("OB711", "OB712") else 6
             return RunResult(
                 run_id, workflow, code, workflow_digest=program.digest, seal=linked.snapshot.seal,
                 origin=linked.snapshot.origin, diagnostics=[trouble.diagnostic],
             )  # fmt: skip
-        return self._ended(linked, ended)
-
-    def _ended(self, linked: Linked, ended: Walk) -> RunResult:
-        diagnostics: tuple[Diagnostic, ...] = ()
-        if ended.mishaps:
-            diagnostics = self._faults(linked, ended.mishaps, ended.status)
-        elif ended.status == "REJECTED" and ended.exit == linked.program.rejected[0]:
-            diagnostics = (rejection(ended.result["violations"]),)
-        return RunResult(
-            ended.run_id, linked.program.address, exit_code_of(ended.status), exit=ended.exit, status=ended.status,
-            result=ended.result, workflow_digest=linked.program.digest,
-            seal=linked.snapshot.seal, origin=linked.snapshot.origin, events=ended.events, diagnostics=diagnostics,
-        )  # fmt: skip
-
-    def _faults(self, linked: Linked, mishaps: list[Mishap], status: str) -> tuple[Diagnostic, ...]:
-        return faults(mishaps, status, lambda: wiring.load_origins(linked.snapshot, linked.program.address))
+        return ended_result(linked, ended)
 
     def _repeated(self, linked: Linked, run_id: str, payload_digest: str) -> RunResult | None:
         """Answer for an id that is used already; raises Refused where it belongs to another run."""
@@ -207,7 +211,7 @@ class Engine:
                     raise _used(run_id)
                 if row.exit is None:
                     raise Trouble(self.ledger.taken(run_id))
-                return self._recorded(linked, run_id, self.ledger.events(run_id))
+                return recorded_result(linked.snapshot, run_id, self.ledger.events(run_id))
         data = self._past(run_id) if self._past else None
         if data is None:
             return None
@@ -222,24 +226,54 @@ class Engine:
             raise _used(run_id)
         # A run with side effects that this data root does not know is another data root's: it is run here too.
         finished = decode(events[-1][1]).get("kind") == "RUN_FINISHED"
-        return self._recorded(linked, run_id, events) if finished and not program.journal else None
+        return recorded_result(linked.snapshot, run_id, events) if finished and not program.journal else None
 
-    def _recorded(self, linked: Linked, run_id: str, events: list[tuple[str, bytes, bytes]]) -> RunResult:
-        last: dict[str, Any] = decode(events[-1][1])
-        mishaps = []
-        for path, body, obs in events:
-            fault = decode(obs).get("fault") if path else None
-            if fault:
-                mishaps.append(wiring.Mishap(path, decode(body)["capability"], fault, None))
-        diagnostics = self._faults(linked, mishaps, last["status"])
-        if not mishaps and len(events) == 2 and last["exit"] == linked.program.rejected[0]:
-            diagnostics = (rejection(last["result"]["violations"]),)
-        started = decode(events[0][2])
-        return RunResult(
-            run_id, linked.program.address, exit_code_of(last["status"]), exit=last["exit"], status=last["status"],
-            result=last["result"], workflow_digest=linked.program.digest, seal=started["seal"],
-            origin=started["origin"], events=events, diagnostics=diagnostics, repeated=True,
-        )  # fmt: skip
+
+def ended_result(linked: Linked, ended: Walk) -> RunResult:
+    """Say how a walk ended."""
+    program, snapshot = linked.program, linked.snapshot
+    diagnostics: tuple[Diagnostic, ...] = ()
+    if ended.mishaps:
+        diagnostics = _faults(snapshot, program.address, program.digest, ended.mishaps, ended.status)
+    elif ended.status == "REJECTED" and ended.exit == program.rejected[0]:
+        diagnostics = (rejection(ended.result["violations"]),)
+    return RunResult(
+        ended.run_id, program.address, exit_code_of(ended.status), exit=ended.exit, status=ended.status,
+        result=ended.result, workflow_digest=program.digest, seal=snapshot.seal, origin=snapshot.origin,
+        events=ended.events, diagnostics=diagnostics,
+    )  # fmt: skip
+
+
+def recorded_result(snapshot: Snapshot, run_id: str, events: list[tuple[str, bytes, bytes]]) -> RunResult:
+    """Say how a run ended, by its events."""
+    asked, last = decode(events[0][1]), decode(events[-1][1])
+    address, workflow_digest = asked["workflow"], asked["workflow_digest"]
+    mishaps = []
+    for path, body, obs in events:
+        fault = decode(obs).get("fault") if path else None
+        if fault:
+            mishaps.append(wiring.Mishap(path, decode(body)["capability"], fault, None))
+    diagnostics = _faults(snapshot, address, workflow_digest, mishaps, last["status"])
+    if not mishaps and len(events) == 2 and last["exit"] == REJECTED_EXIT:
+        diagnostics = (rejection(last["result"]["violations"]),)
+    started = decode(events[0][2])
+    return RunResult(
+        run_id, address, exit_code_of(last["status"]), exit=last["exit"], status=last["status"],
+        result=last["result"], workflow_digest=workflow_digest, seal=started["seal"], origin=started["origin"],
+        events=events, diagnostics=diagnostics, repeated=True,
+    )  # fmt: skip
+
+
+def _faults(
+    snapshot: Snapshot, address: str, workflow_digest: str, mishaps: list[Mishap], status: str
+) -> tuple[Diagnostic, ...]:
+    return faults(mishaps, status, lambda: origins_of(snapshot, address, workflow_digest))
+
+
+def origins_of(snapshot: Snapshot, address: str, workflow_digest: str) -> dict[str, Any] | None:
+    """Return where the nodes of a workflow were declared, or None where the snapshot holds another form of it."""
+    entry = snapshot.manifest["workflows"].get(address)
+    return wiring.load_origins(snapshot, address) if entry and entry["sha256"] == workflow_digest else None
 
 
 def link(
@@ -282,9 +316,14 @@ def _used(run_id: str) -> Refused:
 def _opening(sealed: Sealed) -> bytes:
     known = {
         "capabilities": {address: digest_of(lock) for address, lock in sealed.locks.items()},
-        "host": os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", ""),
+        "host": host(),
         "origin": sealed.snapshot.origin,
         "program": PROGRAM,
         "seal": sealed.snapshot.seal,
     }
     return encode(known)[1:-1]
+
+
+def host() -> str:
+    """Return the name of this machine, for the record."""
+    return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")

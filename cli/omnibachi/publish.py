@@ -13,6 +13,7 @@ from omnibachi_model.digests import decode, digest
 from omnibachi_model.sealed import MANIFEST
 
 from . import wiring
+from .engine import origins_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,9 +27,12 @@ if TYPE_CHECKING:
 FILE_TROUBLE = 6
 
 
-def publish(engine: Engine, traces: Traces, result: RunResult, *, picture: bool) -> list[Diagnostic]:
-    """Write what a run leaves beside its journal; note the paths in `result.trace` and return what went wrong."""
-    program = engine.linked(result.workflow).program
+def publish(engine: Engine, traces: Traces, result: RunResult, sealed: bytes, *, picture: bool) -> list[Diagnostic]:
+    """Write what a run leaves beside its journal; note the paths in `result.trace` and return what went wrong.
+
+    `sealed` are the bytes of the workflow that it walked. Of a `repeated` run only what is missing is written.
+    """
+    workflow: dict[str, Any] = decode(sealed)
     trace_id = str(result.trace_id)
     found: list[Diagnostic] = []
     try:
@@ -36,14 +40,13 @@ def publish(engine: Engine, traces: Traces, result: RunResult, *, picture: bool)
     except Trouble as trouble:
         result.exit_code = FILE_TROUBLE
         found.append(trouble.diagnostic)
-    if program.journal:
+    if workflow["journal"]:
         try:
-            engine.ledger.mirror(program.stores)
+            engine.ledger.mirror({address: store["keeps"] for address, store in workflow["stores"].items()})
         except Trouble as trouble:
             found.append(_warning(trouble.diagnostic))
     if "jsonl" not in result.trace:
         return found
-    workflow: dict[str, Any] = decode(program.sealed)
     try:
         _keep(traces, result, "md", lambda: _page(engine, result, workflow, picture))
         if picture:
@@ -71,7 +74,7 @@ def _shown(path: str) -> str:
 
 
 def _page(engine: Engine, result: RunResult, workflow: dict[str, Any], picture: bool) -> bytes:
-    origins = wiring.load_origins(engine.linked(result.workflow).snapshot, result.workflow)
+    origins = origins_of(engine.snapshot, result.workflow, str(result.workflow_digest))
     name = f"{result.trace_id}.png" if picture else None
     return wiring.markdown(result.record, workflow=workflow, origins=origins, seal=result.seal, picture=name)
 

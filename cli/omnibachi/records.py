@@ -32,19 +32,28 @@ def verify(
 ) -> Verification:
     """Say whether a record holds: BROKEN at a line, INTACT, or ANCHORED in the journal of `data_root`.
 
-    `require="anchored"` makes an INTACT record's verdict say why it is not more; `trace_id` is the id under which the
-    record was found, and another run's record under it is BROKEN. Raises Trouble when the data root cannot be read.
+    Where a data root is given or `require="anchored"` asks for it, an INTACT record's verdict says why it is not more.
+    `trace_id` is the id under which the record was found, and another run's record under it is BROKEN. Raises Trouble
+    when the data root cannot be read.
     """
     found = wiring.verify(record, journal=_of_journal(record, data_root)[0], trace_id=trace_id)
-    if found.reaches(require) or found.reason is not None:
+    wanted = data_root is not None or not found.reaches(require)
+    if found.verdict != "INTACT" or found.reason is not None or not wanted:
         return found
-    return replace(found, reason=f"no journal at hand holds this run, and it had to be {str(require).lower()}")
+    return replace(found, reason="no journal at hand holds this run")
 
 
-def examine(record: bytes, *, snapshot: Snapshot | None = None, data_root: str | PathLike[str] | None = None) -> Report:
+def examine(
+    record: bytes,
+    *,
+    snapshot: Snapshot | None = None,
+    data_root: str | PathLike[str] | None = None,
+    trace_id: str | None = None,
+) -> Report:
     """Tell a person what happened in a run: path and reasons, changes, whose fault, which place, what to do.
 
-    A data root that cannot be read is one of the findings, not an exception.
+    `trace_id` is the id under which the record was found, as in `verify`. A data root that cannot be read is one of the
+    findings, not an exception.
     """
     trouble: Diagnostic | None = None
     journal = stored = None
@@ -52,16 +61,16 @@ def examine(record: bytes, *, snapshot: Snapshot | None = None, data_root: str |
         journal, stored = _of_journal(record, data_root)
     except Trouble as error:
         trouble = error.diagnostic
-    address, wanted = _workflow_of(record)
+    address, wanted = workflow_of(record)
     workflow = decode(stored) if stored is not None and digest(stored) == wanted else None
     origins = locks = None
     if snapshot is not None:
-        sealed = _sealed(snapshot, address)
+        sealed = sealed_in(snapshot, address)
         if sealed is not None and (workflow is None or digest(sealed) == wanted):
             workflow = decode(sealed) if digest(sealed) == wanted or workflow is None else workflow
             origins = wiring.load_origins(snapshot, address)
         locks = {name: digest_of(lock) for name, lock in snapshot.manifest["capabilities"].items()}
-    verdict = wiring.verify(record, journal=journal)
+    verdict = wiring.verify(record, journal=journal, trace_id=trace_id)
     report = wiring.examine(
         record,
         workflow=workflow,
@@ -81,8 +90,8 @@ def render(record: bytes, snapshot: Snapshot, form: Literal["md", "png", "svg", 
     Raises Refused with OB602 when the snapshot does not hold the workflow that the record is of, with OB730 when a
     picture cannot be drawn, with OB740 when the record does not hold.
     """
-    address, wanted = _workflow_of(record)
-    sealed = _sealed(snapshot, address)
+    address, wanted = workflow_of(record)
+    sealed = sealed_in(snapshot, address)
     if sealed is None or digest(sealed) != wanted:
         message = f"the snapshot does not hold the workflow `{address}` as this record walked it"
         raise Refused([Diagnostic("OB602", message, help="render it with the snapshot that it ran on")])
@@ -97,7 +106,7 @@ def render(record: bytes, snapshot: Snapshot, form: Literal["md", "png", "svg", 
         raise Refused([Diagnostic("OB730", f"the picture could not be drawn: {failed}")]) from failed
 
 
-def _workflow_of(record: bytes) -> tuple[str, str]:
+def workflow_of(record: bytes) -> tuple[str, str]:
     """Return address and digest of the workflow that a record says it walked; empty where it does not say."""
     try:
         body = next(read(record)).body
@@ -125,7 +134,7 @@ def _of_journal(record: bytes, data_root: str | PathLike[str] | None) -> tuple[b
         return ledger.record(run), ledger.sealed(row.workflow_digest)
 
 
-def _sealed(snapshot: Snapshot, address: str) -> bytes | None:
+def sealed_in(snapshot: Snapshot, address: str) -> bytes | None:
     """Return a sealed workflow if its bytes are what the manifest says; its capabilities are not asked for."""
     entry: dict[str, Any] | None = snapshot.manifest["workflows"].get(address)
     if entry is None:

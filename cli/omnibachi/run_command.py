@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 USAGE = 2
+TROUBLE = 6  # of store, file or lease: the run may have started, and is named
 INTERRUPTED = 130
 VALUES = ("--actor", "--data-root", "--payload", "--seal", "--set", "--trace-id", "--wf", "--workspace")
 FLAGS = ("--help", "--json", "--no-picture", "--strict")
@@ -35,6 +36,7 @@ Options:
   --actor NAME         who asks; recorded with the run      [default: nobody]
   --trace-id ID        1 to 64 letters, digits, _ and -     [default: drawn, sorts by time]
   --seal DIGEST        refuse any other snapshot            [default: unpinned]
+  --strict             compile the capability bytes that were checked, whatever Python has cached
   --no-picture         draw no picture
   --data-root DIR      where state lives                    [default: <workspace>/data]
   --workspace DIR      the workspace                        [default: the nearest folder upward with protocols/ or
@@ -97,7 +99,8 @@ def main(arguments: Sequence[str]) -> int:
         result = workspace.run(
             workflow, payload_of(options.values.get("--payload"), options.sets), trace_id=trace_id,
             data_root=options.values.get("--data-root"), actor=options.values.get("--actor"),
-            seal=options.values.get("--seal"), picture="--no-picture" not in options.flags,
+            seal=options.values.get("--seal"), strict="--strict" in options.flags,
+            picture="--no-picture" not in options.flags,
         )  # fmt: skip
     except Refused as refused:
         result = RunResult(trace_id, workflow, refused.exit_code, diagnostics=refused.diagnostics)
@@ -131,8 +134,6 @@ def parsed(arguments: Sequence[str]) -> Options:
             raise _unknown(word)
     if "--help" in options.flags:
         return options
-    if "--strict" in options.flags:
-        raise Usage("`--strict` is not built yet", "leave it out")
     if "--wf" not in options.values:
         raise Usage("`--wf` is missing", "name the workflow: `omnibachi run --wf DOMAIN::WF_X_V0`")
     return options
@@ -168,7 +169,7 @@ def _report(result: RunResult, as_json: bool, root: str) -> int:
         from .terminal import render
 
         text = render(result.diagnostics, root)
-        if result.exit is None and result.exit_code not in (USAGE, INTERRUPTED) and result.trace_id:
+        if result.exit is None and result.exit_code == TROUBLE and result.trace_id:
             text += f"trace id: {result.trace_id}\n"
         _err(text.encode("utf-8", "replace"))
     return result.exit_code

@@ -10,6 +10,12 @@ import os
 
 from omnibachi_model.diagnostics import Diagnostic, Trouble
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+PICTURE, NO_PICTURE = b"picture", b"plain"
+
 
 class Traces:
     """A folder of traces."""
@@ -46,6 +52,37 @@ class Traces:
         except OSError as error:
             raise Trouble(Diagnostic("OB726", f"`{path}` cannot be written: {_reason(error)}")) from error
         return path
+
+    def note(self, *, picture: bool) -> bytes:
+        """Say for others what a process writes here: the note in its lock file (docs/formats.md, "Locks")."""
+        return b"%b %b\n" % (PICTURE if picture else NO_PICTURE, os.fsencode(os.path.abspath(self.folder)))
+
+    def missing(self, trace_id: str, *, picture: bool) -> list[str]:
+        """Return the kinds of files of a trace that are not there."""
+        kinds = ("jsonl", "md", "png") if picture else ("jsonl", "md")
+        return [kind for kind in kinds if not os.path.exists(self.path(trace_id, kind))]
+
+    def clean(self, trace_id: str, living: Container[int]) -> None:
+        """Remove what processes that died while writing a trace left aside; those of `living` are at work."""
+        folder = os.path.join(self.folder, trace_id)
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            return
+        for name in names:
+            process = name.rpartition(".")[2]
+            if name.startswith(f".{trace_id}.") and process.isdecimal() and int(process) not in living:
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.join(folder, name))
+
+
+def noted(note: bytes) -> tuple[Traces, bool] | None:
+    """Read a note: where its process wrote traces, and whether with pictures; None where it wrote none."""
+    kind, _, folder = note.removesuffix(b"\n").partition(b" ")
+    # A note without its end was cut off, before its process had begun anything.
+    if kind not in (PICTURE, NO_PICTURE) or not folder or not note.endswith(b"\n"):
+        return None
+    return Traces(os.fsdecode(folder)), kind == PICTURE
 
 
 def _write(path: str, aside: str, data: bytes) -> None:

@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from omnibachi_runtime.load import load_origins as load_origins
     from omnibachi_runtime.load import load_workflow as load_workflow
     from omnibachi_runtime.load import open_snapshot as open_snapshot
+    from omnibachi_runtime.recorded import Difference as Difference
+    from omnibachi_runtime.recorded import retrace as retrace
+    from omnibachi_runtime.replay import replay as replay
+    from omnibachi_runtime.resume import resume as resume
     from omnibachi_runtime.walk import Mishap as Mishap
     from omnibachi_runtime.walk import Start as Start
     from omnibachi_runtime.walk import Walk as Walk
@@ -54,6 +58,7 @@ _PLACES = {
     "verify": "omnibachi_audit.verify",
     "Verification": "omnibachi_audit.verify",
     "verify_snapshot": "omnibachi_audit.snapshots",
+    "Difference": "omnibachi_runtime.recorded",
     "Compilation": "omnibachi_compiler.compile",
     "Implementation": "omnibachi_compiler.phase",
     "Ledger": "omnibachi_ledger",
@@ -82,6 +87,9 @@ _PLACES = {
     "plain": "omnibachi_compiler.tree",
     "read_catalogue": "omnibachi_compiler.catalogue",
     "render": "omnibachi_observer.renderer",
+    "resume": "omnibachi_runtime.resume",
+    "retrace": "omnibachi_runtime.recorded",
+    "replay": "omnibachi_runtime.replay",
     "select": "omnibachi_observer.selection",
     "walk": "omnibachi_runtime.walk",
 }

@@ -13,25 +13,27 @@ from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble, in_order
 from . import wiring
 from .catalogue import Capabilities
 from .engine import Engine
-from .results import Compiled, RunResult
+from .results import RunResult
 from .traces_folder import Traces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from os import PathLike
-    from typing import Any
 
     from omnibachi_model.ports import Clock, Entropy
     from omnibachi_model.values import JSON, Answer
 
-    from .results import CallResult, LoadResult
+    from .recovery import Recoverer
+    from .results import CallResult, Compiled, LoadResult
     from .wiring import Snapshot
 
 SNAPSHOT = "protocol_snapshot"
 PROTOCOLS = "protocols"
 MANIFEST = "manifest.json"
 STORE_TROUBLE = 6
+INSTANT = 0.01  # seconds
+INSTANTS = 20
 
 
 def shipped_root() -> str:
@@ -81,13 +83,19 @@ class Workspace:
         found.traces = Traces(os.path.join(here, "traces"))
         return found
 
-    def load(self, *, seal: str | None = None) -> Snapshot:
-        """Open the sealed snapshot, pinned to `seal` if given; raises Refused (OB601 to OB608, OB751)."""
+    def load(self, *, seal: str | None = None, strict: bool = False) -> Snapshot:
+        """Open the sealed snapshot, pinned to `seal` if given; raises Refused (OB601 to OB608, OB751).
+
+        With `strict`, runs compile the very bytes of every capability that were compared with its lock, whatever Python
+        has cached or loaded.
+        """
         if not is_workspace(self.root):
             message = f"`{self.root}` holds neither `{PROTOCOLS}/` nor `{SNAPSHOT}/`"
             help = "run inside a workspace, or name one with `--workspace`"
             raise Refused([Diagnostic("OB751", message, help=help)], 3)
-        return wiring.open_snapshot(self._read, pinned=seal)
+        found = wiring.open_snapshot(self._read, pinned=seal, strict=strict)
+        found.capabilities = self.capabilities
+        return found
 
     def engine(
         self,
@@ -96,6 +104,7 @@ class Workspace:
         clock: Clock | None = None,
         entropy: Entropy | None = None,
         seal: str | None = None,
+        strict: bool = False,
         forced: Mapping[str, Answer] | None = None,
     ) -> Engine:
         """Return an engine for many runs; without `data_root` its state lives in memory.
@@ -104,7 +113,8 @@ class Workspace:
         Refused as `load` does.
         """
         root = None if data_root is None else os.fspath(data_root)
-        return Engine(self.load(seal=seal), self.capabilities, root, clock=clock, entropy=entropy, forced=forced)
+        snapshot = self.load(seal=seal, strict=strict)
+        return Engine(snapshot, self.capabilities, root, clock=clock, entropy=entropy, forced=forced)
 
     def run(
         self,
@@ -115,6 +125,7 @@ class Workspace:
         trace_id: str | None = None,
         actor: str | None = None,
         seal: str | None = None,
+        strict: bool = False,
         picture: bool = True,
     ) -> RunResult:
         """Run one workflow to an exit and leave what `omnibachi run` leaves: journal, mirrors and a trace folder.
@@ -123,18 +134,48 @@ class Workspace:
         `exit_code` and `diagnostics`.
         """
         try:
-            snapshot = self.load(seal=seal)
+            snapshot = self.load(seal=seal, strict=strict)
         except Refused as refused:
             return RunResult(trace_id, workflow, refused.exit_code, diagnostics=refused.diagnostics)
         root = self.data_root if data_root is None else os.fspath(data_root)
-        with Engine(snapshot, self.capabilities, root, past=self.traces.read) as engine:
+        note = self.traces.note(picture=picture)
+        with Engine(snapshot, self.capabilities, root, past=self.traces.read, note=note) as engine:
             result = engine.run(workflow, payload, trace_id=trace_id, actor=actor)
             if result.exit is not None:
                 from .publish import changed_sources, publish
 
                 found = [*result.diagnostics, *changed_sources(self.root, snapshot, workflow)]
-                result.diagnostics = in_order([*found, *publish(engine, self.traces, result, picture=picture)])
+                found += publish(engine, self.traces, result, engine.linked(workflow).program.sealed, picture=picture)
+                result.diagnostics = in_order(found)
         return result
+
+    def resume(
+        self,
+        trace_id: str,
+        *,
+        data_root: str | PathLike[str] | None = None,
+        accept: Collection[str] = (),
+        picture: bool = True,
+    ) -> RunResult:
+        """Finish a run whose process died, and what is missing of one that has ended: mirrors, trace, page, picture.
+
+        `accept` names capabilities that may differ from what they were when the run began. Nothing is raised for what a
+        user can mend: see the result's `exit_code` and `diagnostics`.
+        """
+        accepted = (accept,) if isinstance(accept, str) else tuple(accept)
+        try:
+            return self.recoverer(data_root, picture=picture).one(trace_id, accepted)
+        except Refused as refused:
+            return RunResult(trace_id, "", refused.exit_code, diagnostics=refused.diagnostics)
+        except Trouble as trouble:
+            return RunResult(trace_id, "", STORE_TROUBLE, diagnostics=[trouble.diagnostic])
+
+    def recoverer(self, data_root: str | PathLike[str] | None = None, *, picture: bool = True) -> Recoverer:
+        """Return what finds and finishes all that dead processes left; raises Refused as `load` does."""
+        from .recovery import Recoverer
+
+        root = self.data_root if data_root is None else os.fspath(data_root)
+        return Recoverer(self.load(), self.capabilities, root, self.traces, picture)
 
     def call(
         self,
@@ -201,30 +242,13 @@ class Workspace:
 
         Raises OSError when the snapshot cannot be written.
         """
-        from .compiling import compile_workspace, write_snapshot
+        from .compiling import compile_workspace, compiled, write_snapshot
 
         compilation = compile_workspace(self.root, shipped=shipped_root())
-        sealed = compilation.sealed
-        if sealed is not None and write:
-            write_snapshot(self.root, dict(sealed.files))
-        places: list[dict[str, Any]] = [
-            {
-                "node": place.node,
-                "file": place.span.file,
-                "line": place.span.line,
-                "column": place.span.column,
-                "reason": place.reason,
-            }
-            for place in compilation.places
-        ]
-        return Compiled(
-            sealed is not None,
-            sealed.seal if sealed else None,
-            compilation.diagnostics,
-            sorted(item.graph.address for item in compilation.workflows),
-            places,
-            sealed is not None and write,
-        )
+        written = compilation.sealed is not None and write
+        if compilation.sealed is not None and write:
+            write_snapshot(self.root, dict(compilation.sealed.files))
+        return compiled(compilation, written=written)
 
     def _read(self, name: str) -> bytes | None:
         """Give a file of the snapshot by its relative path; None when it is not there."""
@@ -232,10 +256,23 @@ class Workspace:
         if ".." in parts or os.path.isabs(name):
             return None
         try:
-            with open(os.path.join(self.root, SNAPSHOT, *parts), "rb") as file:
-                return file.read()
+            return self._content(os.path.join(self.root, SNAPSHOT, *parts))
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise Refused([Diagnostic("OB608", f"`{SNAPSHOT}/{name}` cannot be read: {reason}")]) from error
+
+    def _content(self, path: str) -> bytes:
+        """Read a file of the snapshot, which is not there for the instant between the two renames of a compile."""
+        for _ in range(INSTANTS):
+            try:
+                with open(path, "rb") as file:
+                    return file.read()
+            except FileNotFoundError:
+                if not any(name.startswith(f".{SNAPSHOT}.") for name in os.listdir(self.root)):
+                    raise
+            from time import sleep
+
+            sleep(INSTANT)
+        raise FileNotFoundError(path)

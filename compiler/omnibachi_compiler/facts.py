@@ -195,12 +195,14 @@ def path_without(facts: Facts, reader: str, wanted: tuple[Fact, ...]) -> tuple[s
     came: dict[str, tuple[str, str]] = {}
     queue = collections.deque([start])
     seen = {start}
+    bit = 1 << facts.position[reader]
     while queue:
         name = queue.popleft()
         if name == reader:
             break
         for outcome, target in facts.edges(name):
-            if target not in seen and not generated(facts, name, outcome)[0] & bits:
+            # What does not lead to the reader may not have been judged yet.
+            if target not in seen and facts.reach[target] & bit and not generated(facts, name, outcome)[0] & bits:
                 seen.add(target)
                 came[target] = (name, outcome)
                 queue.append(target)

@@ -242,6 +242,16 @@ def _store(store: Store, library: Library, found: list[Diagnostic]) -> None:
                 related=[(side_effect.name.span, "declared here")],
             )
         )
+    if store.seed and side_effect.keeps != "records":
+        found.append(
+            Diagnostic(
+                "OB405",
+                f"facts cannot be loaded into `{store.name.text}`: `{governor}` keeps no records that may change",
+                store.name.span,
+                help="leave `seed` out, or let `std::CS_RECORDS_V0` govern the store",
+                related=[(side_effect.name.span, "declared here")],
+            )
+        )
     library.stores[address] = SealedStore(
         address,
         governor,

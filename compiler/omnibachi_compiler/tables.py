@@ -10,12 +10,13 @@ from omnibachi_model.diagnostics import Diagnostic
 
 from .binding import Reader
 from .declarations import Compute, Decide, Name, Row
-from .infer import check_condition, check_expression
+from .infer import Inferred, check_condition, check_expression
 from .loader import short
 from .rows import dead_rows
 
 Schema = dict[str, Any]
 MISFIT = "may meet what is absent or of another type"
+NO_RESULT = "may divide by zero or leave the range of numbers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def judge_rows(
             reader.found.extend(phase.diagnostics)
             readable = readable and phase.value is not None and not phase.diagnostics
             sealed = phase.value.sealed if phase.value else ["lit", True]
-            known = _reached(row.when, known, reader)
+            known = _reached(row.when, phase.value, known, reader)
         rows.append(SealedRow(sealed, row.outcome.text, row.because.text if row.because else None))
     if declaration.rows[-1].when is not None:
         reader.report(
@@ -55,15 +56,24 @@ def judge_rows(
     return tuple(rows), _texts(rows)
 
 
-def _reached(when: Name, known: Mapping[str, Schema], reader: Reader) -> Mapping[str, Schema]:
-    """Note a condition that may meet what it does not take, given what is known where it is asked; return what is
-    known where it is false."""
+def _reached(when: Name, sealed: Inferred | None, known: Mapping[str, Schema], reader: Reader) -> Mapping[str, Schema]:
+    """Note a condition that may end in FAULT, given what is known where it is asked; return what is known where it is
+    false."""
     found = check_condition(when, known)
     if found.value is None:
         return known
-    if found.value.may_misfit or found.diagnostics:
-        reader.check(when.span, f"`{short(when.text)}` {MISFIT}")
+    # Operations are sealed as the names' own types have it: what is known here may have made `/` another one.
+    other = sealed is not None and sealed.sealed != found.value.sealed
+    _note(when, sealed if other and sealed else found.value, reader, misfit=bool(found.diagnostics))
     return found.value.otherwise
+
+
+def _note(text: Name, found: Inferred, reader: Reader, *, misfit: bool = False) -> None:
+    """Note an expression that ends in FAULT for some values of its names."""
+    if found.may_misfit or misfit:
+        reader.check(text.span, f"`{short(text.text)}` {MISFIT}")
+    elif found.may_fault:
+        reader.check(text.span, f"`{short(text.text)}` {NO_RESULT}")
 
 
 def _dead(declaration: Decide, rows: list[SealedRow], names: Mapping[str, Schema], reader: Reader) -> None:
@@ -106,6 +116,5 @@ def judge_fields(
         types[name.text] = phase.value.type if phase.value else {}
         if phase.value is not None:
             sealed[name.text] = phase.value.sealed
-            if phase.value.may_misfit:
-                reader.check(text.span, f"`{short(text.text)}` {MISFIT}")
+            _note(text, phase.value, reader)
     return sealed, types

@@ -25,8 +25,9 @@ _FENCE = "SELECT 1 FROM runs WHERE run=? AND fence=?"
 NUMBER = "SELECT ifnull(max(number), 0) + 1 FROM receipts"
 RECEIPT = "INSERT INTO receipts (number, run, path, capability, outcome) VALUES (?, ?, ?, ?, ?)"
 _EVENT = "INSERT INTO events (run, seq, path, body, obs) VALUES (?, ?, ?, ?, ?)"
+_TAKE = "UPDATE runs SET fence=fence+1, holder=? WHERE run=? AND fence=? AND seq=? AND exit IS NULL"
 _PROGRESS = "UPDATE runs SET seq=? WHERE run=? AND fence=?"
-_END = "UPDATE runs SET seq=?, exit=?, status=?, digest=?, holder=NULL WHERE run=? AND fence=?"
+_END = "UPDATE runs SET seq=?, exit=?, status=?, digest=? WHERE run=? AND fence=?"
 
 
 class Run:
@@ -72,13 +73,22 @@ class Journal:
         "_written",
     )
 
-    def __init__(self, db: Database, run: Run, holder: Callable[[], str], taken: Callable[[str], Diagnostic]) -> None:
+    def __init__(
+        self,
+        db: Database,
+        run: Run,
+        holder: Callable[[], str],
+        taken: Callable[[str], Diagnostic],
+        *,
+        fence: int = 0,
+        seq: int = 0,
+    ) -> None:
         self._db = db
         self._run = run
         self._holder = holder
         self._taken = taken
-        self._fence = 0  # 0 until the run is recorded
-        self._seq = 0  # events committed
+        self._fence = fence  # 0 until the run is recorded
+        self._seq = seq  # events committed
         self._open = False
         self._written = 0  # events of the open transaction
         self._number = 0  # commit number of the open transaction, 0 while nothing asked for it
@@ -133,7 +143,7 @@ class Journal:
         self._written += len(rows)
 
     def finish(self, exit: str, status: str, digest: str) -> None:
-        """Record in this transaction that the run ended, and give up the lease."""
+        """Record in this transaction that the run ended; nobody takes it over any more."""
         self._must_be_open()
         self._end = (exit, status, digest)
 
@@ -187,3 +197,19 @@ class Journal:
             assert found is not None
             self._number = found[0]
         return self._number
+
+
+def take_over(db: Database, run: str, fence: int, seq: int, holder: str, refuse: Callable[[], None]) -> bool:
+    """Raise the fence of an unfinished run and name its new holder; tell whether it was as `fence` and `seq` say.
+
+    `refuse` is asked first, inside the transaction: it raises Trouble where somebody still works on the run.
+    """
+    db.run("BEGIN IMMEDIATE")
+    try:
+        refuse()
+        taken = db.run(_TAKE, (holder, run, fence, seq)) == 1
+        db.run("COMMIT")
+    except BaseException:
+        db.rollback()
+        raise
+    return taken

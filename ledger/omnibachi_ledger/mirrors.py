@@ -28,6 +28,8 @@ _BINARY = getattr(os, "O_BINARY", 0)  # Windows would write a carriage return be
 _BLOCK = 64 * 1024
 _BATCH = 1 << 20
 _WAIT_SECONDS = 5.0
+# Longer than others take for their own few lines, so that the last of several runs leaves nothing out.
+_PATIENCE_SECONDS = 1.0
 
 _REGISTRY = "SELECT key, number, value FROM records WHERE store=? AND created>? AND value IS NOT NULL ORDER BY created"
 _EVENTS = "SELECT event, number, record, sequence FROM streams WHERE store=? AND sequence>? ORDER BY sequence"
@@ -40,9 +42,12 @@ _LAST_SEQUENCE = "SELECT sequence FROM streams WHERE store=? AND sequence=? AND 
 
 
 def refresh(db: Database, root: str, locks: Locks, keeps: Mapping[str, str]) -> None:
-    """Append to each registry's and stream's mirror all commits that it lacks; do nothing where the lock is held."""
+    """Append to each registry's and stream's mirror all commits that it lacks.
+
+    Where the lock stays held, by an export of very much, nothing is done: the next run does it.
+    """
     try:
-        lock = acquire(locks.path(MIRROR))
+        lock = _wait(locks.path(MIRROR), _PATIENCE_SECONDS)
         if lock is None:
             return
         try:
@@ -59,7 +64,9 @@ def rebuild(db: Database, root: str, locks: Locks, keeps: Mapping[str, str]) -> 
     """Write the mirrors of all these stores anew, as of one state of the database; return their paths."""
     written = []
     try:
-        lock = _wait(locks.path(MIRROR))
+        lock = _wait(locks.path(MIRROR), _WAIT_SECONDS)
+        if lock is None:
+            raise Trouble(Diagnostic("OB721", "another process kept writing the mirrors"))
         try:
             db.run("BEGIN")
             try:
@@ -81,12 +88,13 @@ def _path(root: str, address: str, kind: str) -> str:
     return os.path.join(root, kind, domain, f"{code}.jsonl")
 
 
-def _wait(path: str) -> int:
-    deadline = time.monotonic() + _WAIT_SECONDS
+def _wait(path: str, seconds: float) -> int | None:
+    """Take the lock, or return None where it stays held for so long."""
+    deadline = time.monotonic() + seconds
     while (lock := acquire(path)) is None:
         if time.monotonic() > deadline:
-            raise Trouble(Diagnostic("OB721", "another process kept writing the mirrors"))
-        time.sleep(0.02)
+            return None
+        time.sleep(0.002)
     return lock
 
 

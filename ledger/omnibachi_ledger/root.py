@@ -6,11 +6,11 @@ import os
 
 import orjson
 
-from omnibachi_model.diagnostics import Defect, Diagnostic
+from omnibachi_model.diagnostics import Defect, Diagnostic, Trouble
 from omnibachi_model.record import export
 
 from .connect import Database, connect
-from .journal import Journal, Run
+from .journal import Journal, Run, take_over
 from .locks import Locks
 from .stores import Store
 
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 
     from .loads import Facts
 
-_COLUMNS = "run, workflow, workflow_digest, seal, payload_digest, started_at, exit, status, digest"
+_COLUMNS = "run, workflow, workflow_digest, seal, payload_digest, started_at, exit, status, digest, fence, holder, seq"
 _RUN = f"SELECT {_COLUMNS} FROM runs WHERE run=?"
 _RUNS = f"SELECT {_COLUMNS} FROM runs ORDER BY started_at DESC, run DESC LIMIT ?"
+_UNFINISHED = f"SELECT {_COLUMNS} FROM runs WHERE exit IS NULL ORDER BY started_at, run"
+_HELD = f"SELECT {_COLUMNS} FROM runs WHERE holder=? ORDER BY started_at, run"
 _EVENTS = "SELECT path, body, obs FROM events WHERE run=? ORDER BY seq"
 _RECORDS = "SELECT key, value FROM records WHERE store=? AND value IS NOT NULL ORDER BY created"
 _STREAM = "SELECT sequence, event, record FROM streams WHERE store=? ORDER BY sequence"
@@ -37,14 +39,20 @@ _STORES = (
 
 
 class RunRow:
-    """What is known of a run; `exit`, `status` and `digest` are None until it has ended."""
+    """What is known of a run; `exit`, `status` and `digest` are None until it has ended.
+
+    `holder` is the process that worked on it last, `fence` how often that changed, `seq` how many events it has.
+    """
 
     __slots__ = (
         "digest",
         "exit",
+        "fence",
+        "holder",
         "payload_digest",
         "run",
         "seal",
+        "seq",
         "started_at",
         "status",
         "workflow",
@@ -62,6 +70,9 @@ class RunRow:
         exit: str | None,
         status: str | None,
         digest: str | None,
+        fence: int,
+        holder: str | None,
+        seq: int,
     ) -> None:
         self.run = run
         self.workflow = workflow
@@ -72,16 +83,20 @@ class RunRow:
         self.exit = exit
         self.status = status
         self.digest = digest
+        self.fence = fence
+        self.holder = holder
+        self.seq = seq
 
 
-def open_root(path: str | None, *, create: bool = True) -> Ledger:
+def open_root(path: str | None, *, create: bool = True, note: bytes = b"") -> Ledger:
     """Open a data root; None is a ledger in memory.
 
-    With `create` false nothing is made: where no database lies, an empty ledger in memory answers. Raises Trouble:
-    OB720 unusable, OB721 busy, OB722 newer schema, OB723 damaged, OB724 disk full, OB725 network file system.
+    With `create` false nothing is made: where no database lies, an empty ledger in memory answers. `note` is what the
+    process's lock file says of it, for those who must finish its work. Raises Trouble: OB720 unusable, OB721 busy,
+    OB722 newer schema, OB723 damaged, OB724 disk full, OB725 network file system.
     """
     db = connect(path, create=create)
-    return Ledger(db, path if db.path != "memory" else None)
+    return Ledger(db, path if db.path != "memory" else None, note)
 
 
 class Ledger:
@@ -89,10 +104,10 @@ class Ledger:
 
     __slots__ = ("_db", "_keeps", "_locks", "root")
 
-    def __init__(self, db: Database, root: str | None) -> None:
+    def __init__(self, db: Database, root: str | None, note: bytes = b"") -> None:
         self.root = root
         self._db = db
-        self._locks = Locks(None if root is None else os.path.join(root, "locks"))
+        self._locks = Locks(None if root is None else os.path.join(root, "locks"), note)
         self._keeps: dict[str, Mapping[str, str]] = {}
 
     def journal(
@@ -107,11 +122,38 @@ class Ledger:
         started_at: str,
     ) -> Journal:
         """Return the journal of a new run; nothing is written before its first `begin`."""
+        run = Run(
+            run_id, workflow, workflow_digest, sealed, seal, payload_digest, started_at,
+            self._keep(workflow_digest, sealed),
+        )  # fmt: skip
+        return Journal(self._db, run, self._locks.holder, self.taken)
+
+    def _keep(self, workflow_digest: str, sealed: bytes) -> Mapping[str, str]:
         keeps = self._keeps.get(workflow_digest)
         if keeps is None:
             keeps = self._keeps[workflow_digest] = _keeps(sealed)
-        run = Run(run_id, workflow, workflow_digest, sealed, seal, payload_digest, started_at, keeps)
-        return Journal(self._db, run, self._locks.holder, self.taken)
+        return keeps
+
+    def take_over(self, row: RunRow, sealed: bytes) -> Journal | None:
+        """Hold an unfinished run, whose process died, from here on; `row` is what was read of it.
+
+        None when the run has changed since: another process finished it, or went on with it and died too. Raises
+        Trouble OB713 where a process works on it.
+        """
+
+        def refuse() -> None:
+            found = self._db.row("SELECT holder FROM runs WHERE run=? AND exit IS NULL", (row.run,))
+            if found is not None and self._locks.elsewhere(found[0]):
+                raise Trouble(_held(row.run, found[0]))
+
+        holder = self._locks.holder()
+        if not take_over(self._db, row.run, row.fence, row.seq, holder, refuse):
+            return None
+        run = Run(
+            row.run, row.workflow, row.workflow_digest, sealed, row.seal, row.payload_digest, row.started_at,
+            self._keep(row.workflow_digest, sealed),
+        )  # fmt: skip
+        return Journal(self._db, run, self._locks.holder, self.taken, fence=row.fence + 1, seq=row.seq)
 
     def finished(self, run_id: str) -> RunRow | None:
         """Return what is known of a run; its `exit` is None while it has not ended."""
@@ -123,10 +165,8 @@ class Ledger:
         found = self._db.row("SELECT exit, holder FROM runs WHERE run=?", (run_id,))
         if found is None or found[0] is not None:
             return Diagnostic("OB711", f"the trace id `{run_id}` belongs to another run")
-        holder = found[1]
-        if holder is not None and self._locks.alive(holder):
-            process = holder.partition("-")[0]
-            return Diagnostic("OB713", f"process {process} works on the run `{run_id}` (it holds the lock `{holder}`)")
+        if self._locks.elsewhere(found[1]):
+            return _held(run_id, found[1])
         return Diagnostic(
             "OB712",
             f"the run `{run_id}` was started and has not ended",
@@ -145,6 +185,33 @@ class Ledger:
     def runs(self, limit: int = 100) -> list[RunRow]:
         """Return what is known of the latest runs, newest first."""
         return [RunRow(*row) for row in self._db.rows(_RUNS, (limit,))]
+
+    def unfinished(self) -> list[RunRow]:
+        """Return what is known of all runs that have not ended, oldest first."""
+        return [RunRow(*row) for row in self._db.rows(_UNFINISHED)]
+
+    def worked_on(self, row: RunRow) -> bool:
+        """Tell whether another process works on an unfinished run."""
+        return row.exit is None and self._locks.elsewhere(row.holder)
+
+    def hold(self) -> None:
+        """Take this process's lock now, so that it counts among the living."""
+        self._locks.holder()
+
+    def living(self) -> set[int]:
+        """Return the numbers of the processes that hold a lock on this data root."""
+        return self._locks.living()
+
+    def left(self) -> dict[str, tuple[bytes, list[RunRow]]]:
+        """Return, for each process that died before it was done, its note and the runs that it worked on last."""
+        return {
+            holder: (note, [RunRow(*row) for row in self._db.rows(_HELD, (holder,))])
+            for holder, note in self._locks.dead().items()
+        }
+
+    def forget(self, holder: str) -> None:
+        """Remove what a dead process left in the locks, once nothing of its work is missing any more."""
+        self._locks.forget(holder)
 
     def sealed(self, digest: str) -> bytes | None:
         """Return the stored bytes of a sealed workflow, or None."""
@@ -202,12 +269,15 @@ class Ledger:
 
         return rebuild(self._db, self.root, self._locks, keeps)
 
-    def close(self) -> None:
-        """Undo what is open, close the database and give up this process's lock."""
+    def close(self, *, done: bool = True) -> None:
+        """Undo what is open, close the database and give up this process's lock.
+
+        Unless it is `done`, the lock file stays: `left` will tell of this process as of one that died.
+        """
         try:
             self._db.close()
         finally:
-            self._locks.release()
+            self._locks.release(done=done)
 
     def __enter__(self) -> Ledger:
         return self
@@ -216,6 +286,11 @@ class Ledger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _held(run_id: str, holder: str) -> Diagnostic:
+    process = holder.partition("-")[0]
+    return Diagnostic("OB713", f"process {process} works on the run `{run_id}` (it holds the lock `{holder}`)")
 
 
 def _reading() -> int:

@@ -18,6 +18,8 @@ _BY_SQLITE = {
     sqlite3.SQLITE_ERROR: "OB723",
     sqlite3.SQLITE_SCHEMA: "OB723",
 }
+# The file that SQLite shares among processes could not grow.
+_FULL = {sqlite3.SQLITE_IOERR_SHMSIZE}
 _OURS = {sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE}
 _MESSAGES = {
     "OB720": "the database `{path}` cannot be used: {reason}",
@@ -33,7 +35,7 @@ def of_sqlite(error: sqlite3.Error, path: str) -> Trouble | Defect:
     reason = str(error)
     if code is None or code & 0xFF in _OURS:
         return Defect(f"{type(error).__name__} on `{path}`: {reason}")
-    named = _BY_SQLITE.get(code & 0xFF, "OB720")
+    named = "OB724" if code in _FULL else _BY_SQLITE.get(code & 0xFF, "OB720")
     return Trouble(Diagnostic(named, _MESSAGES[named].format(path=path, reason=reason)))
 
 

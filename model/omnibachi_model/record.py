@@ -71,15 +71,16 @@ def export(events: Iterable[tuple[bytes, bytes]]) -> bytes:
     for body, obs in events:
         head = join((b'{"body":', body, b',"obs":', obs, b',"prev":"', prev, b'"'))
         prev = b"sha256:" + sha256(head).hexdigest().encode()
-        parts.append(head)
-        parts.append(b',"hash":"%b"}\n' % prev)
+        parts += (head, b',"hash":"', prev, b'"}\n')
     return join(parts)
 
 
 def digest_of(bodies: Iterable[bytes]) -> str:
     """Return the run's digest: SHA-256 of all bodies in order, RESUMED left out."""
-    counted = b"".join([body for body in bodies if body != RESUMED_BODY])
-    return "sha256:" + hashlib.sha256(counted).hexdigest()
+    counted = list(bodies)
+    if RESUMED_BODY in counted:
+        counted = [body for body in counted if body != RESUMED_BODY]
+    return "sha256:" + hashlib.sha256(b"".join(counted)).hexdigest()
 
 
 def read(record: bytes) -> Iterator[Event]:

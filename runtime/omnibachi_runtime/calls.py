@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     Ask: TypeAlias = "Callable[[Walk, dict[str, Any]], Any]"
     Outcomes: TypeAlias = "dict[str, tuple[Callable[[Any], bool], bytes, int]]"
 
-# Twice a node: worth the call that `digests.encode` would cost.
+# Three times a node: worth the call that `digests.encode` would cost.
 dumps = orjson.dumps
 SORTED = orjson.OPT_SORT_KEYS
 join = b"".join
@@ -315,7 +315,7 @@ def _transform(site: Site, function: Callable[..., Any]) -> Step:
         took = at - run.last_ns
         run.last_ns = at
         events = run.events
-        obs = b'{"at_us":%d,"seq":%d,"took_us":%d}' % (at // 1000, len(events) + 1, took // 1000 if took > 0 else 0)
+        obs = dumps({"at_us": at // 1000, "seq": len(events) + 1, "took_us": took // 1000 if took > 0 else 0})
         events.append((name, join((before, given, middle, made, after)), obs))
         return target
 

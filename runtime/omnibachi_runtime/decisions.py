@@ -77,7 +77,7 @@ def link_decide(index: int, node: dict[str, Any], size: int) -> Step:
 
 def link_compute(index: int, node: dict[str, Any], size: int) -> Step:
     """Turn a COMPUTE node into its step: each field is an expression over the names in `with`."""
-    from .expressions import ExpressionFault
+    from .expressions import ExpressionFault, bounded
     from .expressions import link as link_expression
 
     frame = Frame(COMPUTED, node["name"], None, None)
@@ -95,7 +95,7 @@ def link_compute(index: int, node: dict[str, Any], size: int) -> Step:
             return fault_target
         given = encode(names)
         try:
-            output = {name: value(names) for name, value in fields}
+            output = bounded({name: value(names) for name, value in fields})
         except ExpressionFault as error:
             fault(run, frame, given, EXPRESSION, detail=str(error))
             return fault_target

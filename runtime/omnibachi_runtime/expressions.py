@@ -11,12 +11,13 @@ of kinds that do not go together) is a fault, never true or false. The rules:
   numbers as binary64. Every result is canonical: a whole number is an integer.
 - `in` a list is true where an item is equal, else false if every item could be compared; `in` a record asks for a key.
 - `at` counts from 0; `size` counts code points, items or members. Texts grow to 16 Mi characters, lists to 1 Mi items.
+- What a computation gives in all has at most these many characters and items, each field 64 levels (`bounded`).
 """
 
 from __future__ import annotations
 
 from omnibachi_model.checks import same
-from omnibachi_model.values import LIMIT
+from omnibachi_model.values import LIMIT, MAX_DEPTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 MOST_CHARACTERS = 16 * 1024 * 1024
 MOST_ITEMS = 1024 * 1024
+_LEAVES_OF_JSON = frozenset((bool, int, float, type(None)))
 
 KINDS = {
     bool: "boolean",
@@ -56,6 +58,31 @@ def link(expression: list[Any]) -> Value:
 
 def _apply(function: Callable[[Any], Any], operand: Value) -> Value:
     return lambda names: function(operand(names))
+
+
+def bounded(output: dict[str, Any]) -> dict[str, Any]:
+    """Return a computation's output, which no record could hold if it were nested deeper or much larger.
+
+    A value that stands in it several times counts as often: `[x, x]`, a few times over, would fill every disk.
+    """
+    items, characters = MOST_ITEMS, MOST_CHARACTERS
+    waiting: list[tuple[Any, int]] = [(output, MAX_DEPTH + 1)]
+    while waiting:
+        value, levels = waiting.pop()
+        if levels == 0:
+            raise ExpressionFault(f"a value is nested deeper than {MAX_DEPTH} levels")
+        if type(value) is dict:
+            characters -= sum(map(len, value))
+            value = value.values()
+        items -= len(value)
+        for item in value:
+            if type(item) is str:
+                characters -= len(item)
+            elif type(item) not in _LEAVES_OF_JSON:
+                waiting.append((item, levels - 1))
+        if items < 0 or characters < 0:
+            raise ExpressionFault("a value grows too large")
+    return output
 
 
 def type_name(value: Any) -> str:

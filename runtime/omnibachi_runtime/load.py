@@ -35,16 +35,20 @@ SECTIONS = ("capabilities", "domains", "workflows", "sources")
 class Snapshot:
     """A sealed snapshot whose manifest was read and matches what was asked for.
 
-    `seal` is its digest, `pinned` tells whether that was asked for, `manifest` the parsed index.
+    `seal` is its digest, `pinned` tells whether that was asked for, `manifest` the parsed index. `capabilities` is what
+    the front door keeps with it to find the functions behind the locks; `strict` asks that they be made from the very
+    bytes that were compared with the locks.
     """
 
-    __slots__ = ("manifest", "pinned", "read", "seal")
+    __slots__ = ("capabilities", "manifest", "pinned", "read", "seal", "strict")
 
-    def __init__(self, read: Read, manifest: dict[str, Any], seal: str, pinned: bool) -> None:
+    def __init__(self, read: Read, manifest: dict[str, Any], seal: str, pinned: bool, strict: bool) -> None:
         self.read = read
         self.manifest = manifest
         self.seal = seal
         self.pinned = pinned
+        self.strict = strict
+        self.capabilities: Any = None
 
     def __repr__(self) -> str:
         return f"Snapshot({self.seal[:19]}…, {len(self.manifest['workflows'])} workflows)"
@@ -86,7 +90,7 @@ class _Refusal(Exception):
         self.diagnostic = diagnostic
 
 
-def open_snapshot(read: Read, *, pinned: str | None = None) -> Snapshot:
+def open_snapshot(read: Read, *, pinned: str | None = None, strict: bool = False) -> Snapshot:
     """Read the manifest of a snapshot.
 
     Raises Refused: OB601 (exit 3) when there is none, OB606 when its seal is not `pinned`, OB602, OB603 or OB608 when
@@ -111,7 +115,7 @@ def open_snapshot(read: Read, *, pinned: str | None = None) -> Snapshot:
     for section in SECTIONS:
         if not isinstance(manifest.get(section), dict):
             _refuse("OB608", f"`{MANIFEST}` has no section `{section}`", RESTORE)
-    return Snapshot(read, manifest, seal, pinned is not None)
+    return Snapshot(read, manifest, seal, pinned is not None, strict)
 
 
 def load_workflow(snapshot: Snapshot, address: str, source: Source) -> Sealed:
@@ -155,7 +159,8 @@ def _twice(snapshot: Snapshot, load: Callable[[Snapshot], Found]) -> Found:
         return load(snapshot)
     except _Refusal as first:
         refusal = first
-    newer = open_snapshot(snapshot.read, pinned=snapshot.seal if snapshot.pinned else None)
+    pinned = snapshot.seal if snapshot.pinned else None
+    newer = open_snapshot(snapshot.read, pinned=pinned, strict=snapshot.strict)
     if newer.seal != snapshot.seal:
         try:
             return load(newer)

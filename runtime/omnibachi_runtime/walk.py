@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 END = -1
 
+# Each event's times: their keys stand in order, so sorting them can be spared.
+dumps = orjson.dumps
+
 
 class Start:
     """What a run begins with, besides its payload.
@@ -134,11 +137,7 @@ class Walk:
         took = at - self.last_ns
         self.last_ns = at
         events = self.events
-        obs = b'{"at_us":%d,"seq":%d,"took_us":%d}' % (
-            at // 1000,
-            len(events) + 1,
-            took // 1000 if took > 0 else 0,
-        )
+        obs = dumps({"at_us": at // 1000, "seq": len(events) + 1, "took_us": took // 1000 if took > 0 else 0})
         events.append((path, body, obs))
 
     def record_more(self, path: str, body: bytes, more: Mapping[str, Any]) -> None:
@@ -158,8 +157,8 @@ class Walk:
         self.status = status
         self.result = result
         at = self.now_ns()
-        took = max(0, at - self.started_ns) // 1000
-        obs = b'{"at_us":%d,"seq":%d,"took_us":%d}' % (at // 1000, len(self.events) + 1, took)
+        took = at - self.started_ns
+        obs = dumps({"at_us": at // 1000, "seq": len(self.events) + 1, "took_us": took // 1000 if took > 0 else 0})
         self.events.append(("", body, obs))
 
     def write(self, journal: Journal) -> None:
@@ -195,21 +194,49 @@ def walk(program: Program, start: Start, gate: tuple[list[Violation], Any, bytes
     Raises Trouble when the journal cannot do what is needed; an open transaction is undone whatever ends the walk
     early, an interrupt too.
     """
-    found, given, encoded = gate
-    run = Walk(program, start, encoded)
-    _open(run, start)
+    run = Walk(program, start, gate[2])
+    obs = b'{"actor":%b,"at_us":%d,%b,"seq":1,"started_at":"%b","trace_id":"%b"}' % (
+        b"null" if start.actor is None else encode(start.actor),
+        start.started_ns // 1000,
+        start.opening,
+        start.started_at.encode(),
+        start.run_id.encode(),
+    )
+    run.events.append(("", opened(run, start), obs))
+    return go_on(run, admit(run, start, gate))
+
+
+def opened(run: Walk, start: Start) -> bytes:
+    """Return the body of the first event: what was asked for."""
+    program = run.program
+    asked = b"{}"
+    if program.reads:
+        members = _members(start)
+        asked = encode({name: members[name] for name in program.reads})
+    return b'{"kind":"RUN_STARTED","payload":%b,"run":%b,%b' % (run.payload, asked, program.identity)
+
+
+def admit(run: Walk, start: Start, gate: tuple[list[Violation], Any, bytes]) -> int:
+    """Let the payload in and return the index of the first node, or END after the run was rejected."""
+    program = run.program
+    found, given, _ = gate
+    if found:
+        result: dict[str, Any] = {"violations": listed(found)}
+        run.finish(*program.rejected, result, program.rejection(encode(result)))
+        return END
+    values = run.values
+    values[-2] = given
+    values[-1] = _members(start) if program.reads else None
+    return program.start
+
+
+def go_on(run: Walk, index: int) -> Walk:
+    """Walk from a node to an exit, commit what is not yet in the journal, and return the ended walk; see `walk`."""
+    program = run.program
     try:
-        if found:
-            result: dict[str, Any] = {"violations": listed(found)}
-            run.finish(*program.rejected, result, program.rejection(encode(result)))
-        else:
-            values = run.values
-            values[-2] = given
-            values[-1] = _members(start) if program.reads else None
-            steps = program.steps
-            index = program.start
-            while index >= 0:
-                index = steps[index](run)
+        steps = program.steps
+        while index >= 0:
+            index = steps[index](run)
         if program.journal and not run.closed:
             assert run.journal is not None
             run.journal.begin()
@@ -221,24 +248,6 @@ def walk(program: Program, start: Start, gate: tuple[list[Violation], Any, bytes
             run.journal.rollback()
         raise
     return run
-
-
-def _open(run: Walk, start: Start) -> None:
-    """Add the first event: what was asked for."""
-    program = run.program
-    asked = b"{}"
-    if program.reads:
-        members = _members(start)
-        asked = encode({name: members[name] for name in program.reads})
-    body = b'{"kind":"RUN_STARTED","payload":%b,"run":%b,%b' % (run.payload, asked, program.identity)
-    obs = b'{"actor":%b,"at_us":%d,%b,"seq":1,"started_at":"%b","trace_id":"%b"}' % (
-        b"null" if start.actor is None else encode(start.actor),
-        start.started_ns // 1000,
-        start.opening,
-        start.started_at.encode(),
-        start.run_id.encode(),
-    )
-    run.events.append(("", body, obs))
 
 
 def _members(start: Start) -> dict[str, Any]:

@@ -28,6 +28,8 @@ COMMANDS = {
     "show": "Show a sealed workflow.",
     "init": "Make a new workspace.",
     "verify": "Check a record or a snapshot.",
+    "replay": "Compute a recorded run again, and compare.",
+    "resume": "Finish runs whose process died.",
     "data": "Look at state, and load facts.",
     "traces": "Look at past runs.",
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from omnibachi.compiling import compile_workspace, is_current, write_snapshot
+from omnibachi.compiling import compile_workspace, compiled, is_current, write_snapshot
 from omnibachi.workspace import Workspace, shipped_root
 from omnibachi_model.diagnostics import Diagnostic, Trouble
 
@@ -38,26 +38,19 @@ def compile_(output: Output, workspace: Workspace, check: bool) -> int:
             diagnostics.append(Diagnostic("OB607", message, help="run `omnibachi compile` and commit the result"))
     else:
         _write(workspace.root, dict(sealed.files))
-    places = [
-        {
-            "node": place.node,
-            "file": place.span.file,
-            "line": place.span.line,
-            "column": place.span.column,
-            "reason": place.reason,
-        }
-        for place in compilation.places
-    ]
+    result = compiled(compilation, written=status == OK and not check)
     value: dict[str, Any] = {
-        "seal": sealed.seal if sealed else None,
-        "workflows": sorted(item.graph.address for item in compilation.workflows),
-        "checked_at_run": places,
+        "seal": result.seal,
+        "workflows": list(result.workflows),
+        "checked_at_run": list(result.checked_at_run),
     }
     lines = []
     if sealed and status == OK:
         what = "current" if check else "sealed"
-        lines = [f"{what}: {counted(len(value['workflows']), 'workflow')}, {sealed.seal}"]
-        lines += [f"checked when run: {place['file']}:{place['line']} {place['reason']}" for place in places]
+        lines = [f"{what}: {counted(len(result.workflows), 'workflow')}, {sealed.seal}"]
+        lines += [
+            f"checked when run: {place['file']}:{place['line']} {place['reason']}" for place in result.checked_at_run
+        ]
     return output.give(status, value, lines, diagnostics, workspace.root)
 
 

@@ -32,7 +32,7 @@ def examine(output: Output, workspace: Workspace, trace: str, select: str | None
     --select speaks the dialect of jsonpath-ng; an event is {line, body, obs, prev, hash}. Exit status 4 for a record
     that is broken.
     """
-    record, _ = record_of(workspace, trace)
+    record, trace_id = record_of(workspace, trace)
     if select is not None:
         values, found = wiring.select(record, select)
         status = FINDINGS if any(item.code == "OB747" for item in found) else UNPROVEN if has_errors(found) else OK
@@ -42,7 +42,7 @@ def examine(output: Output, workspace: Workspace, trace: str, select: str | None
     except Refused:
         # A record must be examined without its snapshot too; reasons that need it are then left out.
         snapshot = None
-    report = examine_record(record, snapshot=snapshot, data_root=workspace.data_root)
+    report = examine_record(record, snapshot=snapshot, data_root=workspace.data_root, trace_id=trace_id)
     status = UNPROVEN if report.verdict == "BROKEN" else OK
     value = {key: item for key, item in report.as_json().items() if key not in ("schema", "diagnostics")}
     shown = report.diagnostics if output.as_json else ()

@@ -1,14 +1,17 @@
-"""Which record a person means: a file, or the id of a run whose trace or journal is here."""
+"""Which record a person means: a file, or the id of a run whose trace or journal is here; and which snapshot."""
 
 from __future__ import annotations
 
+import functools
 import os
 
 from omnibachi import wiring
-from omnibachi.workspace import Workspace
+from omnibachi.wiring import Snapshot
+from omnibachi.workspace import SNAPSHOT, Workspace
 from omnibachi_model.addresses import TRACE_ID
 from omnibachi_model.diagnostics import Diagnostic, Refused
 from omnibachi_model.nearest import nearest
+from omnibachi_model.sealed import MANIFEST
 
 from .output import FINDINGS
 
@@ -43,6 +46,35 @@ def record_of(workspace: Workspace, target: str) -> tuple[bytes, str | None]:
         message = f"no run has the trace id `{target}`, and no file has this name"
         raise Refused([Diagnostic("OB316", message, help=help)], FINDINGS)
     return found, target
+
+
+def snapshot_of(workspace: Workspace, folder: str | None) -> Snapshot:
+    """Open the snapshot in `folder`, that of the workspace there, or (None) that of the present workspace.
+
+    A snapshot that lies in no workspace is used with the capabilities of the present one. Raises Refused as
+    `Workspace.load` does.
+    """
+    if folder is None:
+        return workspace.load()
+    place = os.path.abspath(os.path.dirname(folder) if os.path.basename(folder) == MANIFEST else folder)
+    if os.path.basename(place) == SNAPSHOT:
+        return Workspace(os.path.dirname(place)).load()
+    if os.path.isfile(os.path.join(place, MANIFEST)) or not os.path.isdir(os.path.join(place, SNAPSHOT)):
+        found = wiring.open_snapshot(functools.partial(file_of, place))
+        found.capabilities = workspace.capabilities
+        return found
+    return Workspace(place).load()
+
+
+def file_of(folder: str, name: str) -> bytes | None:
+    """Give a file below a folder by its relative name; what cannot be read is not there."""
+    if os.path.isabs(name) or ".." in name.split("/"):
+        return None
+    try:
+        with open(os.path.join(folder, *name.split("/")), "rb") as file:
+            return file.read()
+    except (OSError, ValueError):
+        return None
 
 
 def traces_in(workspace: Workspace) -> list[str]:

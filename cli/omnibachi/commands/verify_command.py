@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import functools
 import os
+from importlib import metadata
 
 import click
 
 from omnibachi import verify as verify_record
 from omnibachi import wiring
 from omnibachi.workspace import Workspace
-from omnibachi_model.diagnostics import Diagnostic
+from omnibachi_model.diagnostics import Diagnostic, has_errors
 from omnibachi_model.digests import digest
-from omnibachi_model.sealed import MANIFEST
+from omnibachi_model.sealed import MANIFEST, SEAL
 
 from .options import as_command
 from .output import OK, UNPROVEN, Output, counted
-from .recorded import record_of
+from .recorded import file_of, record_of
 
 LEVELS = ("intact", "anchored")
 
@@ -32,8 +33,8 @@ def verify(output: Output, workspace: Workspace, target: str, require: str) -> i
     A record is BROKEN at a line, INTACT (consistent, origin unproven) or ANCHORED (equal to the journal of the data
     root). Exit status 4 for BROKEN, and for less than --require asks for.
     """
-    folder = os.path.dirname(target) if os.path.basename(target) == MANIFEST else target
-    if os.path.isfile(os.path.join(folder, MANIFEST)):
+    folder = os.path.dirname(target) or "." if os.path.basename(target) == MANIFEST else target
+    if any(os.path.lexists(os.path.join(folder, name)) for name in (MANIFEST, SEAL)):
         return _snapshot(output, workspace, folder)
     record, trace_id = record_of(workspace, target)
     found = verify_record(record, data_root=workspace.data_root, require=require, trace_id=trace_id)
@@ -56,27 +57,33 @@ def verify(output: Output, workspace: Workspace, target: str, require: str) -> i
 
 
 def _snapshot(output: Output, workspace: Workspace, folder: str) -> int:
-    names = [
-        os.path.relpath(os.path.join(place, name), folder).replace(os.sep, "/")
-        for place, _, files in os.walk(folder)
-        for name in files
-    ]
-    read = functools.partial(_file, folder)
-    diagnostics = wiring.verify_snapshot(read, names, workspace.capabilities.source)
-    verdict = "BROKEN" if diagnostics else "INTACT"
-    seal = digest(read(MANIFEST) or b"")
+    read = functools.partial(file_of, folder)
+    diagnostics = wiring.verify_snapshot(read, _names(folder), workspace.capabilities.source, _version)
+    broken = has_errors(diagnostics)
+    verdict = "BROKEN" if broken else "INTACT"
+    manifest = read(MANIFEST)
+    seal = None if manifest is None else digest(manifest)
     value = {"verdict": verdict, "seal": seal, "line": None, "reason": None}
-    return output.give(UNPROVEN if diagnostics else OK, value, [f"{verdict}  {seal}"], diagnostics)
+    line = f"{verdict}  {seal}" if seal else verdict
+    return output.give(UNPROVEN if broken else OK, value, [line], diagnostics)
 
 
-def _file(folder: str, name: str) -> bytes | None:
-    """Give a file of the snapshot; what cannot be read is not there, and verification says so."""
-    if os.path.isabs(name) or ".." in name.split("/"):
-        return None
+def _names(folder: str) -> list[str]:
+    """Return every file below a folder by its relative name; a link to a folder is one that nobody lists."""
+    return [
+        os.path.relpath(os.path.join(place, name), folder).replace(os.sep, "/")
+        for place, folders, files in os.walk(folder)
+        for name in (*files, *(inner for inner in folders if os.path.islink(os.path.join(place, inner))))
+    ]
+
+
+def _version(name: str) -> str | None:
+    """Return the version of OmniBachi or of an installed distribution."""
+    if name == "omnibachi":
+        return wiring.VERSION
     try:
-        with open(os.path.join(folder, *name.split("/")), "rb") as file:
-            return file.read()
-    except (OSError, ValueError):
+        return metadata.version(name)
+    except (metadata.PackageNotFoundError, ValueError):
         return None
 
 

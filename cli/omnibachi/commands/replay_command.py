@@ -1,0 +1,54 @@
+"""`omnibachi replay`: compute a recorded run again from the sealed workflow, and compare."""
+
+from __future__ import annotations
+
+import click
+
+from omnibachi import replay as replay_record
+from omnibachi.replaying import Replay
+from omnibachi.workspace import Workspace
+from omnibachi_model.diagnostics import Refused
+
+from .options import as_command
+from .output import OK, UNPROVEN, Output, counted
+from .recorded import record_of, snapshot_of
+
+
+@as_command("replay", "omnibachi.replay/1", "omnibachi replay traces/T1/T1.jsonl", state=True)
+@click.argument("trace")
+@click.option(
+    "--snapshot",
+    "given",
+    metavar="DIR",
+    help="The snapshot to replay it with: a folder with a manifest.json, or a workspace.  "
+    "[default: the workspace's, or the workflow as the journal stored it]",
+)
+def replay(output: Output, workspace: Workspace, trace: str, given: str | None) -> int:
+    """Compute every transform, decision and route of TRACE (a file, or a trace id) again, and report the first
+    divergence.
+
+    Side effects answer from the record; nothing is written. Exit status 4 where the replay diverges, where the record
+    is broken, and where no workflow at hand is the one that ran.
+    """
+    record, trace_id = record_of(workspace, trace)
+    try:
+        snapshot = snapshot_of(workspace, given)
+        # A snapshot that was named is to be replayed with, whatever the journal stored.
+        root = workspace.data_root if given is None else None
+        found = replay_record(record, snapshot, data_root=root, trace_id=trace_id)
+    except Refused as refused:
+        value = {"same": False, "divergence": None}
+        return output.give(refused.exit_code, value, [], refused.diagnostics)
+    value = {key: item for key, item in found.as_json().items() if key not in ("schema", "diagnostics")}
+    return output.give(OK if found.same else UNPROVEN, value, _lines(found), found.diagnostics)
+
+
+def _lines(found: Replay) -> list[str]:
+    if found.divergence is not None:
+        where = found.divergence.path or "the start"
+        return [f"DIVERGES  at line {found.line}, {where}: {found.divergence.field}"]
+    end = "" if found.finished else f", then the record ends before {found.stops_at}"
+    return [f"SAME  {counted(found.events, 'event')}{end}"]
+
+
+command = replay

@@ -1,0 +1,117 @@
+"""`omnibachi resume`: finish what processes that died left behind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from omnibachi import wiring
+from omnibachi.recovery import HELD, UNPUBLISHED, Left
+from omnibachi.results import RunResult
+from omnibachi.workspace import Workspace
+from omnibachi_model.diagnostics import Diagnostic
+
+from .options import as_command
+from .output import OK, Output, counted, table
+
+
+@as_command("resume", "omnibachi.resume/1", "omnibachi resume --all", state=True)
+@click.argument("trace_id", required=False)
+@click.option("--all", "every", is_flag=True, help="Finish every run whose process died; leave others alone.")
+@click.option(
+    "--accept", multiple=True, metavar="ADDRESS", help="Go on with a capability that was changed since (repeatable)."
+)
+@click.option("--no-picture", is_flag=True, help="Draw no picture.")
+def resume(
+    output: Output, workspace: Workspace, trace_id: str | None, every: bool, accept: tuple[str, ...], no_picture: bool
+) -> int:
+    """Finish the run TRACE_ID, or with --all every run, whose process died; without either, list them.
+
+    What is recorded is not done again: side effects answer from the journal, transforms and decisions are recomputed
+    and must give what is recorded. Of a run that has ended, what is missing is written: mirrors, trace, page, picture.
+
+    Exit status as for `run`: 0 COMPLETED, 1 REJECTED or FAILED, 5 DENIED; 3 for an unknown run, 4 where a capability
+    was changed or something comes out differently (nothing is written then), 6 where another process works on the run
+    or the store cannot be used. With --all the worst of all runs, in the order 6, 4, 3, 1, 5, 0; runs that other
+    processes work on do not count. A list is 0.
+    """
+    if trace_id is not None and every:
+        raise click.UsageError("a trace id and `--all` exclude each other")
+    if trace_id is not None:
+        with output.progress(f"resuming {trace_id}"):
+            result = workspace.resume(trace_id, accept=accept, picture=not no_picture)
+        return _give(output, workspace, result.exit_code, [result])
+    if not every and accept:
+        raise click.UsageError("`--accept` needs a trace id or `--all`")
+    recoverer = workspace.recoverer(picture=not no_picture)
+    if not every:
+        with wiring.open_root(recoverer.root, create=False) as ledger:
+            return _list(output, recoverer.survey(ledger))
+    with output.progress("resuming"):
+        found = recoverer.all(accept)
+    return _give(output, workspace, found.exit_code, found.results, found.held, found.diagnostics)
+
+
+def _list(output: Output, left: list[Left]) -> int:
+    lines = table(
+        ("trace id", "started", "workflow", "state"),
+        [(item.row.run, item.row.started_at, item.row.workflow, _state(item)) for item in left],
+    )
+    if not left:
+        lines = ["nothing to resume"]
+    elif any(item.state != HELD for item in left):
+        lines += ["", "finish one with `omnibachi resume TRACE_ID`, all with `omnibachi resume --all`"]
+    return output.give(OK, {"runs": [], "left": [_left(item) for item in left]}, lines)
+
+
+def _give(
+    output: Output,
+    workspace: Workspace,
+    status: int,
+    results: tuple[RunResult, ...] | list[RunResult],
+    held: tuple[Left, ...] = (),
+    diagnostics: tuple[Diagnostic, ...] = (),
+) -> int:
+    lines = [line for result in results if result.exit is not None for line in _summary(result)]
+    lines += [f"{item.row.run}: {_state(item)}; left alone" for item in held]
+    if not results and not held:
+        lines = ["nothing to resume"]
+    elif len(results) > 1:
+        lines.append(f"{counted(sum(result.exit is not None for result in results), 'run')} of {len(results)} done")
+    value = {"runs": [_run(result) for result in results], "left": [_left(item) for item in held]}
+    found = [*diagnostics, *(item for result in results for item in result.diagnostics)]
+    return output.give(status, value, lines, found, workspace.root)
+
+
+def _summary(result: RunResult) -> list[str]:
+    how = "as recorded; nothing was run" if result.repeated else "resumed"
+    lines = [f"{result.trace_id}: {result.workflow}: {result.exit} ({result.status}), {how}"]
+    lines.append(f"  digest  {result.digest}")
+    heads = ["  trace "] + ["        "] * len(result.trace)
+    lines.extend(f"{head}  {path}" for head, path in zip(heads, result.trace.values(), strict=False))
+    return lines
+
+
+def _state(item: Left) -> str:
+    if item.state == HELD:
+        return f"process {item.process} works on it"
+    if item.state == UNPUBLISHED:
+        return f"ended {item.row.exit} {item.row.status}, not published: {', '.join(item.missing)}"
+    return "unfinished"
+
+
+def _run(result: RunResult) -> dict[str, Any]:
+    state = "refused" if result.exit is None else "recorded" if result.repeated else "resumed"
+    return {**{key: value for key, value in result.as_json().items() if key != "schema"}, "state": state}
+
+
+def _left(item: Left) -> dict[str, Any]:
+    row = item.row
+    return {
+        "trace_id": row.run, "workflow": row.workflow, "started_at": row.started_at, "state": item.state,
+        "process": item.process, "missing": list(item.missing),
+    }  # fmt: skip
+
+
+command = resume

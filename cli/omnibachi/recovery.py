@@ -1,0 +1,185 @@
+"""What processes that died left behind: runs that have not ended, and runs that ended and were not published.
+
+The journal tells the first. The second is told by the lock file that a process removes only when all is done: one that
+is there and free names a dead process, and its note says where it would have published (docs/formats.md, "Locks").
+What was left by one process is finished as that process would have done it: same folder, with or without pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from omnibachi_model.diagnostics import Diagnostic, Trouble, in_order
+from omnibachi_model.digests import decode
+
+from . import wiring
+from .catalogue import Capabilities
+from .engine import Engine
+from .publish import FILE_TROUBLE, publish
+from .results import RunResult
+from .resuming import stored_workflow, unknown
+from .traces_folder import Traces, noted
+from .wiring import Ledger, RunRow, Snapshot
+
+UNFINISHED, UNPUBLISHED, HELD = "unfinished", "unpublished", "held"
+# From what needs nobody to what needs somebody: the exit status of several runs is the last of theirs.
+SEVERITY = (0, 5, 1, 3, 4, 6)
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A run that was left behind, or that another process holds.
+
+    `state` is `unfinished`, `unpublished` (ended, and something of its trace is missing) or `held`; `missing` are the
+    kinds of its files that are not there.
+    """
+
+    row: RunRow
+    state: str
+    traces: Traces
+    picture: bool
+    missing: tuple[str, ...] = ()
+
+    @property
+    def process(self) -> int | None:
+        """The number of the process that worked on it last, where that is known."""
+        number = (self.row.holder or "").partition("-")[0]
+        return int(number) if number.isdecimal() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What resuming all runs of a data root gave: a result for each run, the runs that others hold, and warnings."""
+
+    results: tuple[RunResult, ...]
+    held: tuple[Left, ...]
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """The worst of the results' exit codes: 6, 4, 3, 1, 5, 0 in this order. Runs that others hold do not count."""
+        return max((result.exit_code for result in self.results), key=SEVERITY.index, default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Recoverer:
+    """Finishes what was left in the data root `root`; `traces` is where runs are published of which nothing is noted.
+
+    `picture` False draws none, True draws them unless the process that died would not have.
+    """
+
+    snapshot: Snapshot
+    capabilities: Capabilities
+    root: str
+    traces: Traces
+    picture: bool = True
+
+    def survey(self, ledger: Ledger) -> list[Left]:
+        """Return all runs that were left or are held, the unfinished ones first. Raises Trouble."""
+        left = ledger.left()
+        found = []
+        for row in ledger.unfinished():
+            traces, picture = self._published(left.get(row.holder or "", (b"", []))[0])
+            found.append(Left(row, HELD if ledger.worked_on(row) else UNFINISHED, traces, picture))
+        for note, rows in left.values():
+            traces, picture = self._published(note)
+            if noted(note) is not None:
+                for row in rows:
+                    missing = traces.missing(row.run, picture=picture)
+                    if row.exit is not None and missing:
+                        found.append(Left(row, UNPUBLISHED, traces, picture, tuple(missing)))
+        return found
+
+    def _published(self, note: bytes) -> tuple[Traces, bool]:
+        traces, picture = noted(note) or (self.traces, True)
+        return traces, picture and self.picture
+
+    def one(self, trace_id: str, accept: Collection[str] = ()) -> RunResult:
+        """Finish one run, or what is missing of one that has ended. Raises Refused (OB316) and Trouble."""
+        with wiring.open_root(self.root, create=False) as ledger:
+            row = ledger.finished(trace_id)
+            if row is None:
+                raise unknown(ledger, trace_id, self.traces)
+            notes = {holder: note for holder, (note, _) in ledger.left().items()}
+        traces, picture = self._published(notes.get(row.holder or "", b""))
+        with self._engine(traces, picture) as engine:
+            result = _finished(engine, trace_id, accept, traces, picture)
+        self._tidy()
+        return result
+
+    def all(self, accept: Collection[str] = ()) -> Recovery:
+        """Finish every run that was left and leave alone what others hold. Raises Trouble."""
+        with wiring.open_root(self.root, create=False) as ledger:
+            found = self.survey(ledger)
+            called = {item.row.run: _calls(ledger, item) if accept else frozenset() for item in found}
+        groups: dict[tuple[str, bool], list[Left]] = {}
+        for item in found:
+            if item.state != HELD:
+                groups.setdefault((item.traces.folder, item.picture), []).append(item)
+        results = []
+        for items in groups.values():
+            traces, picture = items[0].traces, items[0].picture
+            with self._engine(traces, picture) as engine:
+                for item in items:
+                    wanted = [address for address in accept if address in called[item.row.run]]
+                    results.append(_finished(engine, item.row.run, wanted, traces, picture))
+        self._tidy()
+        held = tuple(item for item in found if item.state == HELD)
+        unused = [address for address in accept if not any(address in addresses for addresses in called.values())]
+        return Recovery(tuple(results), held, tuple(_unused(unused)))
+
+    def _engine(self, traces: Traces, picture: bool) -> Engine:
+        return Engine(self.snapshot, self.capabilities, self.root, note=traces.note(picture=picture))
+
+    def _tidy(self) -> None:
+        """Remove what dead processes left in locks and folders, of those whose runs are all done."""
+        with wiring.open_root(self.root, create=False) as ledger:
+            waiting = {item.row.holder for item in self.survey(ledger)}
+            living = ledger.living()
+            for holder, (note, rows) in ledger.left().items():
+                if holder not in waiting:
+                    for row in rows:
+                        self._published(note)[0].clean(row.run, living)
+                    ledger.forget(holder)
+
+
+def _finished(engine: Engine, trace_id: str, accept: Collection[str], traces: Traces, picture: bool) -> RunResult:
+    """Resume a run, or take it as recorded, and publish what is missing."""
+    result = engine.resume(trace_id, accept=accept)
+    if result.exit is None or not _is_workflow(result.workflow):
+        return result
+    try:
+        row = engine.ledger.finished(trace_id)
+        assert row is not None
+        # Held, so that others see that what is written aside now is not what a dead process left.
+        engine.ledger.hold()
+        traces.clean(trace_id, engine.ledger.living())
+        found = publish(engine, traces, result, stored_workflow(engine.ledger, row), picture=picture)
+    except Trouble as trouble:
+        result.exit_code = FILE_TROUBLE
+        found = [trouble.diagnostic]
+    result.diagnostics = in_order([*result.diagnostics, *found])
+    return result
+
+
+def _is_workflow(address: str) -> bool:
+    """Tell runs of workflows from tried calls of one capability, which leave no trace."""
+    return address.partition("::")[2].startswith("WF_")
+
+
+def _calls(ledger: Ledger, item: Left) -> frozenset[str]:
+    if item.state != UNFINISHED:
+        return frozenset()
+    try:
+        return frozenset(decode(stored_workflow(ledger, item.row))["capabilities"])
+    except (Trouble, ValueError, KeyError, TypeError):
+        return frozenset()  # Resuming it will say what is wrong.
+
+
+def _unused(addresses: Iterable[str]) -> list[Diagnostic]:
+    return [
+        Diagnostic("OB716", f"no unfinished run calls `{address[:200]}`, so there was nothing to accept",
+                   severity="warning")
+        for address in addresses
+    ]  # fmt: skip

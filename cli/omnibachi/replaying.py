@@ -1,0 +1,245 @@
+"""Replay: every transform, decision and route of a record computed again from the sealed workflow. Part of the public
+API.
+
+Nothing is touched: side effects answer from the record and are neither called nor imported, the data root is read only
+to find the workflow that it stored, and importing a transform leaves no compiled file behind. What may explain a
+difference (a capability that is not the one that ran) is said beside it; the recomputing goes on all the same.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from omnibachi_model.diagnostics import Defect, Diagnostic, Refused, Span, Trouble
+from omnibachi_model.digests import decode, digest, digest_of, encode
+from omnibachi_model.record import read
+from omnibachi_model.sealed import FAULT
+
+from . import wiring
+from .catalogue import Capabilities
+from .engine import link, origins_of
+from .records import sealed_in, verify, workflow_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from os import PathLike
+    from typing import Any
+
+    from .wiring import Difference, Program, Snapshot, Verification
+
+LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """The first place where a record and what was recomputed from it differ.
+
+    `path` is the node or exit that the walk had reached, empty for the start and after the end; `field` the member of
+    its body that differs, or `path` where the record goes on with another node. `recorded` and `recomputed` are the two
+    values, None where one side has nothing.
+    """
+
+    path: str
+    field: str
+    recorded: Any
+    recomputed: Any
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the shape that `replay --json` prints."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What came of a replay: `same`, or the first `divergence`, on `line` of the record.
+
+    `finished` is False for a record without an end, which was recomputed up to the node `stops_at`. `diagnostics` say
+    the divergence in words, and what differs from the day of the run: capabilities, the sealed workflow.
+    """
+
+    same: bool
+    divergence: Divergence | None
+    line: int | None
+    finished: bool
+    stops_at: str | None
+    events: int
+    trace_id: str
+    workflow: str
+    workflow_digest: str
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the replay in the shape of `replay --json`."""
+        found = {name: getattr(self, name) for name in self.__slots__ if name != "diagnostics"}
+        found["divergence"] = self.divergence.as_json() if self.divergence else None
+        return {"schema": "omnibachi.replay/1", **found, "diagnostics": [item.as_json() for item in self.diagnostics]}
+
+
+def replay(
+    record: bytes,
+    snapshot: Snapshot,
+    *,
+    data_root: str | PathLike[str] | None = None,
+    trace_id: str | None = None,
+) -> Replay:
+    """Compute every transform, decision, computation and route of a record again, and compare.
+
+    The workflow is that of `snapshot`, or else the one of the record's digest that the journal of `data_root` stored;
+    the transforms are those that the snapshot's workspace has now. `trace_id` is the id under which the record was
+    found. Raises Refused: OB740 for a record that is broken, OB746 where no workflow at hand is the one that ran, OB602
+    for one that was edited, OB605, OB608 and OB409 for transforms that cannot be called.
+    """
+    notes: list[Diagnostic] = []
+    found, root = _verified(record, data_root, trace_id, notes)
+    if not found.holds:
+        message = f"the record is broken at line {found.line}: {found.reason}"
+        help = "replay only what holds: compare with the journal or a backup"
+        raise Refused([Diagnostic("OB740", message, help=help)])
+    events = list(read(record))
+    data = _workflow(record, snapshot, root, notes)
+    address, wanted = workflow_of(record)
+    capabilities = snapshot.capabilities or Capabilities(os.devnull)
+    program = _program(data, wanted, snapshot, capabilities, events[0].obs.get("capabilities"), notes)
+    retold = wiring.replay(program, events)
+    first, divergence = retold.difference, None
+    if first is not None:
+        divergence = Divergence(first.path, first.field, first.recorded, first.recomputed)
+        notes.insert(0, _told(first, retold.line, _place(snapshot, address, wanted, first.path)))
+    elif not found.finished:
+        message = f"the record has no end: it was recomputed as far as `{retold.stops_at}`"
+        help = "finish the run with `omnibachi resume`, then replay it"
+        notes.append(Diagnostic("OB741", message, help=help, severity="warning"))
+    return Replay(
+        divergence is None, divergence, retold.line, found.finished, retold.stops_at, len(events),
+        str(found.trace_id), address, wanted, tuple(notes),
+    )  # fmt: skip
+
+
+def _verified(
+    record: bytes, data_root: str | PathLike[str] | None, trace_id: str | None, notes: list[Diagnostic]
+) -> tuple[Verification, str | None]:
+    """Verify a record, and return the data root if it can be read; a replay can do without, so trouble is a warning."""
+    root = None if data_root is None else os.fspath(data_root)
+    try:
+        return verify(record, data_root=root, trace_id=trace_id), root
+    except Trouble as trouble:
+        item = trouble.diagnostic
+        notes.append(Diagnostic(item.code, item.message, help=item.help, severity="warning"))
+        return verify(record, trace_id=trace_id), None
+
+
+def _workflow(record: bytes, snapshot: Snapshot, root: str | None, notes: list[Diagnostic]) -> bytes:
+    """Return the sealed bytes of the workflow that ran: from the snapshot, or as the data root stored them."""
+    address, wanted = workflow_of(record)
+    entry = snapshot.manifest["workflows"].get(address)
+    sealed = sealed_in(snapshot, address)
+    if sealed is not None and digest(sealed) == wanted:
+        return sealed
+    if entry is not None and sealed is None:
+        name = entry.get("file") if isinstance(entry, dict) else address
+        here = Diagnostic("OB602", f"`{name}` is not what the manifest says", help="compile again, or restore the file")
+    else:
+        seal = next(read(record)).obs.get("seal")
+        has = f"the snapshot at hand has `{digest(sealed)}`" if sealed else "the snapshot at hand does not hold it"
+        here = Diagnostic(
+            "OB746",
+            f"the run walked `{address}` sealed as `{wanted}`, and {has}",
+            help=f"name the snapshot of the seal `{seal}` with `--snapshot`, or the data root of the run with "
+            "`--data-root`",
+        )
+    stored = _stored(root, wanted)
+    if stored is None:
+        raise Refused([here])
+    help = "the workflow that the journal stored was used"
+    notes.append(Diagnostic(here.code, here.message, help=help, severity="warning"))
+    return stored
+
+
+def _stored(root: str | None, wanted: str) -> bytes | None:
+    if root is None:
+        return None
+    with wiring.open_root(root, create=False) as ledger:
+        data = ledger.sealed(wanted)
+    return data if data is not None and digest(data) == wanted else None
+
+
+def _program(
+    data: bytes, wanted: str, snapshot: Snapshot, capabilities: Capabilities, ran: Any, notes: list[Diagnostic]
+) -> Program:
+    """Link a workflow with the transforms that are here; what should not be called is a defect if it is."""
+    workflow: dict[str, Any] = decode(data)
+    functions: dict[str, Callable[..., Any]] = dict.fromkeys(workflow["capabilities"], _never)
+    recomputed = {node["use"] for node in workflow["nodes"] if node.get("effect") == "PURE"}
+    for address in sorted(recomputed):
+        lock = snapshot.manifest["capabilities"].get(address)
+        if not isinstance(lock, dict):
+            help = "name the snapshot that it ran on with `--snapshot`, or restore the capability"
+            raise Refused([Diagnostic("OB605", f"the run called `{address}`, and the snapshot has no lock for it",
+                                      help=help)])  # fmt: skip
+        notes += _drifted(address, lock, capabilities, ran)
+        functions[address] = _imported(capabilities, lock)
+    return link(wiring.Sealed(snapshot, data, wanted, workflow, {}), functions)
+
+
+def _never(*_: Any) -> Any:
+    raise Defect("a replay called a side effect")
+
+
+def _imported(capabilities: Capabilities, lock: dict[str, Any]) -> Callable[..., Any]:
+    """Import a transform without leaving compiled files behind."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        return capabilities.function(str(lock.get("implementation")))
+    finally:
+        sys.dont_write_bytecode = before
+
+
+def _drifted(address: str, lock: dict[str, Any], capabilities: Capabilities, ran: Any) -> list[Diagnostic]:
+    """Say in which way a transform is not the one that ran: its lock, or its source since it was sealed."""
+    found: list[str] = []
+    if isinstance(ran, dict) and ran.get(address) != digest_of(lock):
+        found.append(f"`{address}` is not sealed as it was for this run")
+    modules = lock.get("modules")
+    for module, sealed in (modules if isinstance(modules, dict) else {}).items():
+        source = capabilities.source(module)
+        if source is None:
+            raise Refused([Diagnostic("OB605", f"the module `{module}` of `{address}` cannot be found")])
+        if digest(source) != sealed:
+            found.append(f"the source of `{module}`, which `{address}` relies on, is not what was sealed")
+    help = "it was called as it is now; restore the one that ran to replay with it"
+    return [Diagnostic("OB604", message, help=help, severity="warning") for message in found]
+
+
+def _place(snapshot: Snapshot, address: str, wanted: str, node: str) -> Span | None:
+    """Return where a node was declared, if the snapshot at hand is of the workflow that ran."""
+    origins = origins_of(snapshot, address, wanted) or {}
+    for group in ("nodes", "exits"):
+        found = origins.get(group, {}).get(node)
+        if found:
+            return Span(origins["file"], *found["span"])
+    return None
+
+
+def _told(found: Difference, line: int | None, place: Span | None) -> Diagnostic:
+    """Say a difference in one sentence."""
+    where = f"line {line}" + (f", `{found.path}`" if found.path else "")
+    if found.field == "path":
+        goes = f"goes on with `{found.recorded}`" if found.recorded is not None else "ends"
+        leads = f"the workflow leads to `{found.recomputed}`" if found.recomputed is not None else "the run ends there"
+        message = f"{where}: the record {goes}, and {leads}"
+    else:
+        message = f"{where}: `{found.field}` is recorded as {_shown(found.recorded)}, and comes out as " + _shown(
+            found.recomputed
+        )
+    if found.field == "outcome" and found.recomputed == FAULT:
+        message += ": it fails now"
+    return Diagnostic("OB749", message, place)
+
+
+def _shown(value: Any) -> str:
+    """Write a value between backticks, cut where it is long."""
+    text = encode(value).decode("utf-8", "replace")
+    return f"`{text}`" if len(text) <= LONGEST else f"`{text[:LONGEST]}…`"

@@ -1,0 +1,146 @@
+"""Soundness: what compiles without listed run-time checks never meets an absent, misfitting or valueless value."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from generated import filled, values_near
+from handmade import Counting, Ticking, start
+from omnibachi.compiling import reader
+from omnibachi_capabilities.catalogue import CATALOGUE
+from omnibachi_compiler.catalogue import read_catalogue
+from omnibachi_compiler.compile import Compilation, compile_sources
+from omnibachi_compiler.phase import Implementation, Source
+from omnibachi_ledger import open_root
+from omnibachi_model.checks import link as link_check
+from omnibachi_model.digests import digest
+from omnibachi_model.record import export, read
+from omnibachi_runtime.link import link
+from omnibachi_runtime.walk import Walk, walk
+from workspaces import Workspace, workspaces
+
+ROOT = Path(__file__).resolve().parent.parent
+ADDRESS = "shop::WF_TEST_V0"
+EXAMPLES = 2_500 if os.environ.get("OMNIBACHI_THOROUGH") else 200
+STD = {
+    name: Source(f"protocols/std/{name}.yaml", "std", (ROOT / "protocols" / "std" / f"{name}.yaml").read_bytes())
+    for name in ("domain", "registry", "records", "events", "clock", "entropy")
+}
+BEHIND = read_catalogue("omnibachi_capabilities", reader(str(ROOT / "capabilities")), lambda module: module).value
+ANSWERS = b"def answer(inputs):\n    return answers(inputs)\n"
+# What the compiler's proof rules out unless it lists the place.
+PROVEN = ("missing-input", "input-misfit", "expression")
+
+
+def compiled(source: bytes, transforms: Any) -> Compilation:
+    """Compile one source together with what it uses of `std`."""
+    used = [name for name in STD if f"CS_{name.upper()}_V0".encode() in source]
+    behind = {
+        address: BEHIND[address] for address in BEHIND for name in used if address.startswith(f"std::CS_{name.upper()}_")
+    }
+    made = Implementation("made", "answer", 1, {"made": ANSWERS})
+    sources = [STD["domain"], *(STD[name] for name in used), Source("protocols/shop/test.yaml", "shop", source)]
+    return compile_sources(sources, {**behind, **dict.fromkeys(transforms, made)}, {}, lambda module: module)
+
+
+class Shop:
+    """A compiled workspace that can be run: its transforms give their answers in turn and look at what they are given."""
+
+    def __init__(self, made: Workspace, compilation: Compilation) -> None:
+        assert compilation.sealed is not None
+        data = compilation.sealed.files["shop/WF_TEST_V0.json"]
+        functions: dict[str, Any] = {key: value for key, value in CATALOGUE.items() if key.startswith("std::CS")}
+        for address, answers in made.answers.items():
+            functions[address] = _answering(compilation.library.capabilities[address].inputs, answers)
+        self.program = link(orjson.loads(data), digest(data), data, functions)
+        self.ledger = open_root(None)
+        self.listed = {place.node for place in compilation.places}
+        self.runs = 0
+
+    def run(self, payload: Any) -> Walk:
+        """Run the workflow."""
+        self.runs += 1
+        program, journal = self.program, None
+        if program.journal:
+            journal = self.ledger.journal(
+                f"T{self.runs}", workflow=ADDRESS, workflow_digest=program.digest, sealed=program.sealed,
+                seal=digest(b""), payload_digest=digest(b""), started_at="2026-01-01T00:00:00.000Z",
+            )  # fmt: skip
+        return walk(program, start(journal, run_id=f"T{self.runs}"), program.gate(payload))
+
+
+class Unproven(Exception):
+    """A transform was given what does not fit its declaration."""
+
+
+def _answering(inputs: Any, answers: list[tuple[str, Any]]) -> Any:
+    check = link_check(inputs)
+    turn = iter(range(10**9))
+
+    def answer(given: Any) -> Any:
+        if check(given) or filled(inputs, given) != given:
+            raise Unproven
+        if not answers:
+            raise ValueError("nothing fits")
+        outcome, output = answers[next(turn) % len(answers)]
+        return outcome, orjson.loads(orjson.dumps(output))
+
+    return answer
+
+
+def faults(ended: Walk) -> list[tuple[str, dict[str, Any]]]:
+    """Return (node, fault) of every mishap of a run."""
+    return [(mishap.node, mishap.fault) for mishap in ended.mishaps]
+
+
+def holds(shop: Shop, ended: Walk) -> None:
+    """Assert what the compiler has proven of a run."""
+    for node, fault in faults(ended):
+        assert fault.get("exception") != "Unproven", (node, fault)
+        assert fault["reason"] not in PROVEN or node in shop.listed, (node, fault)
+        assert fault["reason"] in (*PROVEN, "raised"), (node, fault)
+    assert list(read(export((body, obs) for _, body, obs in ended.events)))
+
+
+def test_what_compiles_without_checks_never_meets_a_missing_or_misfitting_value() -> None:
+    seen: Counter[str] = Counter()
+
+    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=not os.environ.get("OMNIBACHI_THOROUGH"))
+    @given(workspaces(), st.data())
+    def law(made: Workspace, data: st.DataObject) -> None:
+        compilation = compiled(made.source, made.answers)
+        kind = "refused" if compilation.sealed is None else "listed" if compilation.places else "proven"
+        event(kind)
+        seen[kind] += 1
+        for item in compilation.diagnostics:
+            seen[item.code] += 1
+        if compilation.sealed is None:
+            return
+        shop = Shop(made, compilation)
+        check, drawn = link_check(made.payload), st.lists(values_near(made.payload), min_size=3, max_size=3)
+        with shop.ledger:
+            for _ in range(4):
+                fitting = [value for value in data.draw(drawn) if not check(value)]
+                payload = fitting[0] if fitting else {}
+                ended = shop.run(payload)
+                seen["run", ended.exit] += 1
+                for _, fault in faults(ended):
+                    seen["fault", fault["reason"]] += 1
+                holds(shop, ended)
+
+    try:
+        law()
+    finally:
+        print(seen)
+    total = seen["refused"] + seen["listed"] + seen["proven"]
+    assert seen["proven"] + seen["listed"] >= total / 5
+    assert seen["proven"] >= total / 20
+    assert seen["refused"] >= total / 20
