@@ -13,16 +13,19 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from io import BytesIO
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import floors
+import orjson
 import shop
 from cold import cold_starts
 from measured import Measured, compared, table, timed
-from omnibachi import Engine, Workspace
+from omnibachi import Engine, Workspace, verify
 from omnibachi.traces_folder import Traces
 from omnibachi_ledger import open_root
 
@@ -30,21 +33,38 @@ NAMES = ("a", "b", "c", "cold")
 
 
 def loops(workspace: Workspace, folder: Path) -> Iterator[Measured]:
-    """Measure gate (a): the engine in a loop."""
+    """Measure gate (a), and the same runs above their bodies alone."""
     step, turn = (workspace.capabilities.function(f"bench_caps.steps:{name}") for name in ("step", "turn"))
+    made: list[tuple[str, str, int, Callable[[dict[str, Any], floors.Writer], floors.Floor]]] = [
+        ("10 in line", shop.TEN, 30, lambda first, writer: floors.chain(step, 10, first, writer)),
+        ("100 in line", shop.HUNDRED, 4, lambda first, writer: floors.chain(step, 100, first, writer)),
+        ("10 of three branches", shop.BRANCHES, 30, lambda first, writer: floors.branches(turn, first, writer)),
+        ("10 decisions of three rows", shop.DECISIONS, 30, lambda first, writer: floors.decisions(first, writer)),
+    ]
+    writers: tuple[tuple[str, floors.Writer, float | None], ...] = (("", floors.Lines, 2.0),
+                                                                    (", above bodies alone", floors.Bodies, None))  # fmt: skip
     with workspace.engine() as engine:
-        for case, address, floor, times in (
-            ("(a) 10 in line", shop.TEN, floors.chain(step, 10), 30),
-            ("(a) 100 in line", shop.HUNDRED, floors.chain(step, 100), 4),
-            ("(a) 10 of three branches", shop.BRANCHES, floors.branches(turn), 30),
-            ("(a) 10 decisions of three rows", shop.DECISIONS, floors.decisions(), 30),
-        ):
-            with (folder / "floor").open("wb") as bare, (folder / "ours").open("wb") as mine:
-                yield compared(
-                    case, 2.0, timed(times, lambda floor=floor, bare=bare: floor(bare)),  # type: ignore[misc]
-                    timed(times, lambda address=address, mine=mine: _record(engine, address, mine)),  # type: ignore[misc]
-                    400,
-                )  # fmt: skip
+        for note, writer, allowed in writers:
+            for case, address, times, make in made:
+                sample = engine.run(address, shop.PAYLOAD).record
+                floor = make(orjson.loads(sample.partition(b"\n")[0]), writer)
+                if allowed is not None:
+                    _is_record(floor, sample)
+                with (folder / "floor").open("wb") as bare, (folder / "ours").open("wb") as mine:
+                    yield compared(
+                        f"(a) {case}{note}", allowed, timed(times, partial(floor, bare)),
+                        timed(times, partial(_record, engine, address, mine)), 400,
+                    )  # fmt: skip
+
+
+def _is_record(floor: floors.Floor, sample: bytes) -> None:
+    """Make sure that a floor writes what a run writes: the same bodies, in a record that holds."""
+    written = BytesIO()
+    floor(written)
+    found = verify(written.getvalue())
+    assert found.verdict == "INTACT", found
+    bodies = [[orjson.loads(line)["body"] for line in data.splitlines()] for data in (written.getvalue(), sample)]
+    assert bodies[0] == bodies[1]
 
 
 def _record(engine: Engine, address: str, file: Any) -> None:
@@ -56,9 +76,10 @@ def _record(engine: Engine, address: str, file: Any) -> None:
 def files(workspace: Workspace, folder: Path) -> Measured:
     """Measure gate (b): a folder and a file for each run."""
     traces, numbers = Traces(str(folder / "traces")), count()
-    floor = floors.chain(workspace.capabilities.function("bench_caps.steps:step"), 10)
+    step = workspace.capabilities.function("bench_caps.steps:step")
     (folder / "bare").mkdir()
     with workspace.engine() as engine:
+        floor = floors.chain(step, 10, orjson.loads(engine.run(shop.TEN, shop.PAYLOAD).record.partition(b"\n")[0]))
 
         def ours() -> None:
             result = engine.run(shop.TEN, shop.PAYLOAD)

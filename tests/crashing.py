@@ -2,8 +2,9 @@
 
 `in_child` forks a process that calls the front door in a folder, with a clock that stands still and chance that always
 falls the same way. On its way the child passes *edges*: the moment before and the moment after every statement that
-opens or closes a transaction, before every other statement that writes, and before and after every call that changes
-a file. With `fatal` it sends itself a signal at that edge, SIGKILL unless another is named. The edges are found by what
+opens or closes a transaction, before every other statement that writes, before and after every call that changes a file,
+and with half of what it writes written. With `fatal` it sends itself a signal at that edge, SIGKILL unless another is
+named; with `after` it is killed from outside so many seconds after its start. The edges are found by what
 is called, not by who calls it; what the interpreter's audit events say of files that were changed by other ways is
 listed as `unseen`.
 """
@@ -64,9 +65,10 @@ class Edges:
         sqlite3.connect = lambda *a, **k: connect(*a, **k, factory=self._connection())  # type: ignore[assignment]
         sys.addaudithook(self._audit)
 
-    def _edge(self, name: str) -> None:
+    def _edge(self, name: str, first: Callable[[], object] = lambda: None) -> None:
         self.names.append(name)
         if len(self.names) == self._fatal:
+            first()
             os.kill(os.getpid(), self._signal)
 
     def _around(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
@@ -74,6 +76,8 @@ class Edges:
             if name == "open" and not given[1] & WRITING:
                 return real(*given, **more)
             self._edge(f"before {name}")
+            if name == "write":
+                self._edge("within write", lambda: real(given[0], given[1][: len(given[1]) // 2]))
             self._inside += 1
             try:
                 found = real(*given, **more)
@@ -129,6 +133,7 @@ def in_child(
     fatal: int = 0,
     with_signal: int = signal.SIGKILL,
     largest: int = 0,
+    after: float | None = None,
 ) -> Ended:
     """Call the front door in a forked child, in a folder, and return how it ended.
 
@@ -145,6 +150,9 @@ def in_child(
             os._exit(99)
     os.close(writing)
     try:
+        if after is not None:
+            time.sleep(after)
+            os.kill(child, with_signal)
         told = _told(reading, child)
     finally:
         os.close(reading)

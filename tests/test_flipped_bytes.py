@@ -16,11 +16,11 @@ import pytest
 
 import omnibachi
 import post_office
+from forging import forged
 from front_door import Call, call
 from omnibachi import Refused, Workspace, wiring
 from omnibachi.commands.verify_command import _version
-from omnibachi_model.digests import decode, encode
-from omnibachi_model.record import export, read
+from omnibachi_model.digests import decode
 from post_office import PARCEL, SNAPSHOT, STORE, WF
 
 __all__ = ["call"]
@@ -248,14 +248,6 @@ def test_every_changed_line_is_broken(change: str, trace: bytes, office: Workspa
 )
 def test_what_is_not_byte_for_byte_a_record_is_broken(change: Callable[[bytes], bytes], trace: bytes) -> None:
     assert verified(change(trace)) == "BROKEN"
-
-
-def forged(trace: bytes, change: Callable[[list[Any], list[Any]], Any]) -> bytes:
-    """Change bodies and obs and make every hash anew, as somebody can who knows the format."""
-    events = list(read(trace))
-    bodies, obs = [event.body for event in events], [event.obs for event in events]
-    change(bodies, obs)
-    return export((encode(body), encode(item)) for body, item in zip(bodies, obs, strict=True))
 
 
 def test_hashes_made_anew_are_intact_and_not_anchored(trace: bytes, office: Workspace, call: Call) -> None:

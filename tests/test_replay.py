@@ -11,15 +11,12 @@ import pytest
 
 import omnibachi
 import post_office
+from forging import forged, planted
 from front_door import Call, call
-from omnibachi import Refused, Replay, RunResult, Workspace
-from omnibachi.compiling import compile_workspace
-from omnibachi.engine import Engine
-from omnibachi.scenarios.runner import run_scenarios
+from omnibachi import Refused, Replay, Workspace
 from omnibachi_model.digests import encode
 from omnibachi_model.record import export, read
 from post_office import LABEL, PARCEL, SNAPSHOT, WF, edit
-from test_flipped_bytes import forged
 
 __all__ = ["call"]
 
@@ -73,61 +70,8 @@ def codes(found: Replay) -> list[tuple[str, str]]:
     return [(item.severity, item.code) for item in found.diagnostics]
 
 
-def planted(record: bytes, line: int, **members: Any) -> bytes:
-    """Change members of one body and make every hash anew."""
-    return forged(record, lambda bodies, obs: bodies[line - 1].update(members))
-
-
 def contents(root: Path) -> dict[str, bytes | None]:
     return {str(path.relative_to(root)): path.read_bytes() if path.is_file() else None for path in root.rglob("*")}
-
-
-@pytest.fixture(scope="module")
-def shipped() -> list[tuple[RunResult, bool]]:
-    """Every run of every shipped scenario, and whether answers were forced in it."""
-    runs: list[tuple[RunResult, bool]] = []
-    run = Engine.run
-
-    def noting(engine: Engine, *given: Any, **more: Any) -> RunResult:
-        result = run(engine, *given, **more)
-        runs.append((result, bool(engine._forced)))
-        return result
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Engine, "run", noting)
-        report = run_scenarios(compile_workspace(str(ROOT), shipped=str(ROOT)), Workspace(ROOT).capabilities)
-    assert report.ok
-    return runs
-
-
-def test_every_run_of_every_shipped_scenario_is_the_same_again(shipped: list[tuple[RunResult, bool]]) -> None:
-    snapshot = Workspace(ROOT).load()
-    reached = {(result.workflow, result.exit) for result, _ in shipped}
-    for address in snapshot.workflows:
-        sealed = json.loads((ROOT / SNAPSHOT / snapshot.manifest["workflows"][address]["file"]).read_bytes())
-        assert {(address, node["name"]) for node in sealed["nodes"] if node["kind"] == "EXIT"} <= reached
-    for result, was_forced in shipped:
-        found = omnibachi.replay(result.record, snapshot)
-        assert (found.finished, found.workflow, found.events) == (True, result.workflow, len(result.events))
-        # A forced answer of a transform is none that the transform gives, so only there a replay may differ.
-        assert found.same or (was_forced and str(found.divergence and found.divergence.path) != "")
-
-
-def test_every_change_to_what_a_shipped_run_recomputes_is_found(shipped: list[tuple[RunResult, bool]]) -> None:
-    snapshot = Workspace(ROOT).load()
-    for result, was_forced in shipped:
-        if was_forced:
-            continue
-        for line, event in enumerate(read(result.record)):
-            member = next((name for name in ("outcome", "exit") if name in event.body), None)
-            if member is None:
-                continue
-            changed = forged(
-                result.record, lambda bodies, obs, at=line, name=member: bodies[at].update({name: "OTHER"})
-            )
-            assert omnibachi.verify(changed).verdict == "INTACT"
-            found = omnibachi.replay(changed, snapshot)
-            assert (found.same, found.line) == (False, line + 1)
 
 
 @pytest.mark.parametrize("number", range(len(ENDS)), ids=list(ENDS))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from generated import filled, values_near
+from generated import filled
 from handmade import Counting, Ticking, start
 from omnibachi.compiling import reader
 from omnibachi_capabilities.catalogue import CATALOGUE
@@ -25,7 +25,7 @@ from omnibachi_model.digests import digest
 from omnibachi_model.record import export, read
 from omnibachi_runtime.link import link
 from omnibachi_runtime.walk import Walk, walk
-from workspaces import Workspace, workspaces
+from workspaces import Workspace, fitting, workspaces
 
 ROOT = Path(__file__).resolve().parent.parent
 ADDRESS = "shop::WF_TEST_V0"
@@ -125,12 +125,9 @@ def test_what_compiles_without_checks_never_meets_a_missing_or_misfitting_value(
         if compilation.sealed is None:
             return
         shop = Shop(made, compilation)
-        check, drawn = link_check(made.payload), st.lists(values_near(made.payload), min_size=3, max_size=3)
         with shop.ledger:
             for _ in range(4):
-                fitting = [value for value in data.draw(drawn) if not check(value)]
-                payload = fitting[0] if fitting else {}
-                ended = shop.run(payload)
+                ended = shop.run(data.draw(fitting(made.payload)))
                 seen["run", ended.exit] += 1
                 for _, fault in faults(ended):
                     seen["fault", fault["reason"]] += 1

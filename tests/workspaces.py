@@ -65,14 +65,15 @@ def workspaces(draw: st.DrawFn) -> Workspace:
     made.documents.append({"intent": "IN_TEST_V0", "payload": made.payload})
     for name in ("ST_FIRST_V0", "ST_KEPT_V0", "EV_TOLD_V0"):
         made.records[name] = draw(_objects(2))
-    count = draw(st.integers(1, 6))
+    count = draw(st.integers(2, 7))
     nodes: dict[str, Any] = {}
     made.given["n0"] = {}
     for index in range(count):
         name = f"n{index}"
         node, outcomes = draw(_node(made, name))
         later = [*(f"n{number}" for number in range(index + 1, count)), *EXITS]
-        routes = {outcome: draw(st.sampled_from(later)) for outcome in outcomes}
+        ahead = later[1:4]
+        routes = {outcome: draw(st.sampled_from(ahead)) for outcome in outcomes}
         routes[next(iter(outcomes))] = later[0]
         if index and draw(st.integers(0, 5)) == 0:
             routes["FAULT"] = draw(st.sampled_from(later))
@@ -167,12 +168,12 @@ def _inside(path: str, schema: Schema, sure: bool, depth: int) -> list[Place]:
 def _template(draw: st.DrawFn, known: list[Place], depth: int = 1) -> tuple[Any, Schema]:
     """Draw a template and its type."""
     sure = [place for place in known if place.sure]
-    choice = draw(st.integers(0, 11))
+    choice = draw(st.integers(0, 12))
     if choice <= 6:
         place = draw(st.sampled_from(sure))
         return place.path, place.schema
-    if choice == 7:
-        place = draw(st.sampled_from(known))
+    if choice in (7, 12):
+        place = draw(st.sampled_from([place for place in known if not place.sure] or sure))
         return place.path, place.schema
     if choice == 8 or depth == 0:
         value = draw(anything)
@@ -246,19 +247,33 @@ def _transform(
         inputs["z"] = _with_default(draw, draw(_schema(2, True)))
     outcomes: dict[str, Schema] = {}
     declared: dict[str, Any] = {}
-    for outcome in ("SUCCESS", "NOT_FOUND", "OTHER")[: draw(st.integers(1, 3))]:
+    for outcome in ("SUCCESS", "NOT_FOUND", "OTHER")[: draw(st.sampled_from((1, 2, 2, 3)))]:
         fields = draw(st.dictionaries(st.sampled_from("abc"), _schema(), max_size=3))
         optional = {key for key in fields if draw(st.integers(0, 3)) == 0}
         declared[outcome] = {key: {**kind, "optional": True} if key in optional else kind for key, kind in fields.items()}
         outcomes[outcome] = object_of(fields) | {"required": sorted(fields.keys() - optional)}
     code = f"CT_{name.upper()}_V0"
     made.documents.append({"transform": code, "summary": "Answer.", "inputs": inputs, "outcomes": declared})
-    made.answers[f"shop::{code}"] = [
-        (outcome, value)
-        for outcome in (draw(st.sampled_from(list(outcomes))) for _ in range(3))
-        if (value := draw(values_near(outcomes[outcome]))) is not None and not link(outcomes[outcome])(value)
-    ]
+    chosen = [draw(st.sampled_from(list(outcomes))) for _ in range(3)]
+    answers = [(outcome, draw(fitting(outcomes[outcome]))) for outcome in chosen]
+    made.answers[f"shop::{code}"] = [answer for answer in answers if not link(outcomes[answer[0]])(answer[1])]
     return {"use": code, "with": bound}, outcomes
+
+
+@st.composite
+def fitting(draw: st.DrawFn, schema: Schema) -> Any:
+    """Draw a value that satisfies a schema, unless that is hard."""
+    if schema.get("type") == "object" and not schema.keys() & {"const", "enum"}:
+        required = schema.get("required", ())
+        members = schema.get("properties", {}).items()
+        return {key: draw(fitting(inner)) for key, inner in members if key in required or draw(st.booleans())}
+    check = link(schema)
+    value = draw(values_near(schema))
+    for _ in range(5):
+        if not check(value):
+            break
+        value = draw(values_near(schema))
+    return value
 
 
 def _with_default(draw: st.DrawFn, schema: Schema) -> Schema:

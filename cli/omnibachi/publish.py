@@ -14,6 +14,7 @@ from omnibachi_model.sealed import MANIFEST
 
 from . import wiring
 from .engine import origins_of
+from .traces_folder import Traces, runs_here
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from .engine import Engine
     from .results import RunResult
-    from .traces_folder import Traces
     from .wiring import Snapshot
 
 FILE_TROUBLE = 6
@@ -35,6 +35,9 @@ def publish(engine: Engine, traces: Traces, result: RunResult, sealed: bytes, *,
     workflow: dict[str, Any] = decode(sealed)
     trace_id = str(result.trace_id)
     found: list[Diagnostic] = []
+    if not workflow["journal"]:
+        # No lock file tells of a process that died here, and nobody resumes its run: this is that run, once more.
+        traces.clean(trace_id, runs_here)
     try:
         _keep(traces, result, "jsonl", lambda: result.record)
     except Trouble as trouble:

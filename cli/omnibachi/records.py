@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
+from omnibachi_model import codes
 from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
 from omnibachi_model.digests import decode, digest, digest_of
 from omnibachi_model.record import Broken, read
@@ -55,21 +56,25 @@ def examine(
     `trace_id` is the id under which the record was found, as in `verify`. A data root that cannot be read is one of the
     findings, not an exception.
     """
-    trouble: Diagnostic | None = None
+    notes: list[Diagnostic] = []
+    advice: list[str] = []
     journal = stored = None
     try:
         journal, stored = _of_journal(record, data_root)
     except Trouble as error:
-        trouble = error.diagnostic
+        notes.append(as_warning(error.diagnostic))
+        advice.append(f"mend the data root, which could not be read: {help_of(error.diagnostic)}")
     address, wanted = workflow_of(record)
     workflow = decode(stored) if stored is not None and digest(stored) == wanted else None
     origins = locks = None
-    if snapshot is not None:
-        sealed = sealed_in(snapshot, address)
-        if sealed is not None and (workflow is None or digest(sealed) == wanted):
-            workflow = decode(sealed) if digest(sealed) == wanted or workflow is None else workflow
+    if snapshot is not None and wanted:
+        other = not_the_one(record, snapshot)
+        if other is None:
+            workflow = decode(sealed_in(snapshot, address) or b"")
             origins = wiring.load_origins(snapshot, address)
-        locks = {name: digest_of(lock) for name, lock in snapshot.manifest["capabilities"].items()}
+        else:
+            notes.append(as_warning(other))
+        locks = _locks_now(record, snapshot)
     verdict = wiring.verify(record, journal=journal, trace_id=trace_id)
     report = wiring.examine(
         record,
@@ -78,9 +83,10 @@ def examine(
         journal=journal,
         finding=(verdict.verdict, verdict.line, verdict.reason),
         locks=locks,
+        trace_id=trace_id,
     )
-    if trouble is not None:
-        report.diagnostics = [*report.diagnostics, trouble]
+    report.diagnostics = [*report.diagnostics, *notes]
+    report.advice += advice
     return report
 
 
@@ -113,6 +119,62 @@ def workflow_of(record: bytes) -> tuple[str, str]:
     except (Broken, StopIteration):
         return "", ""
     return str(body.get("workflow", "")), str(body.get("workflow_digest", ""))
+
+
+def not_the_one(record: bytes, snapshot: Snapshot) -> Diagnostic | None:
+    """Say why a snapshot does not hold the workflow that a record walked; None where it does."""
+    address, wanted = workflow_of(record)
+    entry = snapshot.manifest["workflows"].get(address)
+    sealed = sealed_in(snapshot, address)
+    if sealed is not None and digest(sealed) == wanted:
+        return None
+    if isinstance(entry, dict) and sealed is None:
+        name = str(entry.get("file"))
+        return Diagnostic("OB602", f"`{name}` is not what the manifest says", help="compile again, or restore the file")
+    seal = next(read(record)).obs.get("seal")
+    has = f"the snapshot at hand has `{digest(sealed)}`" if sealed else "the snapshot at hand does not hold it"
+    return Diagnostic(
+        "OB746",
+        f"the run walked `{address}` sealed as `{wanted}`, and {has}",
+        help=f"use the snapshot of the seal `{seal}` (`replay --snapshot`), or the data root of the run (`--data-root`)",
+    )
+
+
+def drifted(snapshot: Snapshot, lock: dict[str, Any]) -> dict[str, bool]:
+    """Return the modules of a lock whose source is not what was sealed, and whether each is there at all.
+
+    Nothing is known where the snapshot came without a way to its capabilities.
+    """
+    modules = lock.get("modules") if isinstance(lock, dict) else None
+    if snapshot.capabilities is None or not isinstance(modules, dict):
+        return {}
+    found = {name: snapshot.capabilities.source(name) for name in modules}
+    return {
+        name: source is not None for name, source in found.items() if source is None or digest(source) != modules[name]
+    }
+
+
+def _locks_now(record: bytes, snapshot: Snapshot) -> dict[str, str]:
+    """Return the digest of each capability's lock, empty where its source is not what was sealed; none where it is
+    gone."""
+    known = snapshot.manifest["capabilities"]
+    ran = next(read(record)).obs.get("capabilities")
+    changed = {name: drifted(snapshot, known[name]) for name in (ran if isinstance(ran, dict) else ()) if name in known}
+    return {
+        name: "" if changed.get(name) else digest_of(lock)
+        for name, lock in known.items()
+        if all(changed.get(name, {}).values())
+    }
+
+
+def as_warning(found: Diagnostic) -> Diagnostic:
+    """Return the same finding as a warning, where it stands in nobody's way."""
+    return Diagnostic(found.code, found.message, found.span, help=found.help, severity="warning")
+
+
+def help_of(found: Diagnostic) -> str:
+    """Return what to do about a finding: its own help, or that of its code."""
+    return str(found.help or codes.help_of(found.code))
 
 
 def _run_of(record: bytes) -> str:

@@ -7,7 +7,7 @@ What was left by one process is finished as that process would have done it: sam
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from omnibachi_model.diagnostics import Diagnostic, Trouble, in_order
@@ -21,6 +21,8 @@ from .results import RunResult
 from .resuming import stored_workflow, unknown
 from .traces_folder import Traces, noted
 from .wiring import Ledger, RunRow, Snapshot
+
+Gone = Mapping[str, tuple[bytes, list[RunRow]]]
 
 UNFINISHED, UNPUBLISHED, HELD = "unfinished", "unpublished", "held"
 # From what needs nobody to what needs somebody: the exit status of several runs is the last of theirs.
@@ -75,9 +77,12 @@ class Recoverer:
     traces: Traces
     picture: bool = True
 
-    def survey(self, ledger: Ledger) -> list[Left]:
-        """Return all runs that were left or are held, the unfinished ones first. Raises Trouble."""
-        left = ledger.left()
+    def survey(self, ledger: Ledger, left: Gone | None = None) -> list[Left]:
+        """Return all runs that were left or are held, the unfinished ones first. Raises Trouble.
+
+        `left` is what the ledger's `left` gave, where it was asked already.
+        """
+        left = ledger.left() if left is None else left
         found = []
         for row in ledger.unfinished():
             traces, picture = self._published(left.get(row.holder or "", (b"", []))[0])
@@ -135,12 +140,14 @@ class Recoverer:
     def _tidy(self) -> None:
         """Remove what dead processes left in locks and folders, of those whose runs are all done."""
         with wiring.open_root(self.root, create=False) as ledger:
-            waiting = {item.row.holder for item in self.survey(ledger)}
+            # Asked once: what a process leaves that dies from here on is not looked at.
+            left = ledger.left()
+            waiting = {item.row.holder for item in self.survey(ledger, left)}
             living = ledger.living()
-            for holder, (note, rows) in ledger.left().items():
+            for holder, (note, rows) in left.items():
                 if holder not in waiting:
                     for row in rows:
-                        self._published(note)[0].clean(row.run, living)
+                        self._published(note)[0].clean(row.run, living.__contains__)
                     ledger.forget(holder)
 
 
@@ -154,7 +161,7 @@ def _finished(engine: Engine, trace_id: str, accept: Collection[str], traces: Tr
         assert row is not None
         # Held, so that others see that what is written aside now is not what a dead process left.
         engine.ledger.hold()
-        traces.clean(trace_id, engine.ledger.living())
+        traces.clean(trace_id, engine.ledger.living().__contains__)
         found = publish(engine, traces, result, stored_workflow(engine.ledger, row), picture=picture)
     except Trouble as trouble:
         result.exit_code = FILE_TROUBLE

@@ -21,7 +21,7 @@ from omnibachi_model.sealed import FAULT
 from . import wiring
 from .catalogue import Capabilities
 from .engine import link, origins_of
-from .records import sealed_in, verify, workflow_of
+from .records import as_warning, drifted, not_the_one, sealed_in, verify, workflow_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -126,35 +126,21 @@ def _verified(
     try:
         return verify(record, data_root=root, trace_id=trace_id), root
     except Trouble as trouble:
-        item = trouble.diagnostic
-        notes.append(Diagnostic(item.code, item.message, help=item.help, severity="warning"))
+        notes.append(as_warning(trouble.diagnostic))
         return verify(record, trace_id=trace_id), None
 
 
 def _workflow(record: bytes, snapshot: Snapshot, root: str | None, notes: list[Diagnostic]) -> bytes:
     """Return the sealed bytes of the workflow that ran: from the snapshot, or as the data root stored them."""
     address, wanted = workflow_of(record)
-    entry = snapshot.manifest["workflows"].get(address)
-    sealed = sealed_in(snapshot, address)
-    if sealed is not None and digest(sealed) == wanted:
-        return sealed
-    if entry is not None and sealed is None:
-        name = entry.get("file") if isinstance(entry, dict) else address
-        here = Diagnostic("OB602", f"`{name}` is not what the manifest says", help="compile again, or restore the file")
-    else:
-        seal = next(read(record)).obs.get("seal")
-        has = f"the snapshot at hand has `{digest(sealed)}`" if sealed else "the snapshot at hand does not hold it"
-        here = Diagnostic(
-            "OB746",
-            f"the run walked `{address}` sealed as `{wanted}`, and {has}",
-            help=f"name the snapshot of the seal `{seal}` with `--snapshot`, or the data root of the run with "
-            "`--data-root`",
-        )
+    other = not_the_one(record, snapshot)
+    if other is None:
+        return sealed_in(snapshot, address) or b""
     stored = _stored(root, wanted)
     if stored is None:
-        raise Refused([here])
+        raise Refused([other])
     help = "the workflow that the journal stored was used"
-    notes.append(Diagnostic(here.code, here.message, help=help, severity="warning"))
+    notes.append(Diagnostic(other.code, other.message, help=help, severity="warning"))
     return stored
 
 
@@ -179,7 +165,7 @@ def _program(
             help = "name the snapshot that it ran on with `--snapshot`, or restore the capability"
             raise Refused([Diagnostic("OB605", f"the run called `{address}`, and the snapshot has no lock for it",
                                       help=help)])  # fmt: skip
-        notes += _drifted(address, lock, capabilities, ran)
+        notes += _drifted(address, lock, snapshot, ran)
         functions[address] = _imported(capabilities, lock)
     return link(wiring.Sealed(snapshot, data, wanted, workflow, {}), functions)
 
@@ -197,18 +183,15 @@ def _imported(capabilities: Capabilities, lock: dict[str, Any]) -> Callable[...,
         sys.dont_write_bytecode = before
 
 
-def _drifted(address: str, lock: dict[str, Any], capabilities: Capabilities, ran: Any) -> list[Diagnostic]:
+def _drifted(address: str, lock: dict[str, Any], snapshot: Snapshot, ran: Any) -> list[Diagnostic]:
     """Say in which way a transform is not the one that ran: its lock, or its source since it was sealed."""
     found: list[str] = []
     if isinstance(ran, dict) and ran.get(address) != digest_of(lock):
         found.append(f"`{address}` is not sealed as it was for this run")
-    modules = lock.get("modules")
-    for module, sealed in (modules if isinstance(modules, dict) else {}).items():
-        source = capabilities.source(module)
-        if source is None:
+    for module, there in drifted(snapshot, lock).items():
+        if not there:
             raise Refused([Diagnostic("OB605", f"the module `{module}` of `{address}` cannot be found")])
-        if digest(source) != sealed:
-            found.append(f"the source of `{module}`, which `{address}` relies on, is not what was sealed")
+        found.append(f"the source of `{module}`, which `{address}` relies on, is not what was sealed")
     help = "it was called as it is now; restore the one that ran to replay with it"
     return [Diagnostic("OB604", message, help=help, severity="warning") for message in found]
 

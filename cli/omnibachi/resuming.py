@@ -146,15 +146,16 @@ class _Resumption:
 
         What an earlier resumption accepted needs no second word.
         """
-        before = {**self.locks}
+        known = {address: {found} for address, found in self.locks.items()}
         for _, body, obs in self.events:
             if body == RESUMED_BODY:
-                before |= decode(obs).get("accepted", {})
+                for address, found in decode(obs).get("accepted", {}).items():
+                    known.setdefault(address, set()).add(found)
         now = {address: digest_of(lock) for address, lock in locks.items()}
-        unknown = [address for address in accept if address not in now]
-        if unknown:
-            raise Refused([_unused(self.row.run, address, now) for address in unknown], 3)
-        changed = {address: found for address, found in now.items() if before.get(address) != found}
+        unused = [address for address in accept if address not in now]
+        if unused:
+            raise Refused([_unused(self.row.run, address, now) for address in unused], 3)
+        changed = {address: found for address, found in now.items() if found not in known.get(address, ())}
         refused = [address for address in changed if address not in accept]
         if refused:
             raise Refused([_changed(self.row.run, address, refused) for address in refused])

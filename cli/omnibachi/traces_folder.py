@@ -12,7 +12,7 @@ from omnibachi_model.diagnostics import Diagnostic, Trouble
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Callable
 
 PICTURE, NO_PICTURE = b"picture", b"plain"
 
@@ -62,8 +62,8 @@ class Traces:
         kinds = ("jsonl", "md", "png") if picture else ("jsonl", "md")
         return [kind for kind in kinds if not os.path.exists(self.path(trace_id, kind))]
 
-    def clean(self, trace_id: str, living: Container[int]) -> None:
-        """Remove what processes that died while writing a trace left aside; those of `living` are at work."""
+    def clean(self, trace_id: str, lives: Callable[[int], bool]) -> None:
+        """Remove what processes that died while writing a trace left aside; `lives` tells of the others by number."""
         folder = os.path.join(self.folder, trace_id)
         try:
             names = os.listdir(folder)
@@ -71,7 +71,7 @@ class Traces:
             return
         for name in names:
             process = name.rpartition(".")[2]
-            if name.startswith(f".{trace_id}.") and process.isdecimal() and int(process) not in living:
+            if name.startswith(f".{trace_id}.") and process.isdecimal() and not lives(int(process)):
                 with contextlib.suppress(OSError):
                     os.unlink(os.path.join(folder, name))
 
@@ -83,6 +83,19 @@ def noted(note: bytes) -> tuple[Traces, bool] | None:
     if kind not in (PICTURE, NO_PICTURE) or not folder or not note.endswith(b"\n"):
         return None
     return Traces(os.fsdecode(folder)), kind == PICTURE
+
+
+def runs_here(process: int) -> bool:
+    """Tell whether a process of this number runs on this machine; where asking would end it, it is taken to run."""
+    if os.name == "nt":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _write(path: str, aside: str, data: bytes) -> None:

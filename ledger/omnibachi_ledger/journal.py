@@ -57,7 +57,10 @@ class Run:
 
 
 class Journal:
-    """Implements `ports.Journal`. `holder` names this process; `taken` says why a run that is there cannot start."""
+    """Implements `ports.Journal`. `holder` names this process; `taken` says why a run that is there cannot start.
+
+    `kept` are the digests of the workflows that are known to be stored; the journal adds its own.
+    """
 
     __slots__ = (
         "_claimed",
@@ -65,6 +68,7 @@ class Journal:
         "_end",
         "_fence",
         "_holder",
+        "_kept",
         "_number",
         "_open",
         "_run",
@@ -79,6 +83,7 @@ class Journal:
         run: Run,
         holder: Callable[[], str],
         taken: Callable[[str], Diagnostic],
+        kept: set[str],
         *,
         fence: int = 0,
         seq: int = 0,
@@ -87,6 +92,7 @@ class Journal:
         self._run = run
         self._holder = holder
         self._taken = taken
+        self._kept = kept
         self._fence = fence  # 0 until the run is recorded
         self._seq = seq  # events committed
         self._open = False
@@ -120,7 +126,8 @@ class Journal:
         row = (run.run, run.workflow, run.workflow_digest, run.seal, run.payload_digest, run.started_at, holder)
         if self._db.run(_ENROL, row) == 0:
             raise Trouble(self._taken(run.run))
-        self._db.run(_KEEP, (run.workflow_digest, run.sealed, run.workflow_digest))
+        if run.workflow_digest not in self._kept:
+            self._db.run(_KEEP, (run.workflow_digest, run.sealed, run.workflow_digest))
 
     def _check_fence(self) -> None:
         if self._db.row(_FENCE, (self._run.run, self._fence)) is None:
@@ -166,6 +173,7 @@ class Journal:
             self.rollback()
             raise
         self._seq, self._fence = seq, fence
+        self._kept.add(self._run.workflow_digest)
         self._clear()
 
     def rollback(self) -> None:

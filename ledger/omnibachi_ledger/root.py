@@ -28,7 +28,8 @@ _COLUMNS = "run, workflow, workflow_digest, seal, payload_digest, started_at, ex
 _RUN = f"SELECT {_COLUMNS} FROM runs WHERE run=?"
 _RUNS = f"SELECT {_COLUMNS} FROM runs ORDER BY started_at DESC, run DESC LIMIT ?"
 _UNFINISHED = f"SELECT {_COLUMNS} FROM runs WHERE exit IS NULL ORDER BY started_at, run"
-_HELD = f"SELECT {_COLUMNS} FROM runs WHERE holder=? ORDER BY started_at, run"
+_HELD = f"SELECT {_COLUMNS} FROM runs WHERE holder IN (%s) ORDER BY started_at, run"
+_AT_ONCE = 500  # holders in one query
 _EVENTS = "SELECT path, body, obs FROM events WHERE run=? ORDER BY seq"
 _RECORDS = "SELECT key, value FROM records WHERE store=? AND value IS NOT NULL ORDER BY created"
 _STREAM = "SELECT sequence, event, record FROM streams WHERE store=? ORDER BY sequence"
@@ -102,13 +103,14 @@ def open_root(path: str | None, *, create: bool = True, note: bytes = b"") -> Le
 class Ledger:
     """An open data root, for one thread; a context manager. Every method raises Trouble when the database cannot."""
 
-    __slots__ = ("_db", "_keeps", "_locks", "root")
+    __slots__ = ("_db", "_keeps", "_kept", "_locks", "root")
 
     def __init__(self, db: Database, root: str | None, note: bytes = b"") -> None:
         self.root = root
         self._db = db
         self._locks = Locks(None if root is None else os.path.join(root, "locks"), note)
         self._keeps: dict[str, Mapping[str, str]] = {}
+        self._kept: set[str] = set()  # digests of workflows that are stored; they are never removed
 
     def journal(
         self,
@@ -126,7 +128,7 @@ class Ledger:
             run_id, workflow, workflow_digest, sealed, seal, payload_digest, started_at,
             self._keep(workflow_digest, sealed),
         )  # fmt: skip
-        return Journal(self._db, run, self._locks.holder, self.taken)
+        return Journal(self._db, run, self._locks.holder, self.taken, self._kept)
 
     def _keep(self, workflow_digest: str, sealed: bytes) -> Mapping[str, str]:
         keeps = self._keeps.get(workflow_digest)
@@ -153,7 +155,7 @@ class Ledger:
             row.run, row.workflow, row.workflow_digest, sealed, row.seal, row.payload_digest, row.started_at,
             self._keep(row.workflow_digest, sealed),
         )  # fmt: skip
-        return Journal(self._db, run, self._locks.holder, self.taken, fence=row.fence + 1, seq=row.seq)
+        return Journal(self._db, run, self._locks.holder, self.taken, self._kept, fence=row.fence + 1, seq=row.seq)
 
     def finished(self, run_id: str) -> RunRow | None:
         """Return what is known of a run; its `exit` is None while it has not ended."""
@@ -204,10 +206,16 @@ class Ledger:
 
     def left(self) -> dict[str, tuple[bytes, list[RunRow]]]:
         """Return, for each process that died before it was done, its note and the runs that it worked on last."""
-        return {
-            holder: (note, [RunRow(*row) for row in self._db.rows(_HELD, (holder,))])
-            for holder, note in self._locks.dead().items()
-        }
+        dead = self._locks.dead()
+        found: dict[str, tuple[bytes, list[RunRow]]] = {holder: (note, []) for holder, note in dead.items()}
+        holders = tuple(dead)
+        # No index says who held what, so that no run pays for it: all rows are looked at, for many holders at once.
+        for start in range(0, len(holders), _AT_ONCE):
+            some = holders[start : start + _AT_ONCE]
+            for row in self._db.rows(_HELD % ", ".join("?" * len(some)), some):
+                known = RunRow(*row)
+                found[str(known.holder)][1].append(known)
+        return found
 
     def forget(self, holder: str) -> None:
         """Remove what a dead process left in the locks, once nothing of its work is missing any more."""

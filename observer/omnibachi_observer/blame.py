@@ -4,6 +4,7 @@
 - **capability**: its code raised, answered what it does not declare, or gave an output that breaks its declaration;
 - **protocol**: the workflow read what need not be there, or bound or computed what does not fit;
 - **store**: the data root's database could not do what was needed;
+- **record**: it was cut, edited or exchanged, so that what it tells cannot be relied on (`examine` says so);
 - **nobody**: a business decision (a decision row, or an outcome that the workflow routes to a denial) is no failure.
 
 Where values came from is followed through the sealed templates: a computed or decided value comes from what it was

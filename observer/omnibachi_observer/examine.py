@@ -35,15 +35,17 @@ def examine(
     journal: bytes | None = None,
     finding: Finding | None = None,
     locks: Mapping[str, str] | None = None,
+    trace_id: str | None = None,
 ) -> Report:
     """Examine a record.
 
     `workflow` and `origins` are the sealed files, `journal` the record of the same run as the journal gives it,
     `finding` what verification found (else only form, chain and journal are looked at), `locks` the digests of the
-    capabilities' locks now, by address.
+    capabilities' locks now, by address, `trace_id` the id under which the record was found.
     """
     events, broken = _events(record)
     verdict, line, reason = finding or _finding(events, broken, journal)
+    other = _of_another(events, trace_id) if verdict == "BROKEN" and line == 1 else None
     if broken is None and verdict == "BROKEN" and line is not None:
         events = events[: max(0, line - 1)]
     story = Story(None)
@@ -61,9 +63,12 @@ def examine(
     wrote = [step for step in story.steps if step.receipt is not None]
     report.changed = [_effect(step) for step in wrote if step.wrote]
     report.unchanged = [_effect(step) for step in wrote if not step.wrote]
-    report.diagnostics = notes + _changed_capabilities(story, locks)
+    report.diagnostics = notes + _changed_capabilities(story, locks, places)
     _failure(report, story, places)
-    _state(report, story, journal, wrote)
+    if verdict == "BROKEN":
+        _broken(report, story, journal, other)
+    elif not story.finished:
+        _unfinished(report, story, journal, wrote)
     return report
 
 
@@ -75,6 +80,12 @@ def _events(record: bytes) -> tuple[list[Event], Broken | None]:
     except Broken as error:
         return events, error
     return events, None if events else Broken(1, "the record is empty")
+
+
+def _of_another(events: list[Event], trace_id: str | None) -> str | None:
+    """Return the id of the run that a record is of, where it was found under another one's."""
+    found = events[0].obs.get("trace_id") if events and trace_id is not None else None
+    return found if isinstance(found, str) and found != trace_id else None
 
 
 def _finding(events: list[Event], broken: Broken | None, journal: bytes | None) -> Finding:
@@ -106,17 +117,19 @@ def _same_workflow(story: Story, workflow: dict[str, Any], notes: list[Diagnosti
     return False
 
 
-def _changed_capabilities(story: Story, locks: Mapping[str, str] | None) -> list[Diagnostic]:
+def _changed_capabilities(story: Story, locks: Mapping[str, str] | None, places: _Places) -> list[Diagnostic]:
     ran = story.obs.get("capabilities")
     if locks is None or not isinstance(ran, dict):
         return []
     changed = [address for address, lock in sorted(ran.items()) if locks.get(address) != lock]
+    callers = {step.capability: step.node for step in reversed(story.steps)}
     return [
         Diagnostic(
             "OB604" if address in locks else "OB605",
             f"`{address}` is not the one that this run called"
             if address in locks
             else f"`{address}`, which this run called, is not there any more",
+            places.of(callers[address]) if address in callers else None,
             help="a replay needs the capability that ran: restore it",
             severity="warning",
         )
@@ -133,10 +146,11 @@ def _told(story: Story, verdict: str, line: int | None, reason: str | None, bodi
     else:
         summary = spoken(ending(story))
     return Report(
-        verdict, line, reason, summary, story.finished, story.events, story.trace_id,
+        verdict, line, reason, summary, story.finished, story.events, trace_id=story.trace_id,
         digest=digest_of(bodies) if story.finished and verdict != "BROKEN" else None,
         workflow=story.address if story.start else None, workflow_digest=story.workflow_digest,
         seal=seal if isinstance(seal, str) else None, started_at=started if isinstance(started, str) else None,
+        resumed=story.resumed,
         exit=story.exit, status=story.status, result=story.end.get("result"),
     )  # fmt: skip
 
@@ -202,31 +216,42 @@ def _place(found: Failure, places: _Places) -> Span | None:
     return places.of(found.step.node, found.spot, part)
 
 
-def _state(report: Report, story: Story, journal: bytes | None, wrote: list[Step]) -> None:
-    """Add what follows from a record that does not hold or has no end."""
-    run = story.trace_id
-    if report.verdict == "BROKEN":
-        report.advice = [f"rely on nothing from line {report.line} on", *report.advice]
-        if not story.events:
-            report.diagnostics.append(
-                Diagnostic("OB742", f"line {report.line}: {report.reason}", help="check the path")
-            )
-            report.advice.append("check that the file is the record of a run, as it was written")
-            return
-        message = f"the record breaks at line {report.line}: {report.reason}"
-        report.diagnostics.append(
-            Diagnostic("OB740", message, help="do not rely on it; compare with the journal or a backup")
-        )
-        before = (report.line or 1) - 1
-        report.advice.append(f"the {before} line{'' if before == 1 else 's'} before it agree with one another")
+def _broken(report: Report, story: Story, journal: bytes | None, other: str | None) -> None:
+    """Say of a record that does not hold where it breaks, and where a better one is."""
+    line, run = report.line or 1, story.trace_id
+    code, what = "OB740", f"the record breaks at line {line}: {report.reason}"
+    before = f"the {line - 1} line{'' if line == 2 else 's'} before it agree with one another"
+    if other is not None:
+        report.summary = what = f"this is the record of another run, `{other}`"
+        remedy = "take the file away: if the journal holds this run, `omnibachi examine` tells of it then"
+        report.advice = [f"the other run is told of under its own name: `omnibachi examine {other}`", remedy]
+    elif not story.events:
+        code, what = "OB742", f"line {line}: {report.reason}"
+        remedy = "check that the file is the record of a run, as it was written"
+        report.advice = [f"rely on nothing from line {line} on", remedy]
+    else:
+        remedy = "compare with the journal of the data root, or with a backup"
         if journal is not None and run is not None:
-            report.advice.append(f"the journal holds this run's own record: `omnibachi examine {run}`")
-        else:
-            report.advice.append("compare with the journal of the data root, or with a backup")
-        return
-    if story.finished:
-        return
+            remedy = f"the journal holds this run's own record: `omnibachi examine {run}`"
+        report.advice = [f"rely on nothing from line {line} on", *report.advice, before, remedy]
+    report.diagnostics.append(Diagnostic(code, what, help=report.advice[-1]))
+    report.failed = {
+        "node": None, "reason": "record-broken", "code": code, "fault": "record", "what": what,
+        "place": f"line {line} of the record", "remedy": report.advice[-1],
+    }  # fmt: skip
+
+
+def _unfinished(report: Report, story: Story, journal: bytes | None, wrote: list[Step]) -> None:
+    """Say of a record without an end how the run is finished, or that it was and only the record was cut."""
+    run = story.trace_id
     last = spoken([" after ", Code(story.steps[-1].node)]) if story.steps else ""
+    more = len(_events(journal)[0]) - report.events if journal is not None else 0
+    if more > 0:
+        message = f"the record was cut{last}: the journal holds {more} more event{'' if more == 1 else 's'}"
+        remedy = f"take the cut file away: `omnibachi examine {run}` tells the whole run from the journal"
+        report.diagnostics.append(Diagnostic("OB741", message, help=remedy, severity="warning"))
+        report.advice.append(remedy)
+        return
     message = f"the record has no end: the run stopped{last}"
     again = story.workflow.get("journal") is False and not wrote
     remedy = (

@@ -23,9 +23,10 @@ class Report:
     `verdict` is BROKEN, INTACT or ANCHORED, with the line and reason of a break. `path` has one mapping for each step
     (`step`, `node`, `capability`, `effect`, `outcome`, `why`, `then`, `file`, `line`, `column`, `place`), `changed` and
     `unchanged` one for each effect that wrote, or was asked to and did not (`receipt`, `node`, `store`, `operation`,
-    `effect`, `what`). `failed` (`node`, `reason`, `code`, `fault`, `what`, `place`, `remedy`) or None; `decided`
-    (`node`, `outcome`, `row`, `because`, `why`, `place`) where the protocol's own decision led elsewhere than to
-    COMPLETED, which is nobody's fault.
+    `effect`, `what`). `failed` (`node`, `reason`, `code`, `fault`, `what`, `place`, `remedy`) or None; where the record
+    itself does not hold, its `fault` is `record` and its `place` a line of the record. `decided` (`node`, `outcome`,
+    `row`, `because`, `why`, `place`) where the protocol's own decision led elsewhere than to COMPLETED, which is
+    nobody's fault. `resumed` counts how often the run was taken up again.
     """
 
     verdict: str
@@ -34,6 +35,7 @@ class Report:
     summary: str
     finished: bool = False
     events: int = 0
+    resumed: int = 0
     trace_id: str | None = None
     digest: str | None = None
     workflow: str | None = None
@@ -72,7 +74,9 @@ class Report:
         if self.finished and self.result != {}:
             out += ["", "Result", *_indented(shorten(visible(pretty(self.result).decode().rstrip()), LONGEST_RESULT))]
         notes = [item for item in self.diagnostics if item.severity != "note"]
-        noted = [f"{item.severity}[{item.code}]: {item.message}" for item in notes]
+        # What failed was said above, and advice below.
+        told = self.failed["code"] if self.failed is not None else None
+        noted = [_note(item, self.advice) for item in notes if item.code != told]
         if noted:
             out += ["", "Notes", *(_wrap(note, "  ") for note in noted)]
         if self.advice:
@@ -82,7 +86,8 @@ class Report:
     def _record(self) -> list[str]:
         state = "finished" if self.finished else "without an end"
         count = f"{self.events} event{'' if self.events == 1 else 's'}"
-        told = f"Record: {self.verdict}, {count}, {state}"
+        again = {0: "", 1: ", resumed once"}.get(self.resumed, f", resumed {self.resumed} times")
+        told = f"Record: {self.verdict}, {count}, {state}{again}"
         if self.verdict == "BROKEN":
             told = f"Record: BROKEN at line {self.line}: {self.reason}; what is told here stands before that line"
         lines = [_wrap(told, "", "  ")]
@@ -95,12 +100,18 @@ class Report:
     def _changes(self) -> list[str]:
         lines: list[str] = []
         for item in self.changed:
-            told = f"{_effect(item)} wrote to {item['store']}: {item['what']}"
+            told = f"{_effect(item)} wrote to {item['store'] or 'its store'}: {item['what']}"
             lines.append(_wrap(told, "  ", "    "))
         for item in self.unchanged:
             told = f"{_effect(item)} answered {item['outcome']}: nothing new was written"
             lines.append(_wrap(told, "  ", "    "))
         return lines if self.changed else ["  nothing", *lines]
+
+
+def _note(item: Diagnostic, advice: list[str]) -> str:
+    place = f", at {visible(repr(item.span))}" if item.span else ""
+    help = f"; {item.help}" if item.help and item.help not in advice else ""
+    return f"{item.severity}[{item.code}]: {item.message}{place}{help}"
 
 
 def _effect(item: dict[str, Any]) -> str:
@@ -116,7 +127,8 @@ def _step(step: dict[str, Any]) -> list[str]:
 
 
 def _failed(failed: dict[str, Any]) -> list[str]:
-    where = f"at `{failed['node']}`: " if failed["node"] else "at the gate: "
+    nowhere = "" if failed["fault"] == "record" else "at the gate: "
+    where = f"at `{failed['node']}`: " if failed["node"] else nowhere
     code = f" ({failed['code']})" if failed["code"] else ""
     lines = [_wrap(f"{where}{failed['what']}{code}", "  "), f"  fault: {failed['fault']}"]
     return [*lines, f"  place: {visible(failed['place'])}"] if failed["place"] else lines

@@ -6,7 +6,7 @@ a story is also told of a record that breaks off, and without the workflow, with
 
 from __future__ import annotations
 
-from omnibachi_model.record import CALLED, COMPUTED, DECIDED, RUN_FINISHED, RUN_STARTED
+from omnibachi_model.record import CALLED, COMPUTED, DECIDED, RESUMED, RUN_FINISHED, RUN_STARTED
 from omnibachi_model.sealed import EXIT, FAULT, WRITES
 
 TYPE_CHECKING = False
@@ -108,9 +108,12 @@ class Step:
 
 
 class Story:
-    """One run: what was asked, the steps, how it ended; `finished` is False where the record has no end."""
+    """One run: what was asked, the steps, how it ended; `finished` is False where the record has no end.
 
-    __slots__ = ("end", "end_obs", "events", "finished", "obs", "start", "steps", "workflow")
+    `resumed` counts how often it was taken up again after its process had died.
+    """
+
+    __slots__ = ("end", "end_obs", "events", "finished", "obs", "resumed", "start", "steps", "workflow")
 
     def __init__(self, workflow: dict[str, Any] | None) -> None:
         self.workflow: dict[str, Any] = workflow or {}
@@ -121,6 +124,7 @@ class Story:
         self.end_obs: dict[str, Any] = {}
         self.finished = False
         self.events = 0
+        self.resumed = 0
 
     @property
     def address(self) -> str:
@@ -196,6 +200,8 @@ def add(story: Story, event: Event) -> None:
         story.start, story.obs = event.body, event.obs
     elif kind == RUN_FINISHED:
         story.end, story.end_obs, story.finished = event.body, event.obs, True
+    elif kind == RESUMED:
+        story.resumed += 1
     elif kind in (CALLED, DECIDED, COMPUTED):
         story.steps.append(Step(len(story.steps) + 1, event.line, event.body, event.obs))
 

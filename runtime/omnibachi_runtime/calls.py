@@ -357,7 +357,7 @@ def _effect(site: Site, closings: Mapping[int, Step]) -> Step:
             return _refuse(site, run, answer)
         outcome, run.values[index], body, target = answer
         number = journal.receipt(name, capability, outcome)
-        run.record_more(name, body, {"receipt": number})
+        run.record(name, body, {"receipt": number})
         closing = closings.get(target)
         if closing is not None:
             target = closing(run)

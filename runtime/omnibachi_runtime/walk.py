@@ -131,25 +131,19 @@ class Walk:
         """The SHA-256 of all bodies so far."""
         return digest_of([body for _, body, _ in self.events])
 
-    def record(self, path: str, body: bytes) -> None:
-        """Add the event of a node that ended just now."""
+    def record(self, path: str, body: bytes, more: Mapping[str, Any] | None = None) -> None:
+        """Add the event of a node that ended just now; `more` is what its `obs` says besides times."""
         at = self.now_ns()
         took = at - self.last_ns
         self.last_ns = at
         events = self.events
-        obs = dumps({"at_us": at // 1000, "seq": len(events) + 1, "took_us": took // 1000 if took > 0 else 0})
-        events.append((path, body, obs))
-
-    def record_more(self, path: str, body: bytes, more: Mapping[str, Any]) -> None:
-        """Add the event of a node that ended just now and whose `obs` says more than times."""
-        self.record(path, body)
-        _, _, obs = self.events[-1]
-        self.events[-1] = (path, body, encode({**orjson.loads(obs), **more}))
+        times = {"at_us": at // 1000, "seq": len(events) + 1, "took_us": took // 1000 if took > 0 else 0}
+        events.append((path, body, dumps(times) if more is None else encode({**times, **more})))
 
     def record_mishap(self, body: bytes, mishap: Mishap) -> None:
         """Add the event of a node that ended in FAULT."""
         self.mishaps.append(mishap)
-        self.record_more(mishap.node, body, {"fault": mishap.fault})
+        self.record(mishap.node, body, {"fault": mishap.fault})
 
     def finish(self, exit: str, status: str, result: dict[str, Any], body: bytes) -> None:
         """Add the last event; the run has ended."""

@@ -8,6 +8,7 @@ import click
 
 from omnibachi import examine as examine_record
 from omnibachi import wiring
+from omnibachi.records import as_warning
 from omnibachi.workspace import Workspace
 from omnibachi_model.diagnostics import Refused, has_errors
 
@@ -37,12 +38,14 @@ def examine(output: Output, workspace: Workspace, trace: str, select: str | None
         values, found = wiring.select(record, select)
         status = FINDINGS if any(item.code == "OB747" for item in found) else UNPROVEN if has_errors(found) else OK
         return output.give(status, {"values": values}, [json.dumps(item, ensure_ascii=False) for item in values], found)
+    snapshot, refusals = None, []
     try:
         snapshot = workspace.load()
-    except Refused:
+    except Refused as refused:
         # A record must be examined without its snapshot too; reasons that need it are then left out.
-        snapshot = None
+        refusals = [as_warning(item) for item in refused.diagnostics if item.code != "OB601"]
     report = examine_record(record, snapshot=snapshot, data_root=workspace.data_root, trace_id=trace_id)
+    report.diagnostics = [*report.diagnostics, *refusals]
     status = UNPROVEN if report.verdict == "BROKEN" else OK
     value = {key: item for key, item in report.as_json().items() if key not in ("schema", "diagnostics")}
     shown = report.diagnostics if output.as_json else ()
