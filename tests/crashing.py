@@ -2,9 +2,9 @@
 
 `in_child` forks a process that calls the front door in a folder, with a clock that stands still and chance that always
 falls the same way. On its way the child passes *edges*: the moment before and the moment after every statement that
-opens or closes a transaction, before every other statement that writes, before and after every call that changes a file,
-and with half of what it writes written. With `fatal` it sends itself a signal at that edge, SIGKILL unless another is
-named; with `after` it is killed from outside so many seconds after its start. The edges are found by what
+opens or closes a transaction, before every other statement that writes, before and after every call that changes a
+file, and with half of what it writes written. With `fatal` it sends itself a signal at that edge, SIGKILL unless another
+is named; with `after` it is killed from outside so many seconds after its start. The edges are found by what
 is called, not by who calls it; what the interpreter's audit events say of files that were changed by other ways is
 listed as `unseen`.
 """

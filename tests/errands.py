@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sqlite3
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from crashing import files, in_child, state
-from omnibachi import Workspace
+from crashing import Edges, files, in_child, state
+from omnibachi import RunResult, Workspace
+from omnibachi.__main__ import main
 from omnibachi_ledger import open_root
 from performing import RECORDS, STREAM, perform
 from trial import EVERY_KIND, a_copy
@@ -137,3 +140,32 @@ def _fill(disk: Path, room: int) -> None:
     free = os.statvfs(disk)
     with open(disk / "filler", "wb") as file:
         file.write(bytes(free.f_bavail * free.f_frsize - room))
+
+
+def resume_all(barrier: Barrier, workspace: str) -> Any:
+    """Resume everything that was left; return the exit code, each run's end by id, and the runs that others hold."""
+    recoverer = Workspace(workspace).recoverer(picture=False)
+    barrier()
+    found = recoverer.all()
+    ends = {result.trace_id: _how(result) for result in found.results}
+    return found.exit_code, ends, [item.row.run for item in found.held]
+
+
+def resume_each(barrier: Barrier, workspace: str, trace_ids: list[str]) -> list[str]:
+    """Resume runs one after the other; return how each call ended."""
+    here = Workspace(workspace)
+    barrier()
+    return [_how(here.resume(trace_id, picture=False)) for trace_id in trace_ids]
+
+
+def _how(result: RunResult) -> str:
+    if result.exit is None:
+        return str(result.diagnostics[0].code)
+    return "recorded" if result.repeated else "resumed"
+
+
+def die(barrier: Barrier, command: list[str], fatal: int) -> None:
+    """Call the front door in this very process, and be killed at an edge."""
+    barrier()
+    Edges(fatal, signal.SIGKILL).install()
+    sys.exit(main(command))

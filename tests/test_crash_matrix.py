@@ -101,7 +101,7 @@ def test_a_signal_at_any_moment(place: Path, trial: Path, with_signal: signal.Si
 # Death while resuming
 
 
-@pytest.mark.parametrize("nth", [1, 4, 7, 8])
+@pytest.mark.parametrize("nth", [1, 4, 8])
 def test_whoever_resumes_may_die_as_well(place: Path, trial: Path, nth: int) -> None:
     """Killed after its n-th commit (the first lays the tables); then the resumption is killed, twice, at every edge."""
     found = case(place, f"twice-{nth}", a_copy(trial, place / f"again-{nth}"), EVERY_KIND, {"name": "a"})

@@ -110,8 +110,8 @@ def test_a_fault_that_was_provided_for_is_a_warning(shop: Workspace, tmp_path: P
 
 
 def test_every_reason_has_a_code_and_a_remedy() -> None:
+    from omnibachi_model import faults
     from omnibachi_model.codes import table
-    from omnibachi_runtime import faults
 
     reasons = {
         faults.MISSING_INPUT, faults.INPUT_MISFIT, faults.INPUT_CHANGED, faults.RAISED, faults.UNDECLARED_OUTCOME,

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from omnibachi_model.addresses import OUTCOME, TRACE_ID
+from omnibachi_model.faults import CODES
 from omnibachi_model.record import CALLED, COMPUTED, DECIDED, RESUMED, RUN_FINISHED, RUN_STARTED, Broken, Event
 from omnibachi_model.sealed import EFFECTS, FAULT, STATUSES, SUCCESS
 
@@ -19,9 +20,6 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 WORKFLOW = re.compile(r"[a-z][a-z0-9_]*::WF_[A-Z0-9_]+\Z")
 CAPABILITY = re.compile(r"[a-z][a-z0-9_]*::C[TS]_[A-Z0-9_]+(\.[A-Z][A-Z0-9_]*)?\Z")
 RUN_INPUTS = {"id", "started_at", "actor"}
-REASONS = {
-    "missing-input", "input-misfit", "input-changed", "raised", "undeclared-outcome", "output-misfit", "expression",
-}  # fmt: skip
 
 _STEP = {"kind", "path", "capability", "effect", "inputs", "outcome", "output"}
 MEMBERS = {
@@ -161,7 +159,7 @@ def _observed(event: Event, count: int) -> None:
     _must(receipt is None or (type(receipt) is int and receipt > 0), event, "`receipt` is no commit number")
     fault = obs.get("fault")
     if body.get("outcome") == FAULT:
-        known = isinstance(fault, dict) and str(fault.get("reason")) in REASONS
+        known = isinstance(fault, dict) and str(fault.get("reason")) in CODES
         _must(known, event, "FAULT has no known reason")
     else:
         _must(fault is None, event, "a reason for a FAULT stands where there was none")

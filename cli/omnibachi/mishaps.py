@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from omnibachi_model.diagnostics import Diagnostic, Span
+from omnibachi_model.faults import (
+    CODES,
+    EXPRESSION,
+    INPUT_CHANGED,
+    INPUT_MISFIT,
+    MISSING_INPUT,
+    OUTPUT_MISFIT,
+    RAISED,
+    UNDECLARED_OUTCOME,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,23 +24,14 @@ if TYPE_CHECKING:
     Origins = dict[str, Any]
 
 MOST_POINTERS = 12
-CODES = {
-    "raised": "OB702",
-    "missing-input": "OB703",
-    "input-misfit": "OB704",
-    "output-misfit": "OB705",
-    "undeclared-outcome": "OB706",
-    "expression": "OB707",
-    "input-changed": "OB708",
-}
 HELP = {
-    "raised": "mend the capability at the frame shown",
-    "missing-input": "send the field, or read it with `$first`",
-    "input-misfit": "send a value that fits, or check it with a decision first",
-    "output-misfit": "mend the capability or its declaration",
-    "undeclared-outcome": "mend the capability or its declaration",
-    "expression": "test for presence, type and range before computing",
-    "input-changed": "inputs are read-only: copy what is changed",
+    RAISED: "mend the capability at the frame shown",
+    MISSING_INPUT: "send the field, or read it with `$first`",
+    INPUT_MISFIT: "send a value that fits, or check it with a decision first",
+    OUTPUT_MISFIT: "mend the capability or its declaration",
+    UNDECLARED_OUTCOME: "mend the capability or its declaration",
+    EXPRESSION: "test for presence, type and range before computing",
+    INPUT_CHANGED: "inputs are read-only: copy what is changed",
 }
 
 
@@ -67,17 +68,17 @@ def faults(mishaps: Sequence[Mishap], status: str, origins: Callable[[], Origins
 def _message(mishap: Mishap) -> str:
     node, fault = f"node `{mishap.node}`", mishap.fault
     reason = fault["reason"]
-    if reason == "raised":
+    if reason == RAISED:
         text = f": {mishap.text}" if mishap.text else ""
         frame = f", at `{fault['frame']}`" if "frame" in fault else ""
         return f"{node}: `{mishap.capability}` raised `{fault['exception']}`{text}{frame}"
-    if reason == "missing-input":
+    if reason == MISSING_INPUT:
         return f"{node} read `{fault.get('reference')}`, which is not there"
-    if reason == "input-misfit":
+    if reason == INPUT_MISFIT:
         return f"{node}: the inputs of `{mishap.capability}` do not fit: {pointers(fault['violations'])}"
-    if reason == "output-misfit":
+    if reason == OUTPUT_MISFIT:
         return f"{node}: the output of `{mishap.capability}` breaks its schema: {pointers(fault['violations'])}"
-    if reason == "expression":
+    if reason == EXPRESSION:
         return f"{node}: {fault.get('detail')}"
     return f"{node}: `{mishap.capability}`: {fault.get('detail')}"
 
@@ -94,6 +95,6 @@ def _place(mishap: Mishap, origins: Origins) -> Span | None:
     entry = origins.get("nodes", {}).get(mishap.node) or origins.get("exits", {}).get(mishap.node)
     if not entry:
         return None
-    reads = mishap.fault["reason"] in ("missing-input", "input-misfit")
+    reads = mishap.fault["reason"] in (MISSING_INPUT, INPUT_MISFIT)
     span = (entry.get("with") if reads else None) or entry["span"]
     return Span(origins["file"], *span)

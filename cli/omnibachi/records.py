@@ -136,7 +136,7 @@ def not_the_one(record: bytes, snapshot: Snapshot) -> Diagnostic | None:
     return Diagnostic(
         "OB746",
         f"the run walked `{address}` sealed as `{wanted}`, and {has}",
-        help=f"use the snapshot of the seal `{seal}` (`replay --snapshot`), or the data root of the run (`--data-root`)",
+        help=f"use the snapshot of the seal `{seal}`, or the run's data root, whose journal stored the workflow",
     )
 
 

@@ -7,6 +7,7 @@ What was left by one process is finished as that process would have done it: sam
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -98,6 +99,8 @@ class Recoverer:
 
     def _published(self, note: bytes) -> tuple[Traces, bool]:
         traces, picture = noted(note) or (self.traces, True)
+        if not os.path.isdir(os.path.dirname(traces.folder)):
+            traces = self.traces  # The workspace was moved.
         return traces, picture and self.picture
 
     def one(self, trace_id: str, accept: Collection[str] = ()) -> RunResult:

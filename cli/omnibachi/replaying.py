@@ -138,7 +138,8 @@ def _workflow(record: bytes, snapshot: Snapshot, root: str | None, notes: list[D
         return sealed_in(snapshot, address) or b""
     stored = _stored(root, wanted)
     if stored is None:
-        raise Refused([other])
+        named = f"{other.help}: `--snapshot` and `--data-root` name them"
+        raise Refused([Diagnostic(other.code, other.message, help=named if other.code == "OB746" else other.help)])
     help = "the workflow that the journal stored was used"
     notes.append(Diagnostic(other.code, other.message, help=help, severity="warning"))
     return stored

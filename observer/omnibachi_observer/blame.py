@@ -13,6 +13,16 @@ computed from, a capability's output from that capability.
 
 from __future__ import annotations
 
+from omnibachi_model.faults import (
+    CODES,
+    EXPRESSION,
+    INPUT_CHANGED,
+    INPUT_MISFIT,
+    MISSING_INPUT,
+    OUTPUT_MISFIT,
+    RAISED,
+    UNDECLARED_OUTCOME,
+)
 from omnibachi_model.record import CALLED, DECIDED
 
 from .expression_text import reference, references
@@ -32,16 +42,9 @@ PROTOCOL = "protocol"
 CAPABILITY = "capability"
 STORE = "store"
 
-CODES = {
-    "payload-rejected": "OB701",
-    "raised": "OB702",
-    "missing-input": "OB703",
-    "input-misfit": "OB704",
-    "output-misfit": "OB705",
-    "undeclared-outcome": "OB706",
-    "expression": "OB707",
-    "input-changed": "OB708",
-}
+# Not of a node, but of the gate.
+REJECTED = "payload-rejected"
+NOT_ADMITTED = "OB701"
 
 _OF_THE_STORE = ("sqlite3.", "Trouble", "OperationalError", "DatabaseError")
 
@@ -65,7 +68,7 @@ class Failure:
     @property
     def code(self) -> str | None:
         """The diagnostic code of the reason, None for an outcome that the capability declares."""
-        return CODES.get(self.reason)
+        return NOT_ADMITTED if self.reason == REJECTED else CODES.get(self.reason)
 
 
 def blame(story: Story) -> Failure | None:
@@ -101,7 +104,7 @@ def _gate(story: Story) -> Failure:
     said += [": ", *violations(found)] if found else []
     places: list[str] = [Code(str(item.get("pointer") or "/")) for item in found[:6]]
     remedy: Words = ["mend the payload", *([" at ", *listed(places)] if places else []), " and run again"]
-    return Failure(None, "payload-rejected", PAYLOAD, said, remedy)
+    return Failure(None, REJECTED, PAYLOAD, said, remedy)
 
 
 def _answered(story: Story, step: Step) -> Failure:
@@ -115,16 +118,16 @@ def _answered(story: Story, step: Step) -> Failure:
 def _fault(story: Story, step: Step) -> Failure:
     reason = str(step.fault.get("reason", "unknown"))
     node = Code(step.node)
-    if reason in ("raised", "undeclared-outcome", "output-misfit", "input-changed"):
+    if reason in (RAISED, UNDECLARED_OUTCOME, OUTPUT_MISFIT, INPUT_CHANGED):
         return _capability(step, reason)
-    if reason == "missing-input":
+    if reason == MISSING_INPUT:
         return _missing(story, step)
     found = Failure(step, reason, PROTOCOL, why(step), ["check the declaration of ", node])
-    if reason == "input-misfit":
+    if reason == INPUT_MISFIT:
         given = origins(story, _misfitting(step))
         found.spot = "with"
         found.remedy = ["bind values that fit, or ask with a decision before ", node]
-    elif reason == "expression":
+    elif reason == EXPRESSION:
         given = origins(story, step.sealed.get("with"))
         found.spot = "rows" if step.kind == DECIDED else "fields"
         found.remedy = ["ask for presence, type and range before computing in ", node]
@@ -143,15 +146,15 @@ def _fault(story: Story, step: Step) -> Failure:
 def _capability(step: Step, reason: str) -> Failure:
     address = Code(step.capability or "?")
     exception = str(step.fault.get("exception", ""))
-    if reason == "raised" and exception.startswith(_OF_THE_STORE):
+    if reason == RAISED and exception.startswith(_OF_THE_STORE):
         remedy: Words = ["check the data root: path, permissions, space, and that it is local disk"]
         return Failure(step, reason, STORE, why(step), remedy)
-    if reason == "raised":
+    if reason == RAISED:
         frame = step.fault.get("frame")
         remedy = ["mend the code of ", address, *([" at ", Code(frame)] if isinstance(frame, str) else [])]
-    elif reason == "undeclared-outcome":
+    elif reason == UNDECLARED_OUTCOME:
         remedy = ["make the code of ", address, " answer a declared outcome, or declare the one that it answers"]
-    elif reason == "input-changed":
+    elif reason == INPUT_CHANGED:
         remedy = ["let the code of ", address, " copy what it changes"]
     else:
         remedy = ["make the output of ", address, " and its declaration agree"]
@@ -169,7 +172,7 @@ def _missing(story: Story, step: Step) -> Failure:
         fault = PAYLOAD
         field = path if path.startswith("$.payload") else ""
         remedy = ["send ", *([Code(field)] if field else _named(given)), "; or, in the protocol: ", *remedy]
-    found = Failure(step, "missing-input", fault, why(step), remedy)
+    found = Failure(step, MISSING_INPUT, fault, why(step), remedy)
     found.spot = None if step.sealed.get("kind") == "EXIT" else "with"
     return found
 

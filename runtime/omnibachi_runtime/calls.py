@@ -17,22 +17,13 @@ from omnibachi_model.checks import compile_pattern, conform, filler, listed
 from omnibachi_model.checks import link as link_check
 from omnibachi_model.diagnostics import Defect, Trouble
 from omnibachi_model.digests import digest_of
+from omnibachi_model.faults import INPUT_CHANGED, INPUT_MISFIT, OUTPUT_MISFIT, UNDECLARED_OUTCOME
 from omnibachi_model.quick import quick
 from omnibachi_model.record import CALLED
 from omnibachi_model.sealed import FAULT, WRITES
 
 from . import templates
-from .faults import (
-    INPUT_CHANGED,
-    INPUT_MISFIT,
-    OUTPUT_MISFIT,
-    UNDECLARED_OUTCOME,
-    Frame,
-    absent,
-    fault,
-    misfit,
-    raised,
-)
+from .faults import Frame, absent, fault, misfit, raised
 from .templates import ABSENT
 
 TYPE_CHECKING = False

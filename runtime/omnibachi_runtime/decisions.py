@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from omnibachi_model.diagnostics import Defect
 from omnibachi_model.digests import encode
+from omnibachi_model.faults import EXPRESSION
 from omnibachi_model.record import COMPUTED, DECIDED
 from omnibachi_model.sealed import FAULT, SUCCESS
 
 from . import templates
-from .faults import EXPRESSION, Frame, absent, fault
+from .faults import Frame, absent, fault
 from .templates import ABSENT
 from .walk import END
 

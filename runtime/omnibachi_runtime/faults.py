@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from omnibachi_model.checks import listed
 from omnibachi_model.digests import encode
+from omnibachi_model.faults import MISSING_INPUT, RAISED
 from omnibachi_model.sealed import FAULT
 
 from .templates import missing
@@ -23,14 +24,6 @@ if TYPE_CHECKING:
     from omnibachi_model.checks import Violation
 
     from .walk import Walk
-
-MISSING_INPUT = "missing-input"
-INPUT_MISFIT = "input-misfit"
-INPUT_CHANGED = "input-changed"
-RAISED = "raised"
-UNDECLARED_OUTCOME = "undeclared-outcome"
-OUTPUT_MISFIT = "output-misfit"
-EXPRESSION = "expression"
 
 
 class Frame:

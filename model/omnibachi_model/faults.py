@@ -1,0 +1,21 @@
+"""Why a node ended in FAULT: the reasons as the record spells them, and the code of each (docs/formats.md, `fault`)."""
+
+from __future__ import annotations
+
+MISSING_INPUT = "missing-input"
+INPUT_MISFIT = "input-misfit"
+INPUT_CHANGED = "input-changed"
+RAISED = "raised"
+UNDECLARED_OUTCOME = "undeclared-outcome"
+OUTPUT_MISFIT = "output-misfit"
+EXPRESSION = "expression"
+
+CODES = {
+    RAISED: "OB702",
+    MISSING_INPUT: "OB703",
+    INPUT_MISFIT: "OB704",
+    OUTPUT_MISFIT: "OB705",
+    UNDECLARED_OUTCOME: "OB706",
+    EXPRESSION: "OB707",
+    INPUT_CHANGED: "OB708",
+}
