@@ -25,6 +25,7 @@ Event = dict[str, Any]
 Writer = Callable[[dict[str, Any]], "Lines | Bodies"]
 Floor = Callable[[Any], None]
 
+HOLDER = "12345-0123456789abcdef"
 _SORTED = orjson.OPT_SORT_KEYS
 
 
@@ -170,7 +171,10 @@ class Bare:
         execute = self.db.execute
         run = f"{number:032}"
         execute("BEGIN IMMEDIATE")
-        execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, 1, NULL, 3, 'done', 'COMPLETED', ?)", (run, *self.run))
+        execute(
+            "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, 1, ?, 3, 'done', 'COMPLETED', ?)",
+            (run, *self.run[:-1], HOLDER, self.run[-1]),
+        )
         row = (ORDERS, f"order {number}", self.value, number, number)
         execute("INSERT INTO records VALUES (?, ?, ?, 1, ?, ?, 1)", row)
         execute("INSERT INTO receipts VALUES (?, ?, 'keep', ?, 'SUCCESS')", (number, run, REGISTER))

@@ -20,7 +20,7 @@ PAYLOAD = {"n": 1, "name": "an order of something"}
 TURNS = ("LEFT", "MIDDLE", "RIGHT")
 LEVELS = 10
 
-FUNCTIONS = '''
+FUNCTIONS = """
 def step(inputs):
     return "SUCCESS", {"n": inputs["n"] + 1}
 
@@ -32,12 +32,12 @@ def turn(inputs):
     if n % 3 == 1:
         return "MIDDLE", {"n": n}
     return "RIGHT", {"n": n}
-'''
-CATALOGUE = '''
+"""
+CATALOGUE = """
 from .steps import step, turn
 
 CATALOGUE = {"bench::CT_STEP_V0": step, "bench::CT_TURN_V0": turn}
-'''
+"""
 DECLARED = """
 transform: CT_STEP_V0
 summary: Count one further.
@@ -76,6 +76,7 @@ governed_by: CS_EVENTS_V0
 ---
 store: ST_PRICES_V0
 governed_by: CS_RECORDS_V0
+seed: true
 record: {type: object, properties: {kind: {type: string}, cents: {type: integer}}, required: [kind, cents]}
 ---
 workflow: WF_KEEP_V0
@@ -189,9 +190,7 @@ def chain(code: str, size: int) -> str:
     for index in range(size):
         n = f"$.nodes.node_{index - 1}.n" if index else "$.payload.n"
         following = f"node_{index + 1}" if index + 1 < size else "done"
-        nodes += (
-            f"  node_{index}: {{use: CT_STEP_V0, with: {{n: {n}, name: $.payload.name}}, next: {{SUCCESS: {following}}}}}\n"
-        )
+        nodes += f"  node_{index}: {{use: CT_STEP_V0, with: {{n: {n}, name: $.payload.name}}, next: {{SUCCESS: {following}}}}}\n"
     return _workflow(code, "node_0", nodes, f"{{n: $.nodes.node_{size - 1}.n}}")
 
 

@@ -1,12 +1,11 @@
 """A front door that dies where it is told to, and what is left then.
 
 `in_child` forks a process that calls the front door in a folder, with a clock that stands still and chance that always
-falls the same way. On its way the child passes *edges*: the moment before and the moment after every statement that
-opens or closes a transaction, before every other statement that writes, before and after every call that changes a
-file, and with half of what it writes written. With `fatal` it sends itself a signal at that edge, SIGKILL unless another
-is named; with `after` it is killed from outside so many seconds after its start. The edges are found by what
-is called, not by who calls it; what the interpreter's audit events say of files that were changed by other ways is
-listed as `unseen`.
+falls the same way. On its way the child passes *edges*: the moments before and after every statement that opens or
+closes a transaction and every call that changes a file, and the moment at which half of what it writes is written. With
+`fatal` it sends itself a signal at that edge, SIGKILL unless another is named; with `after` it gets the signal from
+outside, so many seconds after its start. The edges are found by what is called, not by who calls it; what the
+interpreter's audit events say of files that were changed by other ways is listed as `unseen`.
 """
 
 from __future__ import annotations
@@ -33,6 +32,8 @@ CHANGES = (
     "open", "write", "pwrite", "replace", "rename", "unlink", "remove", "mkdir", "rmdir", "truncate", "ftruncate",
     "fsync", "fdatasync", "link", "symlink", "chmod",
 )  # fmt: skip
+# What opens and closes transactions, and what changes a database outside of any.
+STATEMENTS = ("BEGIN", "COMMIT", "ROLLBACK", "PRAGMA")
 AUDITED = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink", "os.chmod")
 CLOSED = b"child ended"
 
@@ -107,16 +108,12 @@ class Edges:
         class Connection(sqlite3.Connection):
             def execute(self, sql: str, *given: Any) -> sqlite3.Cursor:
                 word = sql.split(" ", 1)[0]
-                if word != "SELECT":
-                    edge(f"before {word}")
+                if word not in STATEMENTS:
+                    return super().execute(sql, *given)
+                edge(f"before {word}")
                 done = super().execute(sql, *given)
-                if word in ("BEGIN", "COMMIT", "ROLLBACK"):
-                    edge(f"after {word}")
+                edge(f"after {word}")
                 return done
-
-            def executemany(self, sql: str, *given: Any) -> sqlite3.Cursor:
-                edge(f"before {sql.split(' ', 1)[0]}")
-                return super().executemany(sql, *given)
 
         return Connection
 
@@ -195,7 +192,6 @@ def _told(reading: int, child: int) -> bytes:
 _RUNS = "run, workflow, workflow_digest, seal, payload_digest, started_at, exit, status, digest"
 _QUERIES = {
     "runs": f"SELECT {_RUNS} FROM runs ORDER BY run",
-    "held": "SELECT run FROM runs WHERE holder IS NOT NULL",
     "receipts": "SELECT * FROM receipts ORDER BY number",
     "workflows": "SELECT * FROM workflows ORDER BY digest",
     "records": "SELECT * FROM records ORDER BY store, key",
@@ -212,7 +208,7 @@ RESUMED = b'{"kind":"RESUMED"}'
 def state(root: os.PathLike[str] | str) -> dict[str, list[Any]]:
     """Return all that a data root holds, as SQLite alone reads it: every table, and the events save RESUMED.
 
-    Left out is what only says how the run came about: fence, place in the record, receipts' places in `obs`.
+    Left out is what only says how the run came about: who held it, how often that changed, each event's place.
     """
     path = os.path.join(root, "store.db")
     if not os.path.exists(path):

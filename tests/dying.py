@@ -9,15 +9,24 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 from pathlib import Path
 from typing import Any
 
+import orjson
+import pytest
+
+from children import SECONDS, Child
 from handmade import TEXT, call, lay, leave, record_of, workflow
-from omnibachi import Workspace
+from omnibachi import RunResult, Workspace, verify
 from omnibachi.__main__ import main
+from omnibachi_model.record import RESUMED_BODY
 
 KEEP = "shop::WF_KEEP_V0"
 STORE = "shop::ST_ORDERS_V0"
+WALKED = ["shout", "first", "look", "again", "second"]
+RUN = ["run", "--wf", KEEP, "--set", "text=tea", "--trace-id", "T1", "--no-picture"]
+JOURNAL, TRACES = "omnibachi_ledger.journal:Journal", "omnibachi.traces_folder:Traces"
 SHOUT, PUT, LOOK, SWAP = "shop::CT_SHOUT_V0", "shop::CS_X_V0.PUT", "shop::CS_X_V0.GET", "shop::CS_X_V0.SWAP"
 ORDER = {"text": "tea"}
 KILLED = -signal.SIGKILL
@@ -32,7 +41,8 @@ def shout(inputs):
 
 def put(inputs, store, call):
     _note(call)
-    revision = store.put(inputs["key"], {"key": inputs["key"]})
+    seen = store.get(inputs["key"])
+    revision = seen[1] if seen else store.put(inputs["key"], {"key": inputs["key"]})
     _at(call.path)
     return "SUCCESS", {"revision": revision}
 
@@ -67,7 +77,7 @@ def shop(folder: Path, *, caps: str = CAPS, nodes: Any = None, without: str | No
     """
     implementations = {SHOUT: "shout", PUT: "put", LOOK: "look", SWAP: "put"}
     implementations = {name: f"shop_dying.caps:{it}" for name, it in implementations.items() if name != without}
-    domain = {"stores": {STORE: {"governed_by": "shop::CS_X_V0", "keeps": "records", "record": {"type": "object"},
+    domain = {"stores": {STORE: {"governed_by": "shop::CS_X_V0", "keeps": "registry", "record": {"type": "object"},
                                  "seed": False, "evidence": False}}}  # fmt: skip
     sealed = workflow(
         nodes or keep(), record_of({"text": TEXT}), address=KEEP, stores={STORE: {"keeps": "registry"}},
@@ -134,3 +144,75 @@ def dying(_: Any, place: str, number: int, after: bool, arguments: list[str]) ->
 
     setattr(holder, name, counted)
     return main(arguments)
+
+
+# What a test does and sees
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The present folder is the workspace."""
+    shop(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def child(here: Path, function: str, *arguments: Any) -> Child:
+    return Child(f"dying:{function}", *arguments, folder=here)
+
+
+def dies(here: Path, function: str = "run", *arguments: Any) -> None:
+    """Let a child begin, and die where it is told to."""
+    started = child(here, function, *(arguments or ["T1"]))
+    try:
+        assert started.process.wait(SECONDS) == KILLED
+    finally:
+        started.end()
+
+
+def dies_at(here: Path, node: str, function: str = "run", *arguments: Any) -> None:
+    flag = here / f"die-{node}"
+    flag.touch()
+    dies(here, function, *arguments)
+    flag.unlink()
+
+
+def calls(here: Path) -> list[str]:
+    return (here / "calls").read_text().split()
+
+
+def code(result: RunResult) -> str:
+    (found,) = result.diagnostics
+    return found.code
+
+
+def bodies(result: RunResult) -> list[bytes]:
+    return [body for _, body, _ in result.events]
+
+
+def ends_well(here: Path, found: RunResult, resumptions: int = 1) -> None:
+    """Check that a resumed run is whole: path, state, receipts, trace, and that it is anchored."""
+    assert (found.exit, found.exit_code, found.diagnostics) == ("done", 0, ())
+    assert [step.node for step in found.path] == WALKED
+    assert bodies(found).count(RESUMED_BODY) == resumptions
+    workspace = Workspace(here)
+    assert [item["key"] for item in workspace.records(STORE)] == ["TEA", "second"]
+    with sqlite3.connect(here / "data/store.db") as db:
+        assert db.execute("SELECT number, path FROM receipts ORDER BY number").fetchall() == [
+            (1, "first"),
+            (2, "second"),
+        ]
+        assert db.execute("SELECT seq, digest FROM runs").fetchall() == [(len(found.events), found.digest)]
+    db.close()
+    record = (here / "traces/T1/T1.jsonl").read_bytes()
+    assert record == found.record
+    assert verify(record, data_root=here / "data", trace_id="T1").verdict == "ANCHORED"
+    assert {path.name for path in (here / "traces/T1").iterdir()} == {"T1.jsonl", "T1.md"}
+    mirror = here / "data/registry" / f"{STORE.replace('::', '/')}.jsonl"
+    assert [orjson.loads(line)["key"] for line in mirror.read_bytes().splitlines()] == ["TEA", "second"]
+    assert os.listdir(here / "data/locks") == ["mirror.lock"]
+
+
+def nothing_left(here: Path) -> None:
+    found = Workspace(here).recoverer(picture=False).all()
+    assert (found.results, found.held, found.exit_code) == ((), (), 0)

@@ -20,3 +20,8 @@ def forged(trace: bytes, change: Callable[[list[Any], list[Any]], Any]) -> bytes
 def planted(record: bytes, line: int, **members: Any) -> bytes:
     """Change members of one body and make every hash anew."""
     return forged(record, lambda bodies, obs: bodies[line - 1].update(members))
+
+
+def observed(record: bytes, line: int, **members: Any) -> bytes:
+    """Change members of one obs and make every hash anew."""
+    return forged(record, lambda bodies, obs: obs[line - 1].update(members))

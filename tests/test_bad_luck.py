@@ -115,7 +115,14 @@ def test_a_locked_database_stops_a_run_between_two_effects(
     # What was committed is whole: each effect with its receipt, and no event after the last effect.
     effects = [body["path"] for body in events if body.get("effect") not in (None, "PURE", "READ")]
     assert [path for (path,) in receipts] == effects and events[-1]["path"] == effects[-1]
-    assert verify(record, data_root=root).verdict == "ANCHORED"
+    # Once the lock is gone, the run is finished.
+    with workspace.engine(root) as engine:
+        resumed = engine.resume("T1")
+    assert (resumed.exit, len(effects)) == ("done", {5: 2, 9: 2, 13: 3}[reading])
+    assert [row[2] for row in state(root)["receipts"] if row[1] == "T1"] == [
+        "claim", "create", "tell", "swap", "put", "again",
+    ]  # fmt: skip
+    assert verify(resumed.record, data_root=root).verdict == "ANCHORED"
 
 
 def test_who_waits_for_a_lock_is_served(call: Call, home: Path) -> None:

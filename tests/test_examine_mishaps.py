@@ -99,24 +99,96 @@ def lines(count: int) -> Callable[[bytes], bytes]:
 
 # What happened; then whose fault it is, the code, the place, and words of the remedy.
 FAILED: dict[str, tuple[Mishap, str, str | None, str, str]] = {
-    "payload that is refused": (running(weight="seven"), "payload", "OB701", f"{YAML}:1:", "mend the payload at `/weight`"),
+    "payload that is refused": (
+        running(weight="seven"),
+        "payload",
+        "OB701",
+        f"{YAML}:1:",
+        "mend the payload at `/weight`",
+    ),
     "field that is not sent": (running(limit=None), "payload", "OB703", f"{YAML}:15:11", "send `$.payload.limit`"),
-    "value that does not fit": (running(to="x" * 30), "payload", "OB704", f"{YAML}:9:11", "send other values in `$.payload.to`"),
+    "value that does not fit": (
+        running(to="x" * 30),
+        "payload",
+        "OB704",
+        f"{YAML}:9:11",
+        "send other values in `$.payload.to`",
+    ),
     "value that divides by zero": (running(parts=0), "payload", "OB707", f"{YAML}:18:", "`$.payload.parts`"),
     "answer that is a failure": (running(to="nowhere"), "payload", None, f"{YAML}:7:3", "check the inputs of `label`"),
-    "optional value that is read": (zoneless, "protocol", "OB703", f"{YAML}:19:11", "with `$first` and a default in `price`"),
-    "capability that raises": (running(to="raise"), "capability", "OB702", f"{YAML}:7:3", "at `post_office/labels.py:8 label`"),
-    "capability that answers otherwise": (running(to="other"), "capability", "OB706", f"{YAML}:7:3", "answer a declared outcome"),
-    "capability that answers a misfit": (running(to="misfit"), "capability", "OB705", f"{YAML}:7:3", "and its declaration agree"),
-    "cut record": (spoiled(lambda record: record[:-20]), "record", "OB740", "line 7 of the record", "`omnibachi examine T1`"),
-    "edited record": (spoiled(lambda record: record.replace(b"2100", b"2101", 1)), "record", "OB740", "line 4 of the record", "`omnibachi examine T1`"),
-    "line taken out": (spoiled(lambda record: b"".join(record.splitlines(True)[::2])), "record", "OB740", "line 2 of the record", "`omnibachi examine T1`"),
+    "optional value that is read": (
+        zoneless,
+        "protocol",
+        "OB703",
+        f"{YAML}:19:11",
+        "with `$first` and a default in `price`",
+    ),
+    "capability that raises": (
+        running(to="raise"),
+        "capability",
+        "OB702",
+        f"{YAML}:7:3",
+        "at `post_office/labels.py:8 label`",
+    ),
+    "capability that answers otherwise": (
+        running(to="other"),
+        "capability",
+        "OB706",
+        f"{YAML}:7:3",
+        "answer a declared outcome",
+    ),
+    "capability that answers a misfit": (
+        running(to="misfit"),
+        "capability",
+        "OB705",
+        f"{YAML}:7:3",
+        "and its declaration agree",
+    ),
+    "cut record": (
+        spoiled(lambda record: record[:-20]),
+        "record",
+        "OB740",
+        "line 7 of the record",
+        "`omnibachi examine T1`",
+    ),
+    "edited record": (
+        spoiled(lambda record: record.replace(b"2100", b"2101", 1)),
+        "record",
+        "OB740",
+        "line 4 of the record",
+        "`omnibachi examine T1`",
+    ),
+    "line taken out": (
+        spoiled(lambda record: b"".join(record.splitlines(True)[::2])),
+        "record",
+        "OB740",
+        "line 2 of the record",
+        "`omnibachi examine T1`",
+    ),
     "forged record": (unlike_the_journal, "record", "OB740", "line 4 of the record", "`omnibachi examine T1`"),
     "another run's record": (exchanged, "record", "OB740", "line 1 of the record", "take the file away"),
-    "empty record": (spoiled(lambda record: b""), "record", "OB742", "line 1 of the record", "check that the file is the record of a run"),
-    "binary record": (spoiled(lambda record: bytes(range(256)) * 9), "record", "OB742", "line 1 of the record", "check that the file is"),
-    "another file": (spoiled(lambda record: post_office.SEND.encode()), "record", "OB742", "line 1 of the record", "check that the file is"),
-}  # fmt: skip
+    "empty record": (
+        spoiled(lambda record: b""),
+        "record",
+        "OB742",
+        "line 1 of the record",
+        "check that the file is the record of a run",
+    ),
+    "binary record": (
+        spoiled(lambda record: bytes(range(256)) * 9),
+        "record",
+        "OB742",
+        "line 1 of the record",
+        "check that the file is",
+    ),
+    "another file": (
+        spoiled(lambda record: post_office.SEND.encode()),
+        "record",
+        "OB742",
+        "line 1 of the record",
+        "check that the file is",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", FAILED)
@@ -150,7 +222,10 @@ def test_a_changed_capability_is_named_with_the_node_that_calls_it(office: Works
     sent(office)
     root = Path(office.root)
     for seal_anew in (False, True):
-        edit(root, LABELS, '"P-"', '"P" "-"') if not seal_anew else compiled(root)
+        if seal_anew:
+            compiled(root)
+        else:
+            edit(root, LABELS, '"P-"', '"P" "-"')
         told, (found,), text = noted(call, office, "T1")
         assert (told["exit"], found["code"], found["file"], found["line"]) == ("sent", "OB604", YAML, 7)
         assert f"`{LABEL}` is not the one that this run called, at {YAML}:7:3; a replay needs" in text

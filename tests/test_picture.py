@@ -11,7 +11,7 @@ import pytest
 
 from omnibachi_observer import renderer
 from omnibachi_observer.picture import dot, draw, drawable
-from omnibachi_observer.picture_plan import LONGEST_COLUMN, MOST, plan
+from omnibachi_observer.picture_plan import FAN, LONGEST_COLUMN, MOST, plan
 from omnibachi_observer.renderer import PictureFailed, render
 from sealed_runs import (
     call,
@@ -159,13 +159,46 @@ def test_a_long_path_is_folded_into_columns(count: int) -> None:
 def test_a_graph_of_many_branches_stays_thin() -> None:
     nodes = [
         call(f"node_{index}", "std::CT_DIGEST_V0", "PURE", {},
-             {"FAULT": 60, **{f"CASE_{way}": min(index + 1 + way, 60) for way in range(9)}})
+             {"FAULT": 60, **{f"CASE_{way}": min(index + 1 + way, 60) for way in range(FAN)}})
         for index in range(60)
     ]  # fmt: skip
     found = plan(sealed("shop::WF_WIDE_V0", [*nodes, leave("done", "COMPLETED")]), [("node_0", "CASE_0")], None)
     quiet = [route for route in found.routes if not route.taken]
     told = sum(len(routes) for routes in found.beside.values())
-    assert len(quiet) == 75 and len(quiet) + told >= 60 * 8
+    assert len(quiet) == 75 and len(quiet) + told >= 60 * (FAN - 1)
+
+
+def wide(ways: int) -> dict[str, Any]:
+    """Return a decision of so many ways, each with a node of its own."""
+    first = call("tier", "std::CT_DIGEST_V0", "PURE", {},
+                 {"FAULT": ways + 1, **{f"CASE_{way}": way + 1 for way in range(ways)}})  # fmt: skip
+    nodes = [
+        call(f"case_{way}", "std::CT_DIGEST_V0", "PURE", {}, {"SUCCESS": ways + 1, "FAULT": ways + 1})
+        for way in range(ways)
+    ]
+    return sealed("shop::WF_FAN_V0", [first, *nodes, leave("done", "COMPLETED")])
+
+
+def test_the_many_ways_that_were_not_taken_are_told_beside_their_node() -> None:
+    found = plan(wide(30), [("tier", "CASE_17"), ("case_17", "SUCCESS")], "done")
+    assert set(found.nodes) == {"tier", "case_17"} and found.left_out == 29
+    assert len(found.beside["tier"]) == 29 and [route.taken for route in found.routes] == [True, True]
+    few = plan(wide(FAN), [("tier", "CASE_1"), ("case_1", "SUCCESS")], "done")
+    assert len(few.nodes) == FAN + 1 and few.left_out == 0
+
+
+def test_the_many_ways_of_a_graph_without_a_run_stand_in_rows() -> None:
+    text = dot(wide(30))
+    assert [text.count(f"minlen={depth}") for depth in (2, 3, 4, 5)] == [8, 7, 7, 0]
+    assert "minlen" not in dot(wide(FAN))
+
+
+def test_a_long_name_stands_on_several_lines() -> None:
+    name = "_".join(["every_detail_of_it"] * 6)
+    node = call(name, "std::CT_DIGEST_V0", "PURE", {}, {"SUCCESS": 1, "FAULT": 1})
+    text = dot(sealed("shop::WF_LONG_V0", [node, leave("x" * 90, "COMPLETED")]))
+    assert f">{name}<" not in text and text.count(">every_detail_of_it_every_detail_of_it_<") == 2
+    assert f">{'x' * 40}<" in text and f">{'x' * 10}<" in text
 
 
 def test_without_a_run_exits_that_many_share_are_told_beside() -> None:

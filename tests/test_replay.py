@@ -272,7 +272,9 @@ def test_a_workflow_that_was_sealed_anew_is_told_and_the_stored_one_used(
     at = ("--workspace", shop.root)
     said = call("replay", "T0", "--snapshot", f"{shop.root}/{SNAPSHOT}", *at)
     assert (
-        said.status == 4 and "error[OB746]" in said.err and f"use the snapshot of the seal `{ran}`" in " ".join(said.err.split())
+        said.status == 4
+        and "error[OB746]" in said.err
+        and f"use the snapshot of the seal `{ran}`" in " ".join(said.err.split())
     )
     assert call("replay", "T0", "--snapshot", shop.root, *at).status == 4
     for old in ("old", "old/manifest.json"):

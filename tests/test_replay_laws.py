@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,11 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import omnibachi
+import post_office
+from forging import observed, planted
 from generated import values_near
 from handmade import start
-from omnibachi import RunResult
+from omnibachi import Refused, RunResult
 from omnibachi import Workspace as Folder
 from omnibachi.compiling import compile_workspace, reader
 from omnibachi.engine import Engine
@@ -42,7 +46,7 @@ STD = {
     for name in ("domain", "registry", "records", "events", "clock", "entropy")
 }
 BEHIND = read_catalogue("omnibachi_capabilities", reader(str(ROOT / "capabilities")), lambda module: module).value
-EXAMPLES = 500 if os.environ.get("OMNIBACHI_THOROUGH") else 30
+EXAMPLES = 500 if os.environ.get("OMNIBACHI_THOROUGH") else 20
 MADE = Implementation("made", "answer", 1, {"made": b"def answer(inputs):\n    return answers(inputs)\n"})
 
 
@@ -163,3 +167,23 @@ def test_a_replay_equals_the_run_and_finds_every_change(made: Workspace, data: s
     differs = replay(program, [*events[:at], changed, *events[at + 1 :]])
     assert isinstance(differs.difference, Difference)
     assert (differs.line, differs.difference.field) == (kept.line, name)
+
+
+ODD: tuple[Any, ...] = (None, True, 0, -1, 1.5, "", "x", [], [[]], {}, {"x": {}}, 2**53 - 1)
+
+
+def test_no_forged_record_makes_a_replay_or_an_examination_crash(tmp_path: Path) -> None:
+    office = post_office.build(tmp_path)
+    assert office.run(post_office.WF, post_office.PARCEL, trace_id="T1", picture=False).ok
+    record, snapshot = office.traces.read("T1") or b"", office.load()
+    ended: Counter[str] = Counter()
+    for event in read(record):
+        places = [(planted, name) for name in event.body] + [(observed, name) for name in event.obs]
+        for (plant, name), value in product(places, ODD):
+            changed = plant(record, event.line, **{name: value})
+            assert omnibachi.examine(changed, snapshot=snapshot).as_text()
+            try:
+                ended["same" if omnibachi.replay(changed, snapshot).same else "differs"] += 1
+            except Refused as refused:
+                ended[refused.diagnostics[0].code] += 1
+    assert set(ended) == {"same", "differs", "OB740"}, ended

@@ -13,12 +13,13 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from generated import filled
-from handmade import Counting, Ticking, start
+from handmade import start
 from omnibachi.compiling import reader
 from omnibachi_capabilities.catalogue import CATALOGUE
 from omnibachi_compiler.catalogue import read_catalogue
 from omnibachi_compiler.compile import Compilation, compile_sources
 from omnibachi_compiler.phase import Implementation, Source
+from omnibachi_compiler.tables import MISFIT, NO_RESULT
 from omnibachi_ledger import open_root
 from omnibachi_model.checks import link as link_check
 from omnibachi_model.digests import digest
@@ -29,7 +30,8 @@ from workspaces import Workspace, fitting, workspaces
 
 ROOT = Path(__file__).resolve().parent.parent
 ADDRESS = "shop::WF_TEST_V0"
-EXAMPLES = 2_500 if os.environ.get("OMNIBACHI_THOROUGH") else 200
+THOROUGH = bool(os.environ.get("OMNIBACHI_THOROUGH"))
+EXAMPLES = 2_500 if THOROUGH else 200
 STD = {
     name: Source(f"protocols/std/{name}.yaml", "std", (ROOT / "protocols" / "std" / f"{name}.yaml").read_bytes())
     for name in ("domain", "registry", "records", "events", "clock", "entropy")
@@ -44,7 +46,10 @@ def compiled(source: bytes, transforms: Any) -> Compilation:
     """Compile one source together with what it uses of `std`."""
     used = [name for name in STD if f"CS_{name.upper()}_V0".encode() in source]
     behind = {
-        address: BEHIND[address] for address in BEHIND for name in used if address.startswith(f"std::CS_{name.upper()}_")
+        address: BEHIND[address]
+        for address in BEHIND
+        for name in used
+        if address.startswith(f"std::CS_{name.upper()}_")
     }
     made = Implementation("made", "answer", 1, {"made": ANSWERS})
     sources = [STD["domain"], *(STD[name] for name in used), Source("protocols/shop/test.yaml", "shop", source)]
@@ -52,7 +57,7 @@ def compiled(source: bytes, transforms: Any) -> Compilation:
 
 
 class Shop:
-    """A compiled workspace that can be run: its transforms give their answers in turn and look at what they are given."""
+    """A compiled workspace that can be run: its transforms answer in turn and look at what they are given."""
 
     def __init__(self, made: Workspace, compilation: Compilation) -> None:
         assert compilation.sealed is not None
@@ -113,31 +118,95 @@ def holds(shop: Shop, ended: Walk) -> None:
 def test_what_compiles_without_checks_never_meets_a_missing_or_misfitting_value() -> None:
     seen: Counter[str] = Counter()
 
-    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=not os.environ.get("OMNIBACHI_THOROUGH"))
+    # With the same examples each time, so that the shares below are no matter of luck.
+    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=not THOROUGH)
     @given(workspaces(), st.data())
     def law(made: Workspace, data: st.DataObject) -> None:
         compilation = compiled(made.source, made.answers)
         kind = "refused" if compilation.sealed is None else "listed" if compilation.places else "proven"
         event(kind)
         seen[kind] += 1
-        for item in compilation.diagnostics:
-            seen[item.code] += 1
         if compilation.sealed is None:
             return
         shop = Shop(made, compilation)
         with shop.ledger:
             for _ in range(4):
                 ended = shop.run(data.draw(fitting(made.payload)))
-                seen["run", ended.exit] += 1
-                for _, fault in faults(ended):
-                    seen["fault", fault["reason"]] += 1
+                seen[ended.exit] += 1
+                seen["faulted"] += bool(ended.mishaps)
                 holds(shop, ended)
 
-    try:
-        law()
-    finally:
-        print(seen)
+    law()
     total = seen["refused"] + seen["listed"] + seen["proven"]
-    assert seen["proven"] + seen["listed"] >= total / 5
-    assert seen["proven"] >= total / 20
-    assert seen["refused"] >= total / 20
+    assert seen["proven"] >= total / 5 and seen["listed"] >= total / 20 and seen["refused"] >= total / 5
+    # The generator must come to the places that the law speaks of.
+    assert seen["good"] >= total / 4 and seen["other"] >= total / 40 and seen["faulted"] >= total / 20
+
+
+HEAD = """
+domain: shop
+---
+intent: IN_TEST_V0
+payload:
+  type: object
+  properties:
+    few: {type: integer, minimum: 0, maximum: 100}
+    count: {type: integer}
+    part: {type: number}
+    open: {}
+  required: [few, count, part, open]
+---
+workflow: WF_TEST_V0
+summary: A test.
+intent: IN_TEST_V0
+start: n0
+fault: failed
+exits: {good: {status: COMPLETED}, failed: {status: FAILED}}
+nodes:
+"""
+
+
+def reasons(node: str) -> list[str]:
+    """Return why a workflow of one node is checked when run."""
+    names = ", ".join(f"{name}: $.payload.{name}" for name in ("few", "count", "part", "open"))
+    compilation = compiled(f"{HEAD}  n0: {{{node}, with: {{{names}}}}}".encode(), {})
+    assert compilation.sealed is not None, compilation.diagnostics
+    return [place.reason.rpartition("` ")[2] for place in compilation.places]
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("few + 1", None),
+        ("few * few", None),
+        ("few / 3 + few % 7", None),
+        ("100 / (few + 1)", None),
+        ("count > 0", None),
+        ("part > few", None),
+        ("few == 0 ? 0 : 100 / (few + 1)", None),
+        ("count % 7", None),
+        ("count + 1", NO_RESULT),
+        ("count * few", NO_RESULT),
+        ("-count", None),
+        ("100 / few", NO_RESULT),
+        ("100 % few", NO_RESULT),
+        ("part * 2", NO_RESULT),
+        ("few / 3.0", NO_RESULT),
+        ("[1, 2][few]", MISFIT),
+        ("open + 1", MISFIT),
+        ("open.x == 1", MISFIT),
+        ("type(open) == 'integer' ? open + 1 : 0", NO_RESULT),
+        ("type(open) == 'integer' && open > 3", None),
+    ],
+)
+def test_expressions_that_may_fault_are_listed(expression: str, reason: str | None) -> None:
+    found = [] if reason is None else [reason]
+    assert reasons(f'compute: {{x: "{expression}"}}, next: {{SUCCESS: good}}') == found
+    rows = f'[{{when: "size(type({expression})) > 3", outcome: A}}, {{outcome: B}}]'
+    assert reasons(f"decide: {rows}, next: {{A: good, B: good}}") == found
+
+
+def test_a_row_is_judged_as_it_is_sealed() -> None:
+    # Below the first row `open` is an integer, but its division is sealed as that of an open value: as a number's.
+    rows = '[{when: "type(open) != \'integer\'", outcome: A}, {when: "open / 200000 > few", outcome: B}, {outcome: C}]'
+    assert reasons(f"decide: {rows}, next: {{A: good, B: good, C: good}}") == [MISFIT]

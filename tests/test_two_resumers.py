@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,8 @@ from crashing import files, in_child, state
 from omnibachi import Workspace, verify
 from trial import EVERY_KIND, a_copy, lay_trial
 
+# At each of SQLite's own writes, which are some hundred and ninety; else at a few of them.
+THOROUGH = bool(os.environ.get("OMNIBACHI_THOROUGH"))
 EFFECTS = ["again", "claim", "create", "put", "swap", "tell"]
 IDS = [f"R{n:02}" for n in range(12)]
 
@@ -136,10 +141,10 @@ def stand_still(barrier: Any, folder: str) -> int:
 # As a shell does it
 
 
-def shell(folder: Path, *words: str) -> subprocess.Popen[str]:
+def shell(folder: Path, *words: str, within: Sequence[str] = ()) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "omnibachi", *words], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True,
+        [*within, sys.executable, "-m", "omnibachi", *words],
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
 
@@ -202,4 +207,20 @@ def test_a_command_is_stopped_at_some_moment(trial: Path, tmp_path: Path, with_s
         assert status in (0, 130, -with_signal) and "Traceback" not in err
         if status == 130:  # Silent where it was just about to say how it ended.
             assert err == "" and (not out or json.loads(out)["diagnostics"][0]["code"] == "OB745")
+        finish(folder)
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace kills at the n-th call of the system")
+def test_a_command_is_killed_inside_of_sqlite(trial: Path, tmp_path: Path) -> None:
+    calls = tmp_path / "calls"
+    trace = ("strace", "-f", "-qq", "-o", str(calls), "-e", "trace=pwrite64")
+    whole = a_copy(trial, tmp_path / "whole")
+    if ended(shell(whole, *command(ID, "a"), within=trace))[0] != 0:
+        pytest.skip("nobody may trace here")
+    number = calls.read_text().count("pwrite64(")
+    assert number > 100
+    for nth in range(1, number + 1, 1 if THOROUGH else number // 5):
+        folder = a_copy(trial, tmp_path / str(nth))
+        killing = ("-e", f"inject=pwrite64:signal=KILL:when={nth}")
+        assert ended(shell(folder, *command(ID, "a"), within=(*trace, *killing)))[0] == -signal.SIGKILL
         finish(folder)

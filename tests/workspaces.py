@@ -86,8 +86,8 @@ def workspaces(draw: st.DrawFn) -> Workspace:
     exits["failed"] = {"status": "FAILED"}
     _declare_stores(made, nodes.values())
     made.documents.append(
-        {"workflow": "WF_TEST_V0", "summary": "A test.", "intent": "IN_TEST_V0", "start": "n0", "fault": "failed", "nodes": nodes,
-         "exits": exits}
+        {"workflow": "WF_TEST_V0", "summary": "A test.", "intent": "IN_TEST_V0", "start": "n0", "fault": "failed",
+         "nodes": nodes, "exits": exits}
     )  # fmt: skip
     return made
 
@@ -202,7 +202,7 @@ def _result(draw: st.DrawFn, made: Workspace, name: str) -> dict[str, Any]:
 def _node(draw: st.DrawFn, made: Workspace, name: str) -> tuple[dict[str, Any], dict[str, Schema]]:
     """Draw a node without its routes, and the type of its output for each outcome."""
     known = places(made, name)
-    kind = draw(st.sampled_from(("transform", "transform", "decide", "compute", "compute", "effect")))
+    kind = draw(st.sampled_from(("transform", "transform", "decide", "compute", "compute", "compute", "effect")))
     if kind == "transform":
         return draw(_transform(made, name, known))
     if kind == "effect":
@@ -250,7 +250,9 @@ def _transform(
     for outcome in ("SUCCESS", "NOT_FOUND", "OTHER")[: draw(st.sampled_from((1, 2, 2, 3)))]:
         fields = draw(st.dictionaries(st.sampled_from("abc"), _schema(), max_size=3))
         optional = {key for key in fields if draw(st.integers(0, 3)) == 0}
-        declared[outcome] = {key: {**kind, "optional": True} if key in optional else kind for key, kind in fields.items()}
+        declared[outcome] = {
+            key: {**kind, "optional": True} if key in optional else kind for key, kind in fields.items()
+        }
         outcomes[outcome] = object_of(fields) | {"required": sorted(fields.keys() - optional)}
     code = f"CT_{name.upper()}_V0"
     made.documents.append({"transform": code, "summary": "Answer.", "inputs": inputs, "outcomes": declared})
@@ -288,17 +290,20 @@ def _effect(draw: st.DrawFn, made: Workspace, known: list[Place]) -> tuple[dict[
     """Draw a node that uses one of the shipped side effects."""
     first, kept, told = ({"type": "object", **made.records[key]} for key in ("ST_FIRST_V0", "ST_KEPT_V0", "EV_TOLD_V0"))
     key = draw(st.sampled_from(["k", "k", "l", *(place.path for place in known if "string" in kinds(place.schema))]))
-    use = draw(st.sampled_from(("REGISTER", "RESOLVE", "CREATE", "GET", "PUT", "LIST", "APPEND", "FIND", "NOW", "DRAW")))
+    use = draw(
+        st.sampled_from(("REGISTER", "RESOLVE", "CREATE", "GET", "PUT", "LIST", "APPEND", "FIND", "NOW", "DRAW"))
+    )
     value = draw(_record(known, {"REGISTER": first, "APPEND": told}.get(use, kept)))
     registry, records = {"store": "ST_FIRST_V0"}, {"store": "ST_KEPT_V0"}
     events = {"store": "ST_TOLD_V0", "event": "EV_TOLD_V0"}
+    text: Schema = {"type": "string"}
     revision = object_of({"revision": REVISION})
     seen = object_of({"value": kept, "revision": REVISION})
-    listed = array_of([object_of({"key": {"type": "string"}, "value": kept, "revision": REVISION})])
-    listed = {"type": "array", "items": listed["items"]}
+    item = object_of({"key": text, "value": kept, "revision": REVISION})
+    listed: Schema = {"type": "array", "items": item}
     forms: dict[str, tuple[dict[str, Any], dict[str, Schema]]] = {
         "REGISTER": ({"use": "CS_REGISTRY_V0.REGISTER", **registry, "with": {"key": key, "value": value}},
-                     {"SUCCESS": object_of({"address": {"type": "string"}}), "ALREADY_EXISTS": object_of({"value": first})}),
+                     {"SUCCESS": object_of({"address": text}), "ALREADY_EXISTS": object_of({"value": first})}),
         "RESOLVE": ({"use": "CS_REGISTRY_V0.RESOLVE", **registry, "with": {"key": key}},
                     {"SUCCESS": object_of({"value": first}), "NOT_FOUND": object_of({})}),
         "CREATE": ({"use": "CS_RECORDS_V0.CREATE", **records, "with": {"key": key, "value": value}},
@@ -314,8 +319,8 @@ def _effect(draw: st.DrawFn, made: Workspace, known: list[Place]) -> tuple[dict[
         "FIND": ({"use": "CS_EVENTS_V0.FIND", **events, "with": {"match": {}}},
                  {"SUCCESS": object_of({"record": told, "sequence": {"type": "integer"}}), "NOT_FOUND": object_of({})}),
         "NOW": ({"use": "CS_CLOCK_V0.NOW"},
-                {"SUCCESS": object_of({"at": {"type": "string", "format": "date-time"}, "unix_ms": {"type": "integer"}})}),
-        "DRAW": ({"use": "CS_ENTROPY_V0.DRAW", "with": {"bytes": 4}}, {"SUCCESS": object_of({"hex": {"type": "string"}})}),
+                {"SUCCESS": object_of({"at": {**text, "format": "date-time"}, "unix_ms": {"type": "integer"}})}),
+        "DRAW": ({"use": "CS_ENTROPY_V0.DRAW", "with": {"bytes": 4}}, {"SUCCESS": object_of({"hex": text})}),
     }  # fmt: skip
     return forms[use]
 
@@ -330,15 +335,16 @@ def _record(draw: st.DrawFn, known: list[Place], schema: Schema) -> Any:
         alike = [place.path for place in known if place.sure and kinds(place.schema) == kinds(kind)]
         value = draw(values_near(kind))
         written = {"$literal": value} if isinstance(value, dict) else value
+        copied = bool(alike) and draw(st.booleans())
         if name in schema.get("required", ()) or draw(st.booleans()):
-            found[name] = draw(st.sampled_from(alike)) if alike and draw(st.booleans()) else written
+            found[name] = draw(st.sampled_from(alike)) if copied else written
     return found
 
 
 def expression_forms(types: dict[str, Schema]) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
     """Return forms and leaves of expressions over names of these types, with guards for what may be absent or null."""
     leaves: dict[str, list[str]] = {
-        "boolean": [], "integer": ["0", "1", "2", "100", "9007199254740991"], "number": ["0.5", "2.0"],
+        "boolean": [], "integer": ["0", "2", "9007199254740991"], "number": ["0.5", "2.0"],
         "string": ["''", "'a'", "'ab'"], "list": ["[1, 2]", "[]"], "any": ["null"],
     }  # fmt: skip
     forms: dict[str, list[str]] = {
@@ -368,7 +374,7 @@ def expression_forms(types: dict[str, Schema]) -> tuple[dict[str, tuple[str, ...
                 leaves[word].append(text)
                 forms[word].append(text)
             else:
-                forms[word].append(f"type({text}) == '{word}' ? {text} : {other}")
+                forms[word] += [f"type({text}) == '{word}' ? {text} : {other}", text]
                 if named == {name, "null"}:
                     forms[word] += [f"{text} == null ? {other} : {text}"] * 2
                     forms["boolean"].append(f"{text} != null && ({text}) == {other}")
@@ -376,7 +382,7 @@ def expression_forms(types: dict[str, Schema]) -> tuple[dict[str, tuple[str, ...
         if "object" in kinds(kind):
             for key in (*kind.get("properties", {}), *("q" * (kind.get("additionalProperties", True) is not False))):
                 forms["boolean"].append(f"has({text}.{key})")
-                forms["any"].append(f"has({text}.{key}) ? {text}.{key} : null")
+                forms["any"] += [f"has({text}.{key}) ? {text}.{key} : null", f"{text}.{key}"]
                 forms["boolean"].append(f"!has({text}.{key}) || {text}.{key} == <any>")
     leaves["boolean"] = leaves["boolean"] or ["size('a') == 1 && 1 < 2"]
     return {key: tuple(value) for key, value in forms.items()}, {key: tuple(value) for key, value in leaves.items()}

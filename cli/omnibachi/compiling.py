@@ -21,6 +21,7 @@ from omnibachi_model.sealed import VERSIONS
 
 from . import wiring
 from .results import Compiled
+from .traces_folder import runs_here
 
 SNAPSHOT = "protocol_snapshot"
 PROTOCOLS = "protocols"
@@ -206,9 +207,16 @@ def _versions() -> dict[str, str]:
 
 
 def write_snapshot(root: str, files: dict[str, bytes]) -> None:
-    """Lay a snapshot down in `<root>/protocol_snapshot`: aside first, then renamed into place. Raises OSError."""
+    """Lay a snapshot down in `<root>/protocol_snapshot`: aside first, then renamed into place. Raises OSError.
+
+    What processes that died over it left aside is removed.
+    """
     place = os.path.join(root, SNAPSHOT)
-    aside = tempfile.mkdtemp(prefix=f".{SNAPSHOT}.", dir=root)
+    for name in os.listdir(root):
+        process = name.removeprefix(f".{SNAPSHOT}.").partition(".")[0]
+        if name.startswith(f".{SNAPSHOT}.") and process.isdecimal() and not runs_here(int(process)):
+            shutil.rmtree(os.path.join(root, name), ignore_errors=True)
+    aside = tempfile.mkdtemp(prefix=f".{SNAPSHOT}.{os.getpid()}.", dir=root)
     try:
         os.chmod(aside, 0o755)
         for name, data in files.items():

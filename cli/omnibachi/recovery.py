@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from omnibachi_model.diagnostics import Diagnostic, Trouble, in_order
 from omnibachi_model.digests import decode
@@ -125,17 +125,21 @@ class Recoverer:
         for item in found:
             if item.state != HELD:
                 groups.setdefault((item.traces.folder, item.picture), []).append(item)
-        results = []
+        results, held = [], [item for item in found if item.state == HELD]
         for items in groups.values():
             traces, picture = items[0].traces, items[0].picture
             with self._engine(traces, picture) as engine:
                 for item in items:
                     wanted = [address for address in accept if address in called[item.row.run]]
-                    results.append(_finished(engine, item.row.run, wanted, traces, picture))
+                    result = _finished(engine, item.row.run, wanted, traces, picture)
+                    row = engine.ledger.finished(item.row.run) if result.exit is None else None
+                    if row is not None and engine.ledger.worked_on(row):
+                        held.append(replace(item, row=row, state=HELD))  # Another process was faster.
+                    else:
+                        results.append(result)
         self._tidy()
-        held = tuple(item for item in found if item.state == HELD)
         unused = [address for address in accept if not any(address in addresses for addresses in called.values())]
-        return Recovery(tuple(results), held, tuple(_unused(unused)))
+        return Recovery(tuple(results), tuple(held), tuple(_unused(unused)))
 
     def _engine(self, traces: Traces, picture: bool) -> Engine:
         return Engine(self.snapshot, self.capabilities, self.root, note=traces.note(picture=picture))

@@ -185,7 +185,7 @@ class _Resumption:
 def stored_workflow(ledger: Ledger, row: RunRow) -> bytes:
     """Return the workflow that a run walks, as the journal stored it; raises Trouble (OB723) where that is damaged."""
     found = ledger.sealed(row.workflow_digest)
-    if found is None or digest(found) != row.workflow_digest:
+    if type(found) is not bytes or digest(found) != row.workflow_digest:
         message = f"the workflow that the journal stored for the run `{row.run}` is not what its digest says"
         raise Trouble(Diagnostic("OB723", message))
     return found

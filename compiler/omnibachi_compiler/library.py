@@ -250,6 +250,7 @@ def _store(store: Store, library: Library, found: list[Diagnostic]) -> None:
                 store.name.span,
                 help="leave `seed` out, or let `std::CS_RECORDS_V0` govern the store",
                 related=[(side_effect.name.span, "declared here")],
+                severity="warning",
             )
         )
     library.stores[address] = SealedStore(

@@ -212,6 +212,8 @@ def take_over(db: Database, run: str, fence: int, seq: int, holder: str, refuse:
 
     `refuse` is asked first, inside the transaction: it raises Trouble where somebody still works on the run.
     """
+    if db.in_transaction:
+        raise Defect("a transaction is open already")
     db.run("BEGIN IMMEDIATE")
     try:
         refuse()

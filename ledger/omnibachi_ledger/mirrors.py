@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .connect import Database
 
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows would write a carriage return before each line's end
-_BLOCK = 64 * 1024
+_BLOCK = 4 * 1024  # more than most lines take; each further one is twice as large
 _BATCH = 1 << 20
 _WAIT_SECONDS = 5.0
 # Longer than others take for their own few lines, so that the last of several runs leaves nothing out.
@@ -125,10 +125,11 @@ def _catch_up(db: Database, path: str, address: str, kind: str) -> None:
 def _last_line(descriptor: int) -> tuple[int, bytes]:
     """Return where the last complete line ends, and that line without its end (empty where there is none)."""
     start = os.lseek(descriptor, 0, os.SEEK_END)
-    tail = b""
+    tail, block = b"", _BLOCK
     while start > 0 and tail.count(b"\n") < 2:
-        step = min(_BLOCK, start)
+        step = min(block, start)
         start -= step
+        block *= 2
         os.lseek(descriptor, start, os.SEEK_SET)
         tail = os.read(descriptor, step) + tail
     complete = tail.rfind(b"\n") + 1

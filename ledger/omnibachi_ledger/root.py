@@ -262,7 +262,7 @@ class Ledger:
     def mirror(self, keeps: Mapping[str, str]) -> None:
         """Bring the readable mirrors of registries and streams up to date; `keeps` says what each store keeps.
 
-        Where another process is at it, that one or the next does it. Raises Trouble OB731.
+        Where another process stays at it for long, that one or the next does it. Raises Trouble OB731.
         """
         if self.root is not None:
             from .mirrors import refresh

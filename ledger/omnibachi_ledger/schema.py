@@ -1,4 +1,4 @@
-"""The tables of schema version 2, as docs/formats.md describes them ("Journal"), and the way there from version 1.
+"""The tables of schema version 3, as docs/formats.md describes them ("Journal"), and the way there from older versions.
 
 Tables with short rows have no rowid: a commit then touches fewer pages. Triggers guard what is written once; they
 also look before an insert, because `INSERT OR REPLACE` deletes without firing a delete trigger.
@@ -6,7 +6,7 @@ also look before an insert, because `INSERT OR REPLACE` deletes without firing a
 
 from __future__ import annotations
 
-VERSION = 2
+VERSION = 3
 
 _TABLES = (
     """CREATE TABLE runs (
@@ -61,6 +61,9 @@ def _once(table: str, *keys: str, only: str = "") -> tuple[str, ...]:
 
 _LOADING = (_LOADS, *_once("loads", "number = NEW.number"))
 
+# The latest runs are listed without reading all of them.
+_LATEST = ("CREATE INDEX runs_started ON runs (started_at, run)",)
+
 SCHEMA = (
     *_TABLES,
     *_once("events", "run = NEW.run AND seq = NEW.seq", "run = NEW.run AND path = NEW.path AND path <> ''"),
@@ -69,7 +72,8 @@ SCHEMA = (
     *_once("streams", "store = NEW.store AND sequence = NEW.sequence"),
     *_once("records", "store = NEW.store AND key = NEW.key", only="fixed"),
     *_LOADING,
+    *_LATEST,
 )
 
 # What makes of a database of one version one of the next.
-UPGRADES = {1: _LOADING}
+UPGRADES = {1: _LOADING, 2: _LATEST}

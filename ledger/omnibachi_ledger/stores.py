@@ -25,11 +25,7 @@ if TYPE_CHECKING:
 _GET = "SELECT value, revision FROM records WHERE store=? AND key=? AND value IS NOT NULL"
 _SEEN = "SELECT value, revision, created FROM records WHERE store=? AND key=?"
 _NEXT = "SELECT ifnull(max(created), 0) + 1 FROM records WHERE store=?"
-_CREATE = (
-    "INSERT INTO records (store, key, value, revision, created, number, fixed)"
-    " SELECT ?1, ?2, ?3, 1, (SELECT ifnull(max(created), 0) + 1 FROM records WHERE store=?1), ?4, ?5"
-    " WHERE NOT EXISTS (SELECT 1 FROM records WHERE store=?1 AND key=?2) RETURNING created"
-)
+_CREATE = "INSERT INTO records (store, key, value, revision, created, number, fixed) VALUES (?, ?, ?, 1, ?, ?, ?)"
 _CHANGE = "UPDATE records SET value=?, revision=?, created=?, number=? WHERE store=? AND key=?"
 _LIST = (
     "SELECT r.key, r.value, r.revision FROM lookups l CROSS JOIN records r ON r.store=? AND r.created=l.sequence"
@@ -67,25 +63,23 @@ class Store:
         """
         number = self._number()
         plain = admit(dict(value))
-        data = encode(plain)
-        if not revision:
-            made = self._db.row(_CREATE, (self.address, key, data, number, self._fixed))
-            if made is not None:
-                note(self._db, self.address, "", made[0], None, plain)
-                return 1
         seen = self._db.row(_SEEN, (self.address, key))
         if seen is None:
-            return None
-        old, last, created = seen
-        if revision is not None and revision != (0 if old is None else last):
-            return None
-        if self._fixed:
-            raise ValueError(f"the registry `{self.address}` never changes a record")
-        if old is None:
-            created = self._next(_NEXT)
-        self._db.run(_CHANGE, (data, last + 1, created, number, self.address, key))
+            if revision:
+                return None
+            created, old, new = self._next(_NEXT), None, 1
+            self._db.run(_CREATE, (self.address, key, encode(plain), created, number, self._fixed))
+        else:
+            old = seen[0]
+            if revision is not None and revision != (0 if old is None else seen[1]):
+                return None
+            if self._fixed:
+                raise ValueError(f"the registry `{self.address}` never changes a record")
+            new = seen[1] + 1
+            created = self._next(_NEXT) if old is None else seen[2]
+            self._db.run(_CHANGE, (encode(plain), new, created, number, self.address, key))
         note(self._db, self.address, "", created, old and orjson.loads(old), plain)
-        return int(last) + 1
+        return new
 
     def remove(self, key: str) -> int | None:
         """Remove a record; return the revision that the removal has, or None if there was none."""

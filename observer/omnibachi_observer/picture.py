@@ -19,7 +19,7 @@ from omnibachi_model.addresses import split
 from omnibachi_model.record import Broken, read
 from omnibachi_model.sealed import CALL, DECIDE, FAULT
 
-from .picture_plan import Plan, Route, plan
+from .picture_plan import FAN, Plan, Route, plan
 from .renderer import render
 from .story import Story, add, exits_of, join, nodes_of
 
@@ -42,6 +42,7 @@ EXITS = {
     "FAILED": {"shape": "box", "style": "filled,diagonals"},
 }
 MOST_BESIDE = 6
+LONGEST_LINE = 40
 _STRANGE = re.compile(r"[^A-Za-z0-9_./-]")
 # Dots per inch by the number of nodes drawn: most of a large picture's time goes into its pixels.
 SHARPNESS: tuple[tuple[int | None, str], ...] = ((60, "110"), (240, "84"), (None, "60"))
@@ -89,8 +90,9 @@ def dot(
         _node(graph, name, node, shown, strong, soft if path is not None else "#ffffff", path is None)
     for name, node in shown.exits.items():
         _exit(graph, name, node, shown)
+    depths = _depths(shown.routes) if path is None else {}
     for route in shown.routes:
-        _edge(graph, route, path is None, strong)
+        _edge(graph, route, path is None, strong, depths.get(route, 1))
     for name, routes in shown.beside.items():
         _beside(graph, name, routes)
     _fold(graph, shown, strong)
@@ -159,7 +161,8 @@ def _node(graph: Any, name: str, node: dict[str, Any], shown: Plan, strong: str,
     number = shown.steps.get(name)
     bright = whole or number is not None
     title, below = INK if bright else QUIET, SOFT if bright else QUIET
-    lines = [f"<b>{_text(name, 12, title)}</b>", *(_text(line, 9, below) for line in _subtitle(node))]
+    lines = [f"<b>{_text(piece, 12, title)}</b>" for piece in _pieces(name)]
+    lines += [_text(piece, 9, below) for line in _subtitle(node) for piece in _pieces(line)]
     style = _form(node)
     if whole:
         look = {"color": SOFT, "fillcolor": "#f6f8fa"}
@@ -208,7 +211,7 @@ def _label(lines: list[str], number: int | None, strong: str, *, lid: bool = Fal
 def _exit(graph: Any, name: str, node: dict[str, Any], shown: Plan) -> None:
     status = str(node.get("status"))
     strong, soft = COLOURS.get(status, BLUE)
-    lines = [f"<b>{_text(name, 12, INK)}</b>", _text(status, 9, strong)]
+    lines = [*(f"<b>{_text(piece, 12, INK)}</b>" for piece in _pieces(name)), _text(status, 9, strong)]
     form = EXITS.get(status, EXITS["FAILED"])
     wide = {"penwidth": "2"} if shown.steps or name in shown.exits else {}
     graph.node(
@@ -216,7 +219,17 @@ def _exit(graph: Any, name: str, node: dict[str, Any], shown: Plan) -> None:
     )
 
 
-def _edge(graph: Any, route: Route, whole: bool, strong: str) -> None:
+def _depths(routes: list[Route]) -> dict[Route, int]:
+    """Set the many ways of one node in several rows below it: how many ranks each of them goes down."""
+    ways: dict[str, list[Route]] = {}
+    for route in routes:
+        ways.setdefault(route.source, []).append(route)
+    return {
+        route: 1 + place % -(-len(found) // FAN) for found in ways.values() for place, route in enumerate(found)
+    }
+
+
+def _edge(graph: Any, route: Route, whole: bool, strong: str, depth: int) -> None:
     lines = list(route.outcomes)
     if route.taken:
         colour = COLOURS["FAILED"][0] if FAULT in route.outcomes else strong
@@ -226,6 +239,8 @@ def _edge(graph: Any, route: Route, whole: bool, strong: str) -> None:
         colour = SOFT if whole else QUIET
         label = "<br/>".join(_text(f" {line} ", 9, colour) for line in lines)
         look = {"color": SOFT} if whole else {"color": QUIET_LINE, "style": "dashed"}
+    if depth > 1:
+        look["minlen"] = str(depth)
     graph.edge(_id(route.source), _id(route.target), label=f"<{label}>", **look)
 
 
@@ -276,6 +291,16 @@ def _fold(graph: Any, shown: Plan, strong: str) -> None:
 def _id(name: str) -> str:
     """Return the DOT identifier of a node: plain ASCII, and never one of the picture's own, which begin with `_`."""
     return "n " + _STRANGE.sub(lambda found: f"({ord(found.group()):x})", name)
+
+
+def _pieces(name: str) -> list[str]:
+    """Cut a long name into lines, behind an underscore or a full stop where there is one."""
+    pieces = []
+    while len(name) > LONGEST_LINE:
+        cut = 1 + max(name.rfind(mark, 0, LONGEST_LINE) for mark in "_.") or LONGEST_LINE
+        pieces.append(name[:cut])
+        name = name[cut:]
+    return [*pieces, name]
 
 
 def _text(text: object, size: int, colour: str) -> str:

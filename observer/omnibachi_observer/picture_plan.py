@@ -2,8 +2,9 @@
 
 A picture stays calm and its layout stays fast by drawing less: a route to an exit that was not taken is a line beside
 its node, not an edge to a box that all nodes share; a crash route that was not taken is told once, below the title;
-above `MOST` nodes only the taken path and what lies one hop from it is drawn, and the rest is counted; a long path is
-folded into columns, and then every route that was not taken is a line beside its node.
+above `MOST` nodes only the taken path and what lies one hop from it is drawn, and the rest is counted; so are the many
+ways of a node that were not taken, above `FAN` of them; a long path is folded into columns, and then every route that
+was not taken is a line beside its node.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from .story import nodes_of
 MOST = 60
 LONGEST_COLUMN = 24
 SHARED = 3
+FAN = 8
 MOST_QUIET = 75
 
 
@@ -76,6 +78,8 @@ def plan(workflow: dict[str, Any], path: list[tuple[str, str]] | None, ending: s
     taken = set(path or ()) if ending is not None else set((path or [])[:-1])
     for name in out.nodes:
         _further(out, name, targets[name], taken, folded, path is None)
+    if path is not None:
+        _prune(out, {*walked, str(_start(workflow, sealed))})
     _thin(out, {name: index for index, name in enumerate(everything)})
     return out
 
@@ -157,11 +161,30 @@ def _further(
     for outcome, target in targets.items():
         if outcome != FAULT and (name, outcome) not in taken:
             grouped.setdefault(target, []).append(outcome)
+    told = folded or (not whole and sum(target in out.nodes for target in grouped) > FAN)
     for target, outcomes in grouped.items():
-        if not folded and (target in out.nodes or (whole and target in out.exits)):
+        if not told and (target in out.nodes or (whole and target in out.exits)):
             out.routes.append(Route(name, tuple(outcomes), target, False))
         else:
             out.beside.setdefault(name, []).extend((outcome, target) for outcome in outcomes)
+
+
+def _prune(out: Plan, roots: set[str]) -> None:
+    """Leave out the nodes that no edge leads to from the taken path any more."""
+    reached, waiting = set(roots), list(roots)
+    following: dict[str, list[str]] = {}
+    for route in out.routes:
+        following.setdefault(route.source, []).append(route.target)
+    while waiting:
+        new = [target for target in following.get(waiting.pop(), ()) if target not in reached]
+        reached.update(new)
+        waiting += new
+    gone = out.nodes.keys() - reached
+    out.nodes = {name: node for name, node in out.nodes.items() if name not in gone}
+    out.left_out += len(gone)
+    out.routes = [route for route in out.routes if route.source not in gone]
+    for name in gone:
+        out.beside.pop(name, None)
 
 
 def _thin(out: Plan, order: dict[str, int]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omnibachi_model.diagnostics import Defect
+from omnibachi_model.diagnostics import Diagnostic, Refused
 from omnibachi_model.digests import encode
 from omnibachi_model.faults import EXPRESSION
 from omnibachi_model.record import COMPUTED, DECIDED
@@ -121,13 +121,19 @@ def link_exit(node: dict[str, Any], size: int) -> Step:
             result = bind(run.values)
         except ABSENT:
             if fault_target is None:
-                raise Defect(f"the exit `{name}` reads what is not there, and the snapshot says that it is") from None
+                raise Refused([_unproven(name)]) from None
             absent(run, frame, template)
             return fault_target
         run.finish(name, status, result, before + encode(result) + after)
         return END
 
     return step
+
+
+def _unproven(exit: str) -> Diagnostic:
+    """Say that the compiler's proof does not hold: whoever edits a snapshot with its digests can break it."""
+    message = f"the exit `{exit}` reads what is not there, and the snapshot says that it is"
+    return Diagnostic("OB608", message, help="compile again; a snapshot that was edited proves nothing")
 
 
 def exit_bytes(name: str, status: str) -> tuple[bytes, bytes]:

@@ -98,6 +98,9 @@ def open_snapshot(read: Read, *, pinned: str | None = None, strict: bool = False
     """
     data = read(MANIFEST)
     if data is None:
+        # Between the two renames of a compile there is none for an instant.
+        data = read(MANIFEST)
+    if data is None:
         raise Refused([Diagnostic("OB601", "there is no sealed snapshot here", help="run `omnibachi compile`")], 3)
     seal = digest(data)
     if pinned is not None and pinned != seal:
@@ -115,6 +118,10 @@ def open_snapshot(read: Read, *, pinned: str | None = None, strict: bool = False
     for section in SECTIONS:
         if not isinstance(manifest.get(section), dict):
             _refuse("OB608", f"`{MANIFEST}` has no section `{section}`", RESTORE)
+    for section in ("domains", "workflows"):
+        for address, entry in manifest[section].items():
+            if type(entry) is not dict or type(entry.get("file")) is not str or type(entry.get("sha256")) is not str:
+                _refuse("OB608", f"`{MANIFEST}` does not say which file holds `{address}`", RESTORE)
     return Snapshot(read, manifest, seal, pinned is not None, strict)
 
 

@@ -64,6 +64,8 @@ def _literal(value: Any) -> Bind:
 
 
 def _reference(slot: int, segments: Segments) -> Bind:
+    if not all(type(part) in (str, int) for part in segments):
+        raise ValueError(f"no path {segments!r}")
     if not segments:
         return lambda values: _whole(values, slot)
     if all(type(part) is str for part in segments):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Iterator
 
 from omnibachi import wiring
 from omnibachi.wiring import Snapshot
@@ -77,13 +78,15 @@ def file_of(folder: str, name: str) -> bytes | None:
         return None
 
 
-def traces_in(workspace: Workspace) -> list[str]:
-    """Return the ids of the traces that lie in the workspace's folder of traces."""
+def traces_in(workspace: Workspace) -> Iterator[str]:
+    """Give the ids of the traces that lie in the workspace's folder of traces, the latest of drawn ids first."""
     try:
         names = os.listdir(workspace.traces.folder)
     except OSError:
-        return []
-    return [name for name in names if os.path.isfile(workspace.traces.path(name, "jsonl"))]
+        return
+    for name in sorted(names, reverse=True):
+        if os.path.isfile(workspace.traces.path(name, "jsonl")):
+            yield name
 
 
 def _read(path: str) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from omnibachi import wiring
+from omnibachi.engine import link
 from omnibachi.outline import bounds, depends_on, outline
 from omnibachi.workspace import Workspace
 from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
@@ -39,13 +40,15 @@ def show(output: Output, workspace: Workspace, workflow: str | None, form: str, 
     if workflow is None:
         return output.give(OK, {"seal": snapshot.seal, "workflows": list(snapshot.workflows)}, snapshot.workflows)
     sealed = wiring.load_workflow(snapshot, workflow, workspace.capabilities.source)
+    # Whatever has the right digest is shown, so its shape is looked at first, as before a run.
+    link(sealed, dict.fromkeys(sealed.locks, print))
     origins = wiring.load_origins(snapshot, workflow)
     value = {
         "workflow": workflow,
         "workflow_digest": sealed.digest,
         "seal": snapshot.seal,
         "bounds": bounds(sealed.workflow),
-        "checked_at_run": origins["checked"] if origins else [],
+        "checked_at_run": origins.get("checked", []) if origins else [],
         "depends_on": depends_on(sealed.workflow),
         "graph": decode(sealed.data),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import islice
 from typing import Any
 
 import click
@@ -36,7 +37,7 @@ def ls(output: Output, workspace: Workspace, limit: int) -> int:
     """List past runs, newest first: those in the journal and those of which only a trace is left."""
     with wiring.open_root(workspace.data_root, create=False) as ledger:
         rows = {row.run: _row(row) for row in ledger.runs(limit)}
-    for trace_id in sorted(traces_in(workspace), reverse=True)[:limit]:
+    for trace_id in islice(traces_in(workspace), limit):
         if trace_id not in rows:
             rows[trace_id] = _from_trace(workspace, trace_id)
     found = sorted(rows.values(), key=lambda row: (row["started_at"] or "", row["trace_id"]), reverse=True)[:limit]
