@@ -22,6 +22,7 @@ from statistics import quantiles
 
 import shop
 from measured import machine
+
 from omnibachi import Engine, Workspace
 from omnibachi.clocks import new_trace_id
 

@@ -25,11 +25,13 @@ import orjson
 import shop
 from cold import cold_starts
 from measured import Measured, compared, table, timed
+
 from omnibachi import Engine, Workspace, verify
 from omnibachi.traces_folder import Traces
 from omnibachi_ledger import open_root
 
 NAMES = ("a", "b", "c", "cold")
+NOTE = ", above bodies alone"
 
 
 def loops(workspace: Workspace, folder: Path) -> Iterator[Measured]:
@@ -39,10 +41,9 @@ def loops(workspace: Workspace, folder: Path) -> Iterator[Measured]:
         ("10 in line", shop.TEN, 30, lambda first, writer: floors.chain(step, 10, first, writer)),
         ("100 in line", shop.HUNDRED, 4, lambda first, writer: floors.chain(step, 100, first, writer)),
         ("10 of three branches", shop.BRANCHES, 30, lambda first, writer: floors.branches(turn, first, writer)),
-        ("10 decisions of three rows", shop.DECISIONS, 30, lambda first, writer: floors.decisions(first, writer)),
+        ("10 decisions of three rows", shop.DECISIONS, 30, floors.decisions),
     ]
-    writers: tuple[tuple[str, floors.Writer, float | None], ...] = (("", floors.Lines, 2.0),
-                                                                    (", above bodies alone", floors.Bodies, None))  # fmt: skip
+    writers: list[tuple[str, floors.Writer, float | None]] = [("", floors.Lines, 2.0), (NOTE, floors.Bodies, None)]
     with workspace.engine() as engine:
         for note, writer, allowed in writers:
             for case, address, times, make in made:

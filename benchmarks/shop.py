@@ -190,7 +190,8 @@ def chain(code: str, size: int) -> str:
     for index in range(size):
         n = f"$.nodes.node_{index - 1}.n" if index else "$.payload.n"
         following = f"node_{index + 1}" if index + 1 < size else "done"
-        nodes += f"  node_{index}: {{use: CT_STEP_V0, with: {{n: {n}, name: $.payload.name}}, next: {{SUCCESS: {following}}}}}\n"
+        use = f"use: CT_STEP_V0, with: {{n: {n}, name: $.payload.name}}"
+        nodes += f"  node_{index}: {{{use}, next: {{SUCCESS: {following}}}}}\n"
     return _workflow(code, "node_0", nodes, f"{{n: $.nodes.node_{size - 1}.n}}")
 
 

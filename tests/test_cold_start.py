@@ -1,7 +1,7 @@
 """What `omnibachi run` imports: nothing that costs more than it gives.
 
 Compared with a bare interpreter that imported orjson, hashlib and sqlite3, a run may load rooms of the house and a
-short list of small modules. Nothing is timed here; `benchmarks/engine.py` does that.
+short list of small modules. Nothing is timed here; `benchmarks/cold.py` does that.
 """
 
 from __future__ import annotations

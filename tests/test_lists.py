@@ -75,7 +75,12 @@ def test_what_the_compiler_refuses(tmp_path: Path, operation: str, given: str, r
     workspace = shop(tmp_path / "shop")
     place = tmp_path / "shop/protocols/shop/ask.yaml"
     place.write_text(NODE.format(operation=operation, given=given, result=result).removeprefix("\n---\n"))
-    assert [item.code for item in workspace.compile(write=False).diagnostics] == [code]
+    assert errors(workspace) == [code]
+
+
+def errors(workspace: Workspace) -> list[str]:
+    found = workspace.compile(write=False).diagnostics
+    return [item.code for item in found if item.severity == "error"]
 
 
 LOST = """
@@ -99,6 +104,6 @@ def test_a_list_that_flows_into_a_write_carries_the_revision(tmp_path: Path) -> 
     workspace = shop(tmp_path / "shop")
     place = tmp_path / "shop/protocols/shop/lost.yaml"
     place.write_text((LOST % ("PUT", "")).replace(", CONFLICT: failed, NOT_FOUND: failed", ""))
-    assert [item.code for item in workspace.compile(write=False).diagnostics] == ["OB512"]
+    assert errors(workspace) == ["OB512"]
     place.write_text(LOST % ("SWAP", ', revision: "$.nodes.ask.items[0].revision"'))
-    assert workspace.compile(write=False).diagnostics == ()
+    assert errors(workspace) == []
