@@ -19,6 +19,7 @@ from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from statistics import quantiles
+from typing import Any
 
 import shop
 from measured import machine
@@ -32,7 +33,7 @@ STORES = {shop.ORDERS: "registry", shop.LOG: "events"}
 _numbers = count(1)
 
 
-def sale(number: int) -> dict[str, object]:
+def sale(number: int) -> dict[str, Any]:
     """Return the payload of a sale."""
     return {"name": f"order {number:09}", "kind": f"kind {number % shop.KINDS}", "cents": 100 + number % 900}
 
@@ -42,14 +43,16 @@ def fill(engine: Engine, size: int) -> None:
     _done(engine, shop.LOOK)  # the key sets are kept from the start
     for _ in range(size):
         _done(engine, shop.SELL)
-    prices = {f"price {number}": {"kind": f"kind {number % shop.KINDS}", "cents": 1} for number in range(size)}
+    prices: dict[str, Any] = {
+        f"price {number}": {"kind": f"kind {number % shop.KINDS}", "cents": 1} for number in range(size)
+    }
     if prices:
         engine.ledger.load({shop.PRICES: prices}, file_digest="sha256:0", seal="sha256:0", at="2026-01-01T00:00:00Z")
     engine.ledger.mirror(STORES)
 
 
 def _done(engine: Engine, workflow: str) -> None:
-    result = engine.run(workflow, sale(next(_numbers)))  # type: ignore[arg-type]
+    result = engine.run(workflow, sale(next(_numbers)))
     assert result.exit == "done", result.diagnostics
 
 

@@ -7,6 +7,7 @@ branching ones every level has three nodes, and which of them is next is decided
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from omnibachi import Workspace
 
@@ -16,7 +17,7 @@ KEEP, SELL, LOOK, RAISE = "bench::WF_KEEP_V0", "bench::WF_SELL_V0", "bench::WF_L
 STEP, TURN, REGISTER = "bench::CT_STEP_V0", "bench::CT_TURN_V0", "std::CS_REGISTRY_V0.REGISTER"
 ORDERS, LOG, PRICES = "bench::ST_ORDERS_V0", "bench::ST_LOG_V0", "bench::ST_PRICES_V0"
 SOLD, KINDS = "bench::EV_SOLD_V0", 50
-PAYLOAD = {"n": 1, "name": "an order of something"}
+PAYLOAD: dict[str, Any] = {"n": 1, "name": "an order of something"}
 TURNS = ("LEFT", "MIDDLE", "RIGHT")
 LEVELS = 10
 
@@ -150,7 +151,7 @@ nodes:
   prices:
     use: CS_RECORDS_V0.LIST
     store: ST_PRICES_V0
-    with: {where: {kind: $.payload.kind}, limit: 10}
+    with: {where: {kind: $.payload.kind}, limit: 5}
     next: {SUCCESS: total}
   total:
     use: CS_RECORDS_V0.COUNT

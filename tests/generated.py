@@ -14,7 +14,7 @@ from omnibachi_model.checks import filler, link
 Schema = dict[str, Any]
 
 NAMES = ("a", "b", "c")
-TEXTS = ("", "a", "b", "ab", "abc", "é", "2026-01-01", "a@b.cd")
+TEXTS = ("", "a", "b", "ab", "abc", "é", "𝄞a", "2026-01-01", "a@b.cd")
 GREAT = (2**53 - 1, 1 - 2**53, 999999999999999.5, 0.00001)
 NUMBERS = (-3, -1, 0, 1, 2, 3, 5, 0.5, 1.5, 2.5, -2.25)
 PATTERNS = ("^a", "b$", "^[a-c]*$", "a|b")

@@ -27,7 +27,7 @@ sys.stderr.write(json.dumps(sorted(sys.modules)))
 """
 ROOMS = ("omnibachi", "omnibachi_model", "omnibachi_runtime", "omnibachi_ledger", "omnibachi_capabilities",
          "omnibachi_observer")  # fmt: skip
-ALLOWED = {"__future__", "errno", "fcntl", "html", "html.entities"}
+ALLOWED = {"__future__", "errno", "fcntl", "gc", "html", "html.entities"}
 FORBIDDEN = ("typing", "click", "rich", "pathlib", "logging", "yaml", "jsonschema", "networkx", "graphviz",
              "graphviz_pure", "jsonpath_ng", "subprocess", "tempfile", "shutil", "argparse", "traceback", "tomllib",
              "omnibachi_compiler", "omnibachi_audit", "omnibachi.commands", "omnibachi_model.codes",

@@ -129,6 +129,13 @@ def test_a_folder_that_is_no_workspace_is_named(call: Call, tmp_path: Path) -> N
         assert "error[OB751]" in said.err
 
 
+def test_outside_a_workspace_what_ships_is_looked_at_and_never_sealed_anew(call: Call) -> None:
+    assert call("compile", "--check").status == 0
+    said = call("compile")
+    assert (said.status, said.out) == (3, "")
+    assert "error[OB751]" in said.err and "what ships in" in said.err
+
+
 def test_test_fails_with_the_place(call: Call, workspace: Path) -> None:
     scenario = workspace / "protocols/greeting/greet.test.yaml"
     scenario.write_text(scenario.read_text().replace("exit: greeted", "exit: again", 1))

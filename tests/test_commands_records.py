@@ -136,3 +136,18 @@ def test_a_data_root_that_cannot_be_read_is_told(call: Call, workspace: Path) ->
         said = call(*arguments)
         assert said.status == 6, (arguments, said)
         assert "error[OB72" in said.err
+
+
+def test_traces_show_tells_what_stands_before_a_break_of_a_record(call: Call, workspace: Path) -> None:
+    greet(call, "T1")
+    trace = workspace / "traces/T1/T1.jsonl"
+    events = call("traces", "show", "traces/T1/T1.jsonl", "--json").json()["events"]
+    assert [event["body"]["kind"] for event in events] == ["RUN_STARTED", "CALLED", "CALLED", "RUN_FINISHED"]
+    trace.write_bytes(b"".join(trace.read_bytes().splitlines(keepends=True)[:2]) + b"no line of a record\n")
+    broken = call("traces", "show", "T1", "--json").json()
+    assert (broken["exit_code"], broken["events"], broken["diagnostics"][0]["code"]) == (4, events[:2], "OB740")
+    assert sorted(broken["files"]) == ["jsonl", "md"]
+    (workspace / "strange").write_bytes(b"\xff\x00")
+    strange = call("traces", "show", "strange")
+    assert (strange.status, strange.out.splitlines()[0]) == (4, "this is no record of a run.")
+    assert "error[OB740]" in strange.err

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from omnibachi_ledger import Ledger, open_root
 from omnibachi_model.diagnostics import Defect, Trouble
 from omnibachi_model.digests import digest
 from omnibachi_model.record import digest_of, export, read
-from performing import KEEPS, REGISTRY, SEALED, STREAM, events, journal, perform, trouble
+from performing import KEEPS, RECORDS, REGISTRY, SEALED, STREAM, events, journal, perform, trouble
 
 REGISTER = "std::CS_REGISTRY_V0.REGISTER"
 APPEND = "std::CS_EVENTS_V0.APPEND"
@@ -70,6 +71,18 @@ def test_an_effect_its_receipt_and_its_events_are_one_transaction(ledger: Ledger
             None,
             None,
         )
+
+
+def test_a_workflow_is_stored_with_the_first_commit_that_holds(ledger: Ledger) -> None:
+    undone = journal(ledger, "undone")
+    undone.begin()
+    undone.rollback()
+    assert ledger.sealed(digest(SEALED)) is None
+    for run in ("first", "second"):
+        held = journal(ledger, run)
+        held.begin()
+        held.commit()
+        assert ledger.sealed(digest(SEALED)) == SEALED
 
 
 def test_the_record_is_the_events_in_order(ledger: Ledger) -> None:
@@ -279,3 +292,21 @@ def test_looking_leaves_nothing(root: str) -> None:
         assert ledger.stores() == {}
         assert ledger.runs() == []
     assert not os.path.exists(root)
+
+
+@pytest.mark.parametrize("key", [None, 3, True, b"k", ["k"], {"k": 1}])
+def test_what_is_no_key_is_the_capabilitys_mistake(ledger: Ledger, key: Any) -> None:
+    held = journal(ledger, "R1")
+    held.begin()
+    records, stream = held.store(RECORDS), held.store(STREAM)
+    for mistake in (
+        lambda: records.get(key),
+        lambda: records.put(key, {}),
+        lambda: records.remove(key),
+        lambda: stream.append(key, {}),
+        lambda: stream.find(key, {}),
+        lambda: records.list({}, "3"),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(TypeError):
+            mistake()
+    held.rollback()

@@ -10,8 +10,9 @@ import pytest
 
 from handmade import TEXT, call, lay, leave, record_of, workflow
 from omnibachi import RunResult, Workspace
-from omnibachi.mishaps import CODES, HELP
+from omnibachi.mishaps import HELP
 from omnibachi_model.digests import digest, pretty
+from omnibachi_model.faults import CODES
 
 WF = "shop::WF_TEST_V0"
 CAPS = """

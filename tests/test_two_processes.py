@@ -96,6 +96,19 @@ def test_the_same_two_hundred_names_from_both_sides(trial: Path, root: str) -> N
         assert owners[name] == f"{'AB'[pair.index('claimed')]}{n}"
 
 
+def test_a_second_look_in_one_process_gives_up_no_lock_of_the_first(trial: Path, root: str) -> None:
+    """Whoever opens and closes a database file on the side gives up the process's own locks on it (fcntl(2)): the next
+    process to leave would then take itself for the last one, and the log away from under the others."""
+    workspace = Workspace(trial)
+    with workspace.engine(root) as engine:
+        assert engine.run(CLAIM, {"name": "first", "by": "A"}).exit == "claimed"
+        assert len(workspace.records(NAMES, data_root=root)) == 1
+        assert together(("errands:claim", str(trial), root, CLAIM, "B", ["second"])) == [["claimed"]]
+        assert engine.run(CLAIM, {"name": "third", "by": "A"}).exit == "claimed"
+        assert len(workspace.records(NAMES, data_root=root)) == 3
+    assert [item["key"] for item in workspace.records(NAMES, data_root=root)] == ["first", "second", "third"]
+
+
 # The laws of test_laws.py, with two processes at once.
 
 

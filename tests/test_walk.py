@@ -251,6 +251,8 @@ def test_an_exit_whose_result_is_absent_goes_on_along_its_fault_edge() -> None:
         (["list", [["lit", 1], ["ref", "payload", ["a"]]]], {"a": 2}, [1, 2]),
         (["map", {"x": ["map", {}], "y": ["lit", [1]], "z": ["lit", 0]}], {}, {"x": {}, "y": [1], "z": 0}),
         (["first", [["ref", "payload", ["a"]], ["ref", "payload", ["b"]]]], {"b": None}, None),
+        (["first", [["ref", "payload", ["a"]], ["ref", "payload", ["b"]]]], {"a": None, "b": 1}, None),
+        (["first", [["ref", 0, ["a"]], ["ref", "payload", ["a"]], ["lit", 2]]], {"a": 1}, 1),
         (["ref", "run", ["id"]], {}, "T1"),
     ],
 )

@@ -16,7 +16,7 @@ from omnibachi_model.sealed import CALL, EXIT, FAULT, REJECTED_EXIT, WORKFLOW_FO
 from . import wiring
 from .clocks import Stamps, SystemClock, SystemEntropy
 from .engine import admitted
-from .mishaps import faults, pointers
+from .mishaps import crashes, pointers
 from .results import CallResult
 
 TYPE_CHECKING = False
@@ -90,7 +90,7 @@ def _ask(
     ended = wiring.walk(program, wiring.Start(run_id, now, started_at, None, opening, clock, entropy, journal), gate)
     trace_id = run_id if program.journal else None
     if ended.mishaps:
-        return CallResult(FAULT, {}, faults(ended.mishaps, ended.status, lambda: None), trace_id)
+        return CallResult(FAULT, {}, crashes(ended.mishaps, ended.status, lambda: None), trace_id)
     return CallResult(ended.exit, ended.result, (), trace_id)
 
 
@@ -133,23 +133,28 @@ def _narrowed(signature: dict[str, Any], store: dict[str, Any] | None) -> dict[s
 
 
 def _signature(snapshot: Snapshot, capability: str) -> dict[str, Any]:
-    domain = split(capability)[0]
-    if domain in snapshot.manifest["domains"]:
-        sealed = wiring.load_domain(snapshot, domain)
-        found: dict[str, Any] | None = sealed["transforms"].get(capability) or sealed["operations"].get(capability)
-        if found is not None:
-            return found
-    raise _unknown("OB301", "capability", capability, snapshot.manifest["capabilities"])
+    section = "operations" if "." in split(capability)[1] else "transforms"
+    found = _sealed(snapshot, section, capability)
+    if found is None:
+        raise _unknown("OB301", "capability", capability, snapshot.manifest["capabilities"])
+    return found
 
 
 def store_of(snapshot: Snapshot, store: str) -> dict[str, Any]:
     """Return the sealed entry of a store; raises Refused (OB303)."""
-    domain = split(store)[0]
-    if domain in snapshot.manifest["domains"]:
-        found: dict[str, Any] | None = wiring.load_domain(snapshot, domain)["stores"].get(store)
-        if found is not None:
-            return found
-    raise _unknown("OB303", "store", store, snapshot.manifest.get("stores", {}))
+    found = _sealed(snapshot, "stores", store)
+    if found is None:
+        raise _unknown("OB303", "store", store, snapshot.manifest.get("stores", {}))
+    return found
+
+
+def _sealed(snapshot: Snapshot, section: str, address: str) -> dict[str, Any] | None:
+    """Return what the address's domain has sealed under it in a section, or None."""
+    domain = split(address)[0]
+    if domain not in snapshot.manifest["domains"]:
+        return None
+    found: dict[str, Any] | None = wiring.load_domain(snapshot, domain)[section].get(address)
+    return found
 
 
 def _store(snapshot: Snapshot, capability: str, needs: Iterable[str], store: str | None) -> dict[str, Any] | None:
@@ -173,12 +178,10 @@ def _event(snapshot: Snapshot, capability: str, needs: Iterable[str], event: str
         return None
     if event is None:
         raise _refusal("OB403", f"`{capability}` takes an event", "name one with `event`")
-    domain = split(event)[0]
-    if domain in snapshot.manifest["domains"]:
-        found: dict[str, Any] | None = wiring.load_domain(snapshot, domain)["events"].get(event)
-        if found is not None:
-            return found
-    raise _unknown("OB304", "event", event, snapshot.manifest.get("events", {}))
+    found = _sealed(snapshot, "events", event)
+    if found is None:
+        raise _unknown("OB304", "event", event, snapshot.manifest.get("events", {}))
+    return found
 
 
 def _unknown(code: str, kind: str, name: str, known: Iterable[str]) -> Refused:

@@ -22,9 +22,8 @@ from omnibachi_model.sealed import VERSIONS
 from . import wiring
 from .results import Compiled
 from .traces_folder import runs_here
+from .workspace import PROTOCOLS, SNAPSHOT
 
-SNAPSHOT = "protocol_snapshot"
-PROTOCOLS = "protocols"
 CAPABILITIES = "capabilities"
 SUFFIXES = (".yaml", ".yml")
 MOST_READ = 2 * 1024 * 1024  # of a source; the compiler refuses half of it

@@ -17,7 +17,7 @@ from omnibachi_model.values import Outside, admit
 
 from . import wiring
 from .clocks import Stamps, SystemClock, SystemEntropy
-from .mishaps import faults, rejection
+from .mishaps import crashes, rejection
 from .results import RunResult, exit_code_of
 
 TYPE_CHECKING = False
@@ -130,9 +130,8 @@ class Engine:
                 diagnostics=refused.diagnostics,
             )  # fmt: skip
         except Trouble as trouble:
-            code = 3 if trouble.diagnostic.code in ("OB711", "OB712") else 6
             return RunResult(
-                trace_id, workflow, code, seal=self.snapshot.seal, origin=self.snapshot.origin,
+                trace_id, workflow, _code_of(trouble), seal=self.snapshot.seal, origin=self.snapshot.origin,
                 diagnostics=[trouble.diagnostic],
             )  # fmt: skip
 
@@ -194,9 +193,8 @@ class Engine:
                 repeated = self._repeated(linked, run_id, payload_digest)
                 if repeated is not None:
                     return repeated
-            code = 3 if trouble.diagnostic.code in ("OB711", "OB712") else 6
             return RunResult(
-                run_id, workflow, code, workflow_digest=program.digest, seal=linked.snapshot.seal,
+                run_id, workflow, _code_of(trouble), workflow_digest=program.digest, seal=linked.snapshot.seal,
                 origin=linked.snapshot.origin, diagnostics=[trouble.diagnostic],
             )  # fmt: skip
         return ended_result(linked, ended)
@@ -267,7 +265,7 @@ def recorded_result(snapshot: Snapshot, run_id: str, events: list[tuple[str, byt
 def _faults(
     snapshot: Snapshot, address: str, workflow_digest: str, mishaps: list[Mishap], status: str
 ) -> tuple[Diagnostic, ...]:
-    return faults(mishaps, status, lambda: origins_of(snapshot, address, workflow_digest))
+    return crashes(mishaps, status, lambda: origins_of(snapshot, address, workflow_digest))
 
 
 def origins_of(snapshot: Snapshot, address: str, workflow_digest: str) -> dict[str, Any] | None:
@@ -306,6 +304,11 @@ def check_trace_id(trace_id: str) -> None:
     if type(trace_id) is not str or not 1 <= len(trace_id) <= 64 or not WORDS.issuperset(trace_id):
         help = "use 1 to 64 letters, digits, `_` and `-`"
         raise Refused([Diagnostic("OB710", f"`{str(trace_id)[:80]}` is no trace id", help=help)], 3)
+
+
+def _code_of(trouble: Trouble) -> int:
+    """Return the exit status of a run that trouble ended: 3 where its id is used already, else 6."""
+    return 3 if trouble.diagnostic.code in ("OB711", "OB712") else 6
 
 
 def _used(run_id: str) -> Refused:

@@ -78,7 +78,7 @@ def admitted(snapshot: wiring.Snapshot, stores: Mapping[str, Any], span: Span | 
                 raise
             found += [Diagnostic(item.code, item.message, span, help=item.help) for item in refused.diagnostics]
             continue
-        reason = _closed(address, store)
+        reason = _closed(store)
         if reason is not None:
             found.append(Diagnostic("OB763", f"`{address}` takes no facts: {reason[0]}", span, help=reason[1]))
             continue
@@ -94,7 +94,7 @@ def admitted(snapshot: wiring.Snapshot, stores: Mapping[str, Any], span: Span | 
     return facts
 
 
-def _closed(address: str, store: Mapping[str, Any]) -> tuple[str, str] | None:
+def _closed(store: Mapping[str, Any]) -> tuple[str, str] | None:
     """Say why a store takes no facts and what to do, or None for one that does."""
     if store["governed_by"] != GOVERNOR:
         return f"it is governed by `{store['governed_by']}`", f"only stores of `{GOVERNOR}` take facts"

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
+from omnibachi_model import faults
 from omnibachi_model.diagnostics import Diagnostic, Span
-from omnibachi_model.faults import (
-    CODES,
-    EXPRESSION,
-    INPUT_CHANGED,
-    INPUT_MISFIT,
-    MISSING_INPUT,
-    OUTPUT_MISFIT,
-    RAISED,
-    UNDECLARED_OUTCOME,
-)
+from omnibachi_model.digests import encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,15 +16,18 @@ if TYPE_CHECKING:
     Origins = dict[str, Any]
 
 MOST_POINTERS = 12
+LONGEST = 160
 HELP = {
-    RAISED: "mend the capability at the frame shown",
-    MISSING_INPUT: "send the field, or read it with `$first`",
-    INPUT_MISFIT: "send a value that fits, or check it with a decision first",
-    OUTPUT_MISFIT: "mend the capability or its declaration",
-    UNDECLARED_OUTCOME: "mend the capability or its declaration",
-    EXPRESSION: "test for presence, type and range before computing",
-    INPUT_CHANGED: "inputs are read-only: copy what is changed",
+    faults.RAISED: "mend the capability at the frame shown",
+    faults.MISSING_INPUT: "send the field, or read it with `$first`",
+    faults.INPUT_MISFIT: "send a value that fits, or check it with a decision first",
+    faults.OUTPUT_MISFIT: "mend the capability or its declaration",
+    faults.UNDECLARED_OUTCOME: "mend the capability or its declaration",
+    faults.EXPRESSION: "test for presence, type and range before computing",
+    faults.INPUT_CHANGED: "inputs are read-only: copy what is changed",
 }
+# What breaks before the call is found where the node's inputs are declared.
+READING = (faults.MISSING_INPUT, faults.INPUT_MISFIT)
 
 
 def rejection(violations: Sequence[dict[str, Any]]) -> Diagnostic:
@@ -44,7 +39,7 @@ def rejection(violations: Sequence[dict[str, Any]]) -> Diagnostic:
     )
 
 
-def faults(mishaps: Sequence[Mishap], status: str, origins: Callable[[], Origins | None]) -> tuple[Diagnostic, ...]:
+def crashes(mishaps: Sequence[Mishap], status: str, origins: Callable[[], Origins | None]) -> tuple[Diagnostic, ...]:
     """Say what crashed; `origins` is read only when there is something to say.
 
     A FAULT on the way to an exit that is not FAILED was provided for, so it is a warning.
@@ -55,9 +50,9 @@ def faults(mishaps: Sequence[Mishap], status: str, origins: Callable[[], Origins
     severity = "error" if status == "FAILED" else "warning"
     return tuple(
         Diagnostic(
-            CODES[mishap.fault["reason"]],
+            faults.CODES[mishap.fault["reason"]],
             _message(mishap),
-            _place(mishap, found),
+            place_of(found, mishap.node, "with" if mishap.fault["reason"] in READING else None),
             help=HELP[mishap.fault["reason"]],
             severity=severity,
         )
@@ -68,17 +63,17 @@ def faults(mishaps: Sequence[Mishap], status: str, origins: Callable[[], Origins
 def _message(mishap: Mishap) -> str:
     node, fault = f"node `{mishap.node}`", mishap.fault
     reason = fault["reason"]
-    if reason == RAISED:
+    if reason == faults.RAISED:
         text = f": {mishap.text}" if mishap.text else ""
         frame = f", at `{fault['frame']}`" if "frame" in fault else ""
         return f"{node}: `{mishap.capability}` raised `{fault['exception']}`{text}{frame}"
-    if reason == MISSING_INPUT:
+    if reason == faults.MISSING_INPUT:
         return f"{node} read `{fault.get('reference')}`, which is not there"
-    if reason == INPUT_MISFIT:
+    if reason == faults.INPUT_MISFIT:
         return f"{node}: the inputs of `{mishap.capability}` do not fit: {pointers(fault['violations'])}"
-    if reason == OUTPUT_MISFIT:
+    if reason == faults.OUTPUT_MISFIT:
         return f"{node}: the output of `{mishap.capability}` breaks its schema: {pointers(fault['violations'])}"
-    if reason == EXPRESSION:
+    if reason == faults.EXPRESSION:
         return f"{node}: {fault.get('detail')}"
     return f"{node}: `{mishap.capability}`: {fault.get('detail')}"
 
@@ -91,10 +86,16 @@ def pointers(violations: Sequence[dict[str, Any]]) -> str:
     return ", ".join(shown)
 
 
-def _place(mishap: Mishap, origins: Origins) -> Span | None:
-    entry = origins.get("nodes", {}).get(mishap.node) or origins.get("exits", {}).get(mishap.node)
+def shown(value: Any) -> str:
+    """Write a value between backticks, cut where it is long."""
+    text = encode(value).decode("utf-8", "replace")
+    return f"`{text}`" if len(text) <= LONGEST else f"`{text[:LONGEST]}…`"
+
+
+def place_of(origins: Origins | None, node: str, part: str | None = None) -> Span | None:
+    """Return where a node or exit was declared, or a part of it (`with`) if that is told; None where nothing is."""
+    told = origins or {}
+    entry = told.get("nodes", {}).get(node) or told.get("exits", {}).get(node)
     if not entry:
         return None
-    reads = mishap.fault["reason"] in (MISSING_INPUT, INPUT_MISFIT)
-    span = (entry.get("with") if reads else None) or entry["span"]
-    return Span(origins["file"], *span)
+    return Span(told["file"], *((part and entry.get(part)) or entry["span"]))

@@ -47,7 +47,7 @@ def publish(engine: Engine, traces: Traces, result: RunResult, sealed: bytes, *,
         try:
             engine.ledger.mirror({address: store["keeps"] for address, store in workflow["stores"].items()})
         except Trouble as trouble:
-            found.append(_warning(trouble.diagnostic))
+            found.append(trouble.diagnostic.as_warning())
     if "jsonl" not in result.trace:
         return found
     try:
@@ -58,7 +58,7 @@ def publish(engine: Engine, traces: Traces, result: RunResult, sealed: bytes, *,
                 found.append(Diagnostic("OB730", f"the picture could not be drawn: {reason}", severity="warning"))
                 traces.write(trace_id, "md", _page(engine, result, workflow, False))
     except Trouble as trouble:
-        found.append(_warning(trouble.diagnostic))
+        found.append(trouble.diagnostic.as_warning())
     return found
 
 
@@ -94,10 +94,6 @@ def _drawn(traces: Traces, result: RunResult, workflow: dict[str, Any]) -> str |
         # Whatever a drawing library throws: a picture never fails a run.
         return f"{type(error).__name__}: {error}".splitlines()[0]
     return None
-
-
-def _warning(found: Diagnostic) -> Diagnostic:
-    return Diagnostic(found.code, found.message, found.span, help=found.help, severity="warning")
 
 
 def changed_sources(root: str, snapshot: Snapshot, workflow: str) -> list[Diagnostic]:

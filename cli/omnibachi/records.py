@@ -62,7 +62,7 @@ def examine(
     try:
         journal, stored = _of_journal(record, data_root)
     except Trouble as error:
-        notes.append(as_warning(error.diagnostic))
+        notes.append(error.diagnostic.as_warning())
         advice.append(f"mend the data root, which could not be read: {help_of(error.diagnostic)}")
     address, wanted = workflow_of(record)
     workflow = decode(stored) if stored is not None and digest(stored) == wanted else None
@@ -73,7 +73,7 @@ def examine(
             workflow = decode(sealed_in(snapshot, address) or b"")
             origins = wiring.load_origins(snapshot, address)
         else:
-            notes.append(as_warning(other))
+            notes.append(other.as_warning())
         locks = _locks_now(record, snapshot)
     verdict = wiring.verify(record, journal=journal, trace_id=trace_id)
     report = wiring.examine(
@@ -167,11 +167,6 @@ def _locks_now(record: bytes, snapshot: Snapshot) -> dict[str, str]:
     }
 
 
-def as_warning(found: Diagnostic) -> Diagnostic:
-    """Return the same finding as a warning, where it stands in nobody's way."""
-    return Diagnostic(found.code, found.message, found.span, help=found.help, severity="warning")
-
-
 def help_of(found: Diagnostic) -> str:
     """Return what to do about a finding: its own help, or that of its code."""
     return str(found.help or codes.help_of(found.code))
@@ -189,7 +184,7 @@ def _of_journal(record: bytes, data_root: str | PathLike[str] | None) -> tuple[b
     run = _run_of(record)
     if data_root is None or not run or not os.path.isdir(data_root):
         return None, None
-    with wiring.open_root(os.fspath(data_root), create=False) as ledger:
+    with wiring.open_root(os.fspath(data_root), reading=True) as ledger:
         row = ledger.finished(run)
         if row is None:
             return None, None

@@ -14,14 +14,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from omnibachi_model.diagnostics import Defect, Diagnostic, Refused, Span, Trouble
-from omnibachi_model.digests import decode, digest, digest_of, encode
+from omnibachi_model.digests import decode, digest, digest_of
 from omnibachi_model.record import read
 from omnibachi_model.sealed import FAULT
 
 from . import wiring
 from .catalogue import Capabilities
 from .engine import link, origins_of
-from .records import as_warning, drifted, not_the_one, sealed_in, verify, workflow_of
+from .mishaps import place_of, shown
+from .records import drifted, not_the_one, sealed_in, verify, workflow_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .wiring import Difference, Program, Snapshot, Verification
-
-LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,8 @@ def replay(
     first, divergence = retold.difference, None
     if first is not None:
         divergence = Divergence(first.path, first.field, first.recorded, first.recomputed)
-        notes.insert(0, _told(first, retold.line, _place(snapshot, address, wanted, first.path)))
+        place = place_of(origins_of(snapshot, address, wanted), first.path)
+        notes.insert(0, _told(first, retold.line, place))
     elif not found.finished:
         message = f"the record has no end: it was recomputed as far as `{retold.stops_at}`"
         help = "finish the run with `omnibachi resume`, then replay it"
@@ -126,7 +126,7 @@ def _verified(
     try:
         return verify(record, data_root=root, trace_id=trace_id), root
     except Trouble as trouble:
-        notes.append(as_warning(trouble.diagnostic))
+        notes.append(trouble.diagnostic.as_warning())
         return verify(record, trace_id=trace_id), None
 
 
@@ -148,7 +148,7 @@ def _workflow(record: bytes, snapshot: Snapshot, root: str | None, notes: list[D
 def _stored(root: str | None, wanted: str) -> bytes | None:
     if root is None:
         return None
-    with wiring.open_root(root, create=False) as ledger:
+    with wiring.open_root(root, reading=True) as ledger:
         data = ledger.sealed(wanted)
     return data if data is not None and digest(data) == wanted else None
 
@@ -197,16 +197,6 @@ def _drifted(address: str, lock: dict[str, Any], snapshot: Snapshot, ran: Any) -
     return [Diagnostic("OB604", message, help=help, severity="warning") for message in found]
 
 
-def _place(snapshot: Snapshot, address: str, wanted: str, node: str) -> Span | None:
-    """Return where a node was declared, if the snapshot at hand is of the workflow that ran."""
-    origins = origins_of(snapshot, address, wanted) or {}
-    for group in ("nodes", "exits"):
-        found = origins.get(group, {}).get(node)
-        if found:
-            return Span(origins["file"], *found["span"])
-    return None
-
-
 def _told(found: Difference, line: int | None, place: Span | None) -> Diagnostic:
     """Say a difference in one sentence."""
     where = f"line {line}" + (f", `{found.path}`" if found.path else "")
@@ -215,15 +205,9 @@ def _told(found: Difference, line: int | None, place: Span | None) -> Diagnostic
         leads = f"the workflow leads to `{found.recomputed}`" if found.recomputed is not None else "the run ends there"
         message = f"{where}: the record {goes}, and {leads}"
     else:
-        message = f"{where}: `{found.field}` is recorded as {_shown(found.recorded)}, and comes out as " + _shown(
+        message = f"{where}: `{found.field}` is recorded as {shown(found.recorded)}, and comes out as " + shown(
             found.recomputed
         )
     if found.field == "outcome" and found.recomputed == FAULT:
         message += ": it fails now"
     return Diagnostic("OB749", message, place)
-
-
-def _shown(value: Any) -> str:
-    """Write a value between backticks, cut where it is long."""
-    text = encode(value).decode("utf-8", "replace")
-    return f"`{text}`" if len(text) <= LONGEST else f"`{text[:LONGEST]}…`"

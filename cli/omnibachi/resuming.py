@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 
-from omnibachi_model.diagnostics import Diagnostic, Refused, Span, Trouble
-from omnibachi_model.digests import decode, digest, digest_of, encode
+from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
+from omnibachi_model.digests import decode, digest, digest_of
 from omnibachi_model.record import RESUMED_BODY
 
 from . import wiring
 from .engine import PROGRAM, Linked, check_trace_id, ended_result, host, link, origins_of, recorded_result
+from .mishaps import place_of, shown
 from .results import RunResult
 
 TYPE_CHECKING = False
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 # Each further attempt means that yet another process went on with the run in the meantime, and died.
 ATTEMPTS = 16
 KNOWN = 1000
-LONGEST = 120
 STORE_TROUBLE = 6
 
 
@@ -170,16 +170,14 @@ class _Resumption:
 
     def _divergence(self, found: Difference) -> Diagnostic:
         row = self.row
-        origins = origins_of(self.engine.snapshot, row.workflow, row.workflow_digest) or {}
-        entry = origins.get("nodes", {}).get(found.path) or origins.get("exits", {}).get(found.path)
-        place = Span(origins["file"], *entry["span"]) if entry else None
+        origins = origins_of(self.engine.snapshot, row.workflow, row.workflow_digest)
         where = f"node `{found.path}`" if found.path else "the start" if found.field != "path" else "after the end"
         message = (
-            f"{where}: `{found.field}` is recorded as {_shown(found.recorded)} and comes out as"
-            f" {_shown(found.recomputed)} now"
+            f"{where}: `{found.field}` is recorded as {shown(found.recorded)} and comes out as"
+            f" {shown(found.recomputed)} now"
         )
         help = "put back what it relies on as it was, and resume again; nothing was written"
-        return Diagnostic("OB715", message, place, help=help)
+        return Diagnostic("OB715", message, place_of(origins, found.path), help=help)
 
 
 def stored_workflow(ledger: Ledger, row: RunRow) -> bytes:
@@ -219,8 +217,3 @@ def unknown(ledger: Ledger, trace_id: str, traces: Traces | None = None) -> Refu
     if traces is not None and os.path.exists(traces.path(trace_id, "jsonl")):
         help = "it has a trace and no journal here: nothing of it is left to do"
     return Refused([Diagnostic("OB316", f"the journal holds no run `{trace_id[:64]}`", help=help)], 3)
-
-
-def _shown(value: Any) -> str:
-    text = encode(value).decode()
-    return f"`{text}`" if len(text) <= LONGEST else f"`{text[:LONGEST]}…`"

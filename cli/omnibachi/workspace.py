@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 SNAPSHOT = "protocol_snapshot"
 PROTOCOLS = "protocols"
-MANIFEST = "manifest.json"
 STORE_TROUBLE = 6
 INSTANT = 0.01  # seconds
 INSTANTS = 20
@@ -52,16 +51,17 @@ class Workspace:
     """A folder that holds `protocols/` or `protocol_snapshot/`.
 
     `data_root` and `traces` are where state and traces go unless a call says otherwise: `data` and `traces` in the
-    workspace.
+    workspace. `borrowed` tells that it is the shipped one, used from a folder outside any: it is there to be run.
     """
 
-    __slots__ = ("capabilities", "data_root", "root", "traces")
+    __slots__ = ("borrowed", "capabilities", "data_root", "root", "traces")
 
     def __init__(self, path: str | PathLike[str] = ".") -> None:
         self.root = os.path.abspath(os.fspath(path))
         self.data_root = os.path.join(self.root, "data")
         self.traces = Traces(os.path.join(self.root, "traces"))
         self.capabilities = Capabilities(os.path.join(self.root, "capabilities"))
+        self.borrowed = False
 
     def __repr__(self) -> str:
         return f"Workspace({self.root!r})"
@@ -79,6 +79,7 @@ class Workspace:
                 break
             place = above
         found = cls(shipped_root())
+        found.borrowed = True
         found.data_root = os.path.join(here, "data")
         found.traces = Traces(os.path.join(here, "traces"))
         return found
@@ -215,7 +216,7 @@ class Workspace:
 
         store_of(self.load(), store)
         root = self.data_root if data_root is None else os.fspath(data_root)
-        with wiring.open_root(root, create=False) as ledger:
+        with wiring.open_root(root, reading=True) as ledger:
             return ledger.records(store)
 
     def load_facts(self, file: str | PathLike[str], *, data_root: str | PathLike[str] | None = None) -> LoadResult:

@@ -89,7 +89,7 @@ def _reference(reference: Reference, reader: Reader, *, may_be_absent: bool = Fa
             "OB310",
             f"`{reference.text}` names no node: there is no `{reference.node}`",
             reference.span,
-            help=f"did you mean `$.nodes.{near}`?" if near else "known: " + ", ".join(sorted(reader.facts.graph.nodes)),
+            help=f"did you mean `$.nodes.{near}`?" if near else "known: " + ", ".join(sorted(reader.facts.graph.nodes)[:8]),
         )
         return OPEN, Presence.ALWAYS
     outcomes = list(producers(reader.facts, reference.node).values())

@@ -31,6 +31,7 @@ Case: TypeAlias = dict[str, Any]  # a value of each subject, by the subject's ke
 
 MOST_CASES = 4096
 MOST_ANSWERS = 1_000_000  # rows times cases, for one table
+MOST_ROWS = 1000  # each is compared with all before it
 
 
 class _Without:
@@ -59,6 +60,8 @@ def dead_rows(rows: Sequence[Condition], types: Mapping[str, Schema]) -> list[tu
     """
     end = next((at for at, row in enumerate(rows) if row is None), len(rows))
     reached = list(rows[: end + 1])
+    if len(reached) > MOST_ROWS:
+        return [(at, end) for at in range(end + 1, len(rows))]
     subjects = [_subjects(row) for row in reached]
     everything: dict[str, _Subject] = {}
     for found in subjects:

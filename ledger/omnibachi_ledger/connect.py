@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import time
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
+    from .reading import Reader
+
 FILE = "store.db"
 BUSY_SECONDS = 5.0
 _MOUNTS = "/proc/self/mountinfo"
@@ -23,13 +26,17 @@ NETWORKS = frozenset(("nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "f
 
 
 class Database:
-    """One connection in autocommit mode; statements are prepared once for each text by sqlite3's own cache."""
+    """One connection in autocommit mode; statements are prepared once for each text by sqlite3's own cache.
 
-    __slots__ = ("_connection", "path")
+    `version` is that of its schema, which is an older one only where the database is merely read.
+    """
 
-    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
+    __slots__ = ("_connection", "path", "version")
+
+    def __init__(self, connection: sqlite3.Connection | Reader, path: str) -> None:
         self._connection = connection
         self.path = path
+        self.version = VERSION
 
     @property
     def in_transaction(self) -> bool:
@@ -90,24 +97,50 @@ class Database:
             raise of_sqlite(error, self.path) from error
 
 
-def connect(root: str | None, *, create: bool) -> Database:
+def connect(root: str | None, *, create: bool, reading: bool = False) -> Database:
     """Open the database of a data root, in memory where `root` is None or where nothing is there to be opened.
 
-    Raises Trouble: OB720 unusable, OB721 busy, OB722 newer schema, OB723 damaged, OB724 disk full, OB725 network.
+    With `reading` nothing is made and nothing there changes, its schema neither. Raises Trouble: OB720 unusable, OB721
+    busy, OB722 newer schema, OB723 damaged, OB724 disk full, OB725 network.
     """
+    if root is not None and reading:
+        return _look(root) or _open(":memory:", "memory")
     if root is None or (not create and not os.path.exists(os.path.join(root, FILE))):
         return _open(":memory:", "memory")
     path = os.path.join(root, FILE)
     try:
         os.makedirs(root, mode=0o700, exist_ok=True)
-        kind = _network(root)
-        if kind is not None:
-            raise Trouble(Diagnostic("OB725", f"the data root `{root}` lies on a network file system ({kind})"))
-        # Made here and not by SQLite, which would let the umask decide who may read it; its side files follow it.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        _refuse_network(root)
+        # Made here and not by SQLite, which would let the umask decide who may read it; its side files follow it. One
+        # that is there is not opened: closing it would give up the locks of every other connection of this process
+        # (fcntl(2)), and another process would take the log away from under them as the last one to leave.
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
         raise of_system(error, path) from error
     return _open(path, path)
+
+
+def _look(root: str) -> Database | None:
+    """Open a database for reading as it is; None where there is none, or one that was never laid."""
+    from .reading import Reader, readable
+
+    path = os.path.join(root, FILE)
+    if not readable(path):
+        return None
+    _refuse_network(root)
+    db = Database(Reader(path, BUSY_SECONDS), path)
+    try:
+        db.version = _number(db, "PRAGMA user_version")
+        if db.version == 0 and not _number(db, "SELECT count(*) FROM sqlite_master"):
+            db.close()
+            return None
+        if not 0 < db.version <= VERSION:
+            raise _none_of_ours(path) if db.version == 0 else _wrong_version(db.version, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
 
 
 def _open(name: str, path: str) -> Database:
@@ -137,7 +170,7 @@ def _lay(db: Database) -> int:
     version = _number(db, "PRAGMA user_version")
     if version == 0:
         if _number(db, "SELECT count(*) FROM sqlite_master"):
-            raise Trouble(Diagnostic("OB723", f"`{db.path}` is a database, but none of OmniBachi"))
+            raise _none_of_ours(db.path)
         for statement in SCHEMA:
             db.run(statement)
         version = VERSION
@@ -171,11 +204,21 @@ def _number(db: Database, sql: str) -> int:
     return int(found[0]) if found else 0
 
 
+def _none_of_ours(path: str) -> Trouble:
+    return Trouble(Diagnostic("OB723", f"`{path}` is a database, but none of OmniBachi"))
+
+
 def _wrong_version(version: int, path: str) -> Trouble:
     if version > VERSION:
         message = f"the database `{path}` has schema version {version}; this version knows {VERSION}"
         return Trouble(Diagnostic("OB722", message))
     return Trouble(Diagnostic("OB723", f"the database `{path}` has the impossible schema version {version}"))
+
+
+def _refuse_network(root: str) -> None:
+    kind = _network(root)
+    if kind is not None:
+        raise Trouble(Diagnostic("OB725", f"the data root `{root}` lies on a network file system ({kind})"))
 
 
 def _network(root: str) -> str | None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Facts: TypeAlias = "Mapping[str, Mapping[str, Mapping[str, JSON]]]"
 
 CAPABILITY = "load"
+SINCE = 2  # the schema version that brought them
 # No run has this id, and the path is the commit number, so receipts of loads never meet those of runs.
 RUN = ""
 
@@ -71,6 +72,8 @@ def _put(store: Store, records: Mapping[str, Mapping[str, JSON]]) -> dict[str, i
 
 def past(db: Database) -> list[dict[str, JSON]]:
     """Return all loads, oldest first: {number, at, file_digest, seal, stores: {store: {loaded, unchanged}}}."""
+    if db.version < SINCE:
+        return []
     return [
         {"number": number, "at": at, "file_digest": file_digest, "seal": seal, "stores": orjson.loads(stores)}
         for number, at, file_digest, seal, stores in db.rows(_LOADS)

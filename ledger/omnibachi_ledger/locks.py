@@ -12,6 +12,7 @@ holder, or under such a shared lock; a process whose file vanished between makin
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import sys
@@ -26,7 +27,7 @@ MEMORY = "memory"
 MIRROR = "mirror.lock"
 MOST_NOTE = 16 * 1024
 _ATTEMPTS = 100
-_HOLDER = re.compile(r"([0-9]+-[0-9a-f]{16})\.lock")
+_HOLDER = r"([0-9]+-[0-9a-f]{16})\.lock"
 
 if sys.platform == "win32":
     import msvcrt
@@ -79,11 +80,21 @@ def acquire(path: str) -> int | None:
     return None
 
 
+def _opened(path: str) -> int:
+    """Open a lock file, only to read where more is not allowed: whoever asks need not be the one who made it."""
+    try:
+        return os.open(path, os.O_RDWR)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        return os.open(path, os.O_RDONLY)
+
+
 @contextlib.contextmanager
 def _asked(path: str) -> Iterator[int | None]:
     """Give the descriptor of a lock file whose process is dead, None where it lives or no such file is there."""
     try:
-        descriptor = os.open(path, os.O_RDWR)
+        descriptor = _opened(path)
     except FileNotFoundError:
         yield None
         return
@@ -178,7 +189,7 @@ class Locks:
             return []
         except OSError as error:
             raise of_system(error, self.folder) from error
-        return sorted(found.group(1) for name in names if (found := _HOLDER.fullmatch(name)))
+        return sorted(found.group(1) for name in names if (found := re.fullmatch(_HOLDER, name)))
 
     def forget(self, holder: str) -> None:
         """Remove the file of a dead process, whose work is done now. Raises Trouble."""

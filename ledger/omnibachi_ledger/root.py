@@ -89,14 +89,15 @@ class RunRow:
         self.seq = seq
 
 
-def open_root(path: str | None, *, create: bool = True, note: bytes = b"") -> Ledger:
+def open_root(path: str | None, *, create: bool = True, reading: bool = False, note: bytes = b"") -> Ledger:
     """Open a data root; None is a ledger in memory.
 
-    With `create` false nothing is made: where no database lies, an empty ledger in memory answers. `note` is what the
+    With `create` false nothing is made: where no database lies, an empty ledger in memory answers. With `reading`
+    nothing changes either, whoever may write there: no file, no schema, and nothing can be recorded. `note` is what the
     process's lock file says of it, for those who must finish its work. Raises Trouble: OB720 unusable, OB721 busy,
     OB722 newer schema, OB723 damaged, OB724 disk full, OB725 network file system.
     """
-    db = connect(path, create=create)
+    db = connect(path, create=create, reading=reading)
     return Ledger(db, path if db.path != "memory" else None, note)
 
 

@@ -40,7 +40,10 @@ _FIND = (
 
 
 class Store:
-    """Implements `ports.Txn`. `number` gives the commit number of the open transaction, or raises Defect."""
+    """Implements `ports.Txn`. `number` gives the commit number of the open transaction, or raises Defect.
+
+    A key or an event that is no text and a limit that is no integer raise TypeError.
+    """
 
     __slots__ = ("_db", "_fixed", "_number", "address")
 
@@ -52,7 +55,7 @@ class Store:
 
     def get(self, key: str) -> tuple[Record, int] | None:
         """Return (value, revision) of a key, or None."""
-        found = self._db.row(_GET, (self.address, key))
+        found = self._db.row(_GET, (self.address, _text(key)))
         return None if found is None else (orjson.loads(found[0]), found[1])
 
     def put(self, key: str, value: Mapping[str, JSON], *, revision: int | None = None) -> int | None:
@@ -63,7 +66,7 @@ class Store:
         """
         number = self._number()
         plain = admit(dict(value))
-        seen = self._db.row(_SEEN, (self.address, key))
+        seen = self._db.row(_SEEN, (self.address, _text(key)))
         if seen is None:
             if revision:
                 return None
@@ -84,7 +87,7 @@ class Store:
     def remove(self, key: str) -> int | None:
         """Remove a record; return the revision that the removal has, or None if there was none."""
         number = self._number()
-        seen = self._db.row(_SEEN, (self.address, key))
+        seen = self._db.row(_SEEN, (self.address, _text(key)))
         if seen is None or seen[0] is None:
             return None
         if self._fixed:
@@ -96,6 +99,8 @@ class Store:
 
     def list(self, where: Mapping[str, JSON], limit: int) -> tuple[builtins.list[tuple[str, Record, int]], int]:
         """Return the first `limit` (key, value, revision) in order of creation, and how many there are in all."""
+        if type(limit) is not int:
+            raise TypeError(f"a limit is an integer, not a `{type(limit).__name__}`")
         number, value = keyset(self._db, self.address, "", where)
         rows = self._db.rows(_LIST, (self.address, number, value, limit))
         return [(key, orjson.loads(data), revision) for key, data, revision in rows], tally(self._db, number, value)
@@ -105,21 +110,28 @@ class Store:
         number = self._number()
         plain = admit(dict(record))
         sequence = self._next(_LAST)
-        self._db.run(_APPEND, (self.address, sequence, event, encode(plain), number))
+        self._db.run(_APPEND, (self.address, sequence, _text(event), encode(plain), number))
         note(self._db, self.address, event, sequence, None, plain)
         return sequence
 
     def find(self, event: str, match: Mapping[str, JSON]) -> tuple[Record, int] | None:
         """Return (record, sequence) of the latest such event, or None."""
-        number, value = keyset(self._db, self.address, event, match)
+        number, value = keyset(self._db, self.address, _text(event), match)
         found = self._db.row(_FIND, (self.address, number, value))
         return None if found is None else (orjson.loads(found[0]), found[1])
 
     def count(self, match: Mapping[str, JSON], *, event: str | None = None) -> int:
         """Return how many records (of a stream: of that event) match."""
-        return tally(self._db, *keyset(self._db, self.address, event or "", match))
+        return tally(self._db, *keyset(self._db, self.address, _text(event or ""), match))
 
     def _next(self, sql: str) -> int:
         found = self._db.row(sql, (self.address,))
         assert found is not None
         return int(found[0])
+
+
+def _text(key: str) -> str:
+    """Refuse what is no text, whatever a capability makes of its inputs: that is its mistake, not the database's."""
+    if type(key) is not str:
+        raise TypeError(f"a key and an event are texts, not a `{type(key).__name__}`")
+    return key

@@ -73,6 +73,12 @@ class Diagnostic:
         place = self.span.key() if self.span else ("", 0, 0, 0, 0)
         return (*place, self.code, self.message)
 
+    def as_warning(self) -> Diagnostic:
+        """Return the same finding as a warning, where it stands in nobody's way."""
+        return Diagnostic(
+            self.code, self.message, self.span, help=self.help, related=self.related, severity="warning", path=self.path
+        )
+
     def as_json(self) -> dict[str, JSON]:
         """Return the one shape that diagnostics have in every command's `--json`."""
         from .codes import help_of, slug_of

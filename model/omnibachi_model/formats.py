@@ -12,27 +12,34 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta
+from functools import cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _EPOCH = datetime(1970, 1, 1)
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
-_DATE_TIME = re.compile(
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z"
+_DATE_TIME = (
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
     r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])\Z"
 )
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_EMAIL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+\Z")
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*\Z")
-_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
+_EMAIL = rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+\Z"
+_URI = r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*\Z"
+_UUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z"
+
+
+@cache
+def _pattern(text: str) -> re.Pattern[str]:
+    """Compile a pattern when it is first asked for: most runs need none of them, and they take long to compile."""
+    return re.compile(text)
 
 
 def is_date(text: str) -> bool:
     """Tell whether the text is an RFC 3339 full-date."""
-    if not _DATE.match(text):
+    if not _pattern(_DATE).match(text):
         return False
     try:
         date.fromisoformat(text)
@@ -43,23 +50,23 @@ def is_date(text: str) -> bool:
 
 def is_date_time(text: str) -> bool:
     """Tell whether the text is an RFC 3339 date-time."""
-    found = _DATE_TIME.match(text)
+    found = _pattern(_DATE_TIME).match(text)
     return found is not None and is_date(found.group(1))
 
 
 def is_email(text: str) -> bool:
     """Tell whether the text is a plain email address."""
-    return len(text) <= 254 and text.find("@") <= 64 and _EMAIL.match(text) is not None
+    return len(text) <= 254 and text.find("@") <= 64 and _pattern(_EMAIL).match(text) is not None
 
 
 def is_uri(text: str) -> bool:
     """Tell whether the text is an RFC 3986 URI with a scheme."""
-    return _URI.match(text) is not None
+    return _pattern(_URI).match(text) is not None
 
 
 def is_uuid(text: str) -> bool:
     """Tell whether the text is a UUID."""
-    return _UUID.match(text) is not None
+    return _pattern(_UUID).match(text) is not None
 
 
 FORMATS: dict[str, Callable[[str], bool]] = {

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+MOST_COMPARED = 500  # names; among more only those one edit away are looked for, so that many mistakes stay cheap
+_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789_-.:"
+
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that is nearest to `name` by edit distance, or None when none is near.
@@ -11,16 +14,19 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     Near means at most a third of the longer name's length (at least one edit, never all of the name); ties go to the
     first in sorted order.
     """
-    best: tuple[int, str] | None = None
+    best: str | None = None
+    least = len(name)  # only what is nearer than the best so far is looked for, so that most names are soon dropped
     for candidate in sorted(set(known)):
         longer = max(len(name), len(candidate))
-        limit = min(max(1, longer // 3), longer - 1)
+        limit = min(max(1, longer // 3), longer - 1, least)
         if abs(len(name) - len(candidate)) > limit:
             continue
         cost = _distance(name.lower(), candidate.lower(), limit)
-        if cost <= limit and (best is None or cost < best[0]):
-            best = (cost, candidate)
-    return best[1] if best else None
+        if cost <= limit:
+            best, least = candidate, cost - 1
+        if least < 0:
+            break
+    return best
 
 
 def nearest_address(name: str, known: Iterable[str], domain: str = "") -> str | None:
@@ -37,6 +43,19 @@ def nearest_address(name: str, known: Iterable[str], domain: str = "") -> str | 
     first = (f"{domain}::{code}", f"std::{code}")
     fitting = [address for address in addresses if address.rpartition("::")[2] == code]
     return min(fitting, key=lambda address: first.index(address) if address in first else 2, default=None)
+
+
+def _one_edit_away(name: str, known: Iterable[str]) -> set[str]:
+    """Return the known names that one edit, or none, makes of a name in lower case."""
+    edited = {name}
+    for at in range(len(name) + 1 if len(name) <= 100 else 0):
+        before, after = name[:at], name[at:]
+        edited.add(before + after[1:])
+        edited.add(before + after[1:2] + after[:1] + after[2:])
+        for letter in _LETTERS:
+            edited.add(before + letter + after)
+            edited.add(before + letter + after[1:])
+    return {candidate for candidate in known if candidate.lower() in edited}
 
 
 def _distance(a: str, b: str, limit: int) -> int:

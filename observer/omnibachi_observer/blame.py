@@ -13,16 +13,7 @@ computed from, a capability's output from that capability.
 
 from __future__ import annotations
 
-from omnibachi_model.faults import (
-    CODES,
-    EXPRESSION,
-    INPUT_CHANGED,
-    INPUT_MISFIT,
-    MISSING_INPUT,
-    OUTPUT_MISFIT,
-    RAISED,
-    UNDECLARED_OUTCOME,
-)
+from omnibachi_model import faults
 from omnibachi_model.record import CALLED, DECIDED
 
 from .expression_text import reference, references
@@ -68,7 +59,7 @@ class Failure:
     @property
     def code(self) -> str | None:
         """The diagnostic code of the reason, None for an outcome that the capability declares."""
-        return NOT_ADMITTED if self.reason == REJECTED else CODES.get(self.reason)
+        return NOT_ADMITTED if self.reason == REJECTED else faults.CODES.get(self.reason)
 
 
 def blame(story: Story) -> Failure | None:
@@ -118,16 +109,16 @@ def _answered(story: Story, step: Step) -> Failure:
 def _fault(story: Story, step: Step) -> Failure:
     reason = str(step.fault.get("reason", "unknown"))
     node = Code(step.node)
-    if reason in (RAISED, UNDECLARED_OUTCOME, OUTPUT_MISFIT, INPUT_CHANGED):
+    if reason in (faults.RAISED, faults.UNDECLARED_OUTCOME, faults.OUTPUT_MISFIT, faults.INPUT_CHANGED):
         return _capability(step, reason)
-    if reason == MISSING_INPUT:
+    if reason == faults.MISSING_INPUT:
         return _missing(story, step)
     found = Failure(step, reason, PROTOCOL, why(step), ["check the declaration of ", node])
-    if reason == INPUT_MISFIT:
+    if reason == faults.INPUT_MISFIT:
         given = origins(story, _misfitting(step))
         found.spot = "with"
         found.remedy = ["bind values that fit, or ask with a decision before ", node]
-    elif reason == EXPRESSION:
+    elif reason == faults.EXPRESSION:
         given = origins(story, step.sealed.get("with"))
         found.spot = "rows" if step.kind == DECIDED else "fields"
         found.remedy = ["ask for presence, type and range before computing in ", node]
@@ -146,15 +137,15 @@ def _fault(story: Story, step: Step) -> Failure:
 def _capability(step: Step, reason: str) -> Failure:
     address = Code(step.capability or "?")
     exception = str(step.fault.get("exception", ""))
-    if reason == RAISED and exception.startswith(_OF_THE_STORE):
+    if reason == faults.RAISED and exception.startswith(_OF_THE_STORE):
         remedy: Words = ["check the data root: path, permissions, space, and that it is local disk"]
         return Failure(step, reason, STORE, why(step), remedy)
-    if reason == RAISED:
+    if reason == faults.RAISED:
         frame = step.fault.get("frame")
         remedy = ["mend the code of ", address, *([" at ", Code(frame)] if isinstance(frame, str) else [])]
-    elif reason == UNDECLARED_OUTCOME:
+    elif reason == faults.UNDECLARED_OUTCOME:
         remedy = ["make the code of ", address, " answer a declared outcome, or declare the one that it answers"]
-    elif reason == INPUT_CHANGED:
+    elif reason == faults.INPUT_CHANGED:
         remedy = ["let the code of ", address, " copy what it changes"]
     else:
         remedy = ["make the output of ", address, " and its declaration agree"]
@@ -172,7 +163,7 @@ def _missing(story: Story, step: Step) -> Failure:
         fault = PAYLOAD
         field = path if path.startswith("$.payload") else ""
         remedy = ["send ", *([Code(field)] if field else _named(given)), "; or, in the protocol: ", *remedy]
-    found = Failure(step, MISSING_INPUT, fault, why(step), remedy)
+    found = Failure(step, faults.MISSING_INPUT, fault, why(step), remedy)
     found.spot = None if step.sealed.get("kind") == "EXIT" else "with"
     return found
 

@@ -39,7 +39,7 @@ UNARIES = {"not": "!", "neg": "-"}
 FUNCTIONS = ("size", "type")
 METHODS = ("startsWith", "endsWith", "contains")
 
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
 def expression(tree: Any) -> str:
@@ -91,7 +91,7 @@ def _at_least(tree: Any, level: int) -> str:
 
 
 def _field(name: str) -> str:
-    return f".{name}" if _IDENTIFIER.match(name) else f"[{literal(name)}]"
+    return f".{name}" if re.fullmatch(_IDENTIFIER, name) else f"[{literal(name)}]"
 
 
 def _negative(value: Any) -> bool:

@@ -62,7 +62,7 @@ def draw(record: bytes, workflow: dict[str, Any], form: str) -> bytes:
         story.end = {}
     join(story)
     path = [(step.node, step.outcome) for step in story.steps]
-    text = dot(workflow, path, ending=story.exit, trace_id=story.trace_id)
+    text = dot(workflow, path, ending=story.exit)
     return text.encode() if form == "dot" else render(text, form)
 
 
@@ -71,7 +71,6 @@ def dot(
     path: list[tuple[str, str]] | None = None,
     *,
     ending: str | None = None,
-    trace_id: str | None = None,
 ) -> str:
     """Write a sealed workflow as DOT text.
 
@@ -80,14 +79,14 @@ def dot(
     """
     shown = plan(workflow, path, ending)
     status = exits_of(workflow).get(ending or "")
-    strong, soft = COLOURS.get(status or "", BLUE)
+    strong, _ = COLOURS.get(status or "", BLUE)
     graph = graphviz.Digraph("workflow")
     graph.attr("graph", **_page(workflow, shown, path, ending, status, strong))
     graph.attr("node", fontname=FONT, fontsize="12", margin="0.12,0.07", penwidth="1")
     graph.attr("edge", fontname=FONT, fontsize="10", arrowsize="0.7")
     _gate(graph, workflow, shown, path, ending, strong)
     for name, node in shown.nodes.items():
-        _node(graph, name, node, shown, strong, soft if path is not None else "#ffffff", path is None)
+        _node(graph, name, node, shown, strong, path is None)
     for name, node in shown.exits.items():
         _exit(graph, name, node, shown)
     depths = _depths(shown.routes) if path is None else {}
@@ -157,7 +156,7 @@ def _gate(
         graph.edge("_gate", _id(str(ending)), label=f"<{_text(' refused', 10, strong)}>", color=strong, penwidth="2.6")
 
 
-def _node(graph: Any, name: str, node: dict[str, Any], shown: Plan, strong: str, soft: str, whole: bool) -> None:
+def _node(graph: Any, name: str, node: dict[str, Any], shown: Plan, strong: str, whole: bool) -> None:
     number = shown.steps.get(name)
     bright = whole or number is not None
     title, below = INK if bright else QUIET, SOFT if bright else QUIET
@@ -224,9 +223,7 @@ def _depths(routes: list[Route]) -> dict[Route, int]:
     ways: dict[str, list[Route]] = {}
     for route in routes:
         ways.setdefault(route.source, []).append(route)
-    return {
-        route: 1 + place % -(-len(found) // FAN) for found in ways.values() for place, route in enumerate(found)
-    }
+    return {route: 1 + place % -(-len(found) // FAN) for found in ways.values() for place, route in enumerate(found)}
 
 
 def _edge(graph: Any, route: Route, whole: bool, strong: str, depth: int) -> None:

@@ -6,16 +6,8 @@ A decision is explained by the row that won: its condition as the author wrote i
 
 from __future__ import annotations
 
+from omnibachi_model import faults
 from omnibachi_model.addresses import split
-from omnibachi_model.faults import (
-    EXPRESSION,
-    INPUT_CHANGED,
-    INPUT_MISFIT,
-    MISSING_INPUT,
-    OUTPUT_MISFIT,
-    RAISED,
-    UNDECLARED_OUTCOME,
-)
 from omnibachi_model.record import CALLED, DECIDED
 
 from .expression_text import expression, json, names
@@ -29,13 +21,13 @@ if TYPE_CHECKING:
     from .words import Words
 
 FAULTS = {
-    MISSING_INPUT: "a value that it reads was not there",
-    INPUT_MISFIT: "an input does not fit what it asks for",
-    INPUT_CHANGED: "its code changed its inputs, which are read-only",
-    RAISED: "its code raised an exception",
-    UNDECLARED_OUTCOME: "its code answered with an outcome that it does not declare",
-    OUTPUT_MISFIT: "its output breaks its own declaration",
-    EXPRESSION: "an expression could not be evaluated",
+    faults.MISSING_INPUT: "a value that it reads was not there",
+    faults.INPUT_MISFIT: "an input does not fit what it asks for",
+    faults.INPUT_CHANGED: "its code changed its inputs, which are read-only",
+    faults.RAISED: "its code raised an exception",
+    faults.UNDECLARED_OUTCOME: "its code answered with an outcome that it does not declare",
+    faults.OUTPUT_MISFIT: "its output breaks its own declaration",
+    faults.EXPRESSION: "an expression could not be evaluated",
 }
 
 

@@ -11,7 +11,6 @@ from omnibachi_model.sealed import EXIT, FAULT, WRITES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Any
 
     from omnibachi_model.record import Event
@@ -178,18 +177,6 @@ def nodes_of(workflow: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the sealed nodes and exits of a workflow by index; what is no node becomes an empty one."""
     found = workflow.get("nodes")
     return [node if isinstance(node, dict) else {} for node in found] if isinstance(found, list) else []
-
-
-def tell(events: Iterable[Event], workflow: dict[str, Any] | None) -> Story:
-    """Tell the story of a run from its events and, where it is at hand, the sealed workflow.
-
-    The events may stop anywhere; what raises while they are read is for the caller.
-    """
-    story = Story(workflow)
-    for event in events:
-        add(story, event)
-    join(story)
-    return story
 
 
 def add(story: Story, event: Event) -> None:

@@ -23,7 +23,7 @@ def compile_(output: Output, workspace: Workspace, check: bool) -> int:
     All findings are shown at once, and nothing is written when one of them is an error. Exit status 3 for findings,
     4 when --check finds that the snapshot is not what the sources compile to.
     """
-    needs_sources(workspace)
+    needs_sources(workspace, writes=not check)
     with output.progress("compiling"):
         compilation = compile_workspace(workspace.root, shipped=shipped_root())
     sealed = compilation.sealed

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from omnibachi import wiring
-from omnibachi.calling import store_of
 from omnibachi.workspace import Workspace
 
 from .options import as_command
@@ -39,7 +38,7 @@ def declared(workspace: Workspace) -> dict[str, dict[str, Any]]:
 def ls(output: Output, workspace: Workspace) -> int:
     """List the stores that are declared or hold something, with how many records each holds."""
     stores = declared(workspace)
-    with wiring.open_root(workspace.data_root, create=False) as ledger:
+    with wiring.open_root(workspace.data_root, reading=True) as ledger:
         counts, loads = ledger.stores(), ledger.loads()
     rows: list[dict[str, Any]] = [
         {
@@ -61,7 +60,6 @@ def ls(output: Output, workspace: Workspace) -> int:
 @click.argument("store")
 def show(output: Output, workspace: Workspace, store: str) -> int:
     """Print the records of STORE (an address), oldest first, one JSON object a line."""
-    store_of(workspace.load(), store)
     records = workspace.records(store, data_root=workspace.data_root)
     lines = [json.dumps(record, ensure_ascii=False) for record in records]
     return output.give(OK, {"store": store, "count": len(records), "records": records}, lines)

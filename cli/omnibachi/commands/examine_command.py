@@ -8,7 +8,6 @@ import click
 
 from omnibachi import examine as examine_record
 from omnibachi import wiring
-from omnibachi.records import as_warning
 from omnibachi.workspace import Workspace
 from omnibachi_model.diagnostics import Refused, has_errors
 
@@ -43,7 +42,7 @@ def examine(output: Output, workspace: Workspace, trace: str, select: str | None
         snapshot = workspace.load()
     except Refused as refused:
         # A record must be examined without its snapshot too; reasons that need it are then left out.
-        refusals = [as_warning(item) for item in refused.diagnostics if item.code != "OB601"]
+        refusals = [item.as_warning() for item in refused.diagnostics if item.code != "OB601"]
     report = examine_record(record, snapshot=snapshot, data_root=workspace.data_root, trace_id=trace_id)
     report.diagnostics = [*report.diagnostics, *refusals]
     status = UNPROVEN if report.verdict == "BROKEN" else OK

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 from collections.abc import Callable
 from typing import Any
 
 import click
 
-from omnibachi.workspace import Workspace, is_workspace
+from omnibachi.workspace import PROTOCOLS, Workspace, is_workspace
 from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
 
 from .output import FINDINGS, STORE_TROUBLE, Output
@@ -46,7 +47,9 @@ def as_command(
         decorated = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(run)
         if state:
             decorated = click.option(
-                "--data-root", metavar="D", help="Folder of the state.  [default: <workspace>/data]"
+                "--data-root",
+                metavar="D",
+                help="Folder of the state.  [default: <workspace>/data; outside one, here]",
             )(decorated)
         if workspace:
             decorated = click.option(
@@ -73,10 +76,13 @@ def _found(options: dict[str, Any]) -> Workspace:
     return found
 
 
-def needs_sources(workspace: Workspace) -> None:
-    """Refuse (OB751) where there is nothing to compile."""
-    import os
-
-    if not os.path.isdir(os.path.join(workspace.root, "protocols")):
+def needs_sources(workspace: Workspace, *, writes: bool = False) -> None:
+    """Refuse (OB751) where there is nothing to compile, or, if it `writes`, only what ships with OmniBachi."""
+    message = None
+    if not os.path.isdir(os.path.join(workspace.root, PROTOCOLS)):
+        message = f"`{workspace.root}` has no `{PROTOCOLS}/`"
+    elif writes and workspace.borrowed:
+        message = f"here is no workspace, and what ships in `{workspace.root}` is not sealed anew from elsewhere"
+    if message is not None:
         help = "go to a workspace, name one with `--workspace`, or make one with `omnibachi init`"
-        raise Refused([Diagnostic("OB751", f"`{workspace.root}` has no `protocols/`", help=help)], FINDINGS)
+        raise Refused([Diagnostic("OB751", message, help=help)], FINDINGS)

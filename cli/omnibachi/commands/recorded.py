@@ -38,7 +38,7 @@ def record_of(workspace: Workspace, target: str) -> tuple[bytes, str | None]:
     found = workspace.traces.read(target)
     if found is not None:
         return found, target
-    with wiring.open_root(workspace.data_root, create=False) as ledger:
+    with wiring.open_root(workspace.data_root, reading=True) as ledger:
         found = ledger.record(target)
         runs = [] if found is not None else [row.run for row in ledger.runs(KNOWN)]
     if found is None:

@@ -46,7 +46,7 @@ def resume(
         raise click.UsageError("`--accept` needs a trace id or `--all`")
     recoverer = workspace.recoverer(picture=not no_picture)
     if not every:
-        with wiring.open_root(recoverer.root, create=False) as ledger:
+        with wiring.open_root(recoverer.root, reading=True) as ledger:
             return _list(output, recoverer.survey(ledger))
     with output.progress("resuming"):
         found = recoverer.all(accept)

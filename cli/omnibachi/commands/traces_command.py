@@ -10,10 +10,12 @@ import click
 
 from omnibachi import examine, wiring
 from omnibachi.workspace import Workspace
+from omnibachi_model.diagnostics import Diagnostic, Trouble
 from omnibachi_model.digests import decode
+from omnibachi_model.record import Broken, read
 
 from .options import as_command
-from .output import OK, Output, table
+from .output import OK, UNPROVEN, Output, table
 from .recorded import record_of, traces_in
 
 KINDS = ("jsonl", "md", "png")
@@ -35,7 +37,7 @@ def traces() -> None:
 )
 def ls(output: Output, workspace: Workspace, limit: int) -> int:
     """List past runs, newest first: those in the journal and those of which only a trace is left."""
-    with wiring.open_root(workspace.data_root, create=False) as ledger:
+    with wiring.open_root(workspace.data_root, reading=True) as ledger:
         rows = {row.run: _row(row) for row in ledger.runs(limit)}
     for trace_id in islice(traces_in(workspace), limit):
         if trace_id not in rows:
@@ -46,19 +48,41 @@ def ls(output: Output, workspace: Workspace, limit: int) -> int:
 
 
 @as_command("show", "omnibachi.traces/1", "omnibachi traces show 20260101T000000000000-00000000", state=True)
-@click.argument("trace_id")
-def show(output: Output, workspace: Workspace, trace_id: str) -> int:
-    """Print the page of one run (Markdown), and where its files lie."""
-    record, _ = record_of(workspace, trace_id)
-    paths = {kind: workspace.traces.path(trace_id, kind) for kind in KINDS}
+@click.argument("trace")
+def show(output: Output, workspace: Workspace, trace: str) -> int:
+    """Print the page of one run (Markdown), and where its files lie; TRACE is its id, or the file of its record.
+
+    Exit status 4 for a record that is broken; what stands before the break is shown.
+    """
+    record, trace_id = record_of(workspace, trace)
+    paths = {kind: workspace.traces.path(trace_id, kind) for kind in KINDS} if trace_id else {}
     files = {kind: path for kind, path in paths.items() if os.path.isfile(path)}
-    if "md" in files:
-        with open(files["md"], encoding="utf-8") as file:
-            text = file.read()
-    else:
-        text = examine(record, data_root=workspace.data_root).as_text()
-    events = [decode(line) for line in record.splitlines()]
-    return output.give(OK, {"trace_id": trace_id, "files": files, "events": events}, text.rstrip("\n").splitlines())
+    events, found = _events(record, trace)
+    value = {"trace_id": trace_id, "files": files, "events": events}
+    return output.give(UNPROVEN if found else OK, value, _page(workspace, record, files.get("md")).splitlines(), found)
+
+
+def _events(record: bytes, trace: str) -> tuple[list[dict[str, Any]], list[Diagnostic]]:
+    events: list[dict[str, Any]] = []
+    try:
+        for event in read(record):
+            events.append({"body": event.body, "obs": event.obs, "prev": event.prev, "hash": event.hash})
+    except Broken as broken:
+        message = f"`{trace}` is broken at line {broken.line}: {broken.reason}"
+        return events, [Diagnostic("OB740", message, help="`omnibachi examine` tells what can be relied on")]
+    return events, []
+
+
+def _page(workspace: Workspace, record: bytes, file: str | None) -> str:
+    """Return the page of a run as it lies there, or else what can be told of its record."""
+    if file is not None:
+        try:
+            with open(file, encoding="utf-8", errors="replace") as opened:
+                return opened.read().rstrip("\n")
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise Trouble(Diagnostic("OB742", f"`{file}` cannot be read: {reason}")) from error
+    return examine(record, data_root=workspace.data_root).as_text().rstrip("\n")
 
 
 def _row(row: wiring.RunRow) -> dict[str, Any]:

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from omnibachi.engine import Engine
+from omnibachi.mishaps import shown
 from omnibachi.results import RunResult
 from omnibachi.wiring import plain
 from omnibachi_model.diagnostics import Diagnostic, Span
 
-from .matching import differences, mistakes, shown
+from .matching import differences, mistakes
 from .stage import Stage
 
 

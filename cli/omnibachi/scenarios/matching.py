@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from omnibachi.mishaps import shown
 from omnibachi_model.checks import TYPES
 from omnibachi_model.digests import encode
 from omnibachi_model.nearest import nearest
 from omnibachi_model.values import pointer
 
 WORDS = ("$any", "$matches", "$type")
-LONGEST = 120
 At = tuple[str | int, ...]
 
 
@@ -60,12 +60,6 @@ def mistakes(expected: Any, at: At = ()) -> Iterator[str]:
             yield f"`{key}` at {_place(at)} must stand alone"
         else:
             yield from _misused(key, value, at)
-
-
-def shown(value: Any) -> str:
-    """Write a value for a message, shortened."""
-    text = encode(value).decode()
-    return f"`{text if len(text) <= LONGEST else text[: LONGEST - 1] + '…'}`"
 
 
 def _word(expected: Any) -> str | None:
