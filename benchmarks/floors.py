@@ -2,7 +2,7 @@
 
 Of a run in memory: its functions, one encoding of each event, a chain of SHA-256 over the lines, one write. What it
 writes is a whole record, line for line of the form that a run has, and `omnibachi verify` takes it for one. But nothing
-is checked or looked up in data, and one text stands for every run's identity and start.
+is checked, and one text stands for every run's identity and start.
 
 `Lines` writes these records. `Bodies` writes less than a record, the bodies alone and a chain of bare digests: no time,
 no place in the run. It is no gate's floor; it shows how much of the cost is the form of the record.

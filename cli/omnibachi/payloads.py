@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from omnibachi_model.diagnostics import Diagnostic, Refused
-from omnibachi_model.values import MAX_PAYLOAD_BYTES, Outside, admit, parse
+from omnibachi_model.values import MAX_PAYLOAD_BYTES, Outside, admit, parse, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from omnibachi_model.values import JSON
 
 DIAGNOSTICS = 3
-VALUE_REASONS = ("an integer", "a number", "nesting", "text holds", "a key holds")
 
 
 def payload_of(file: str | None, sets: Sequence[str]) -> dict[str, JSON]:
@@ -34,7 +33,7 @@ def payload_of(file: str | None, sets: Sequence[str]) -> dict[str, JSON]:
     return admitted
 
 
-def _read(file: str) -> JSON:
+def _read(file: str) -> Any:
     name = "standard input" if file == "-" else f"`{file}`"
     try:
         data = _bytes(file)
@@ -44,10 +43,8 @@ def _read(file: str) -> JSON:
     if len(data) > MAX_PAYLOAD_BYTES:
         raise _refusal("OB120", f"{name} is larger than {MAX_PAYLOAD_BYTES >> 20} MiB", "send less")
     try:
-        return parse(data)
+        return read(data)
     except Outside as outside:
-        if outside.pointer or outside.reason.startswith(VALUE_REASONS):
-            raise _refusal("OB122", f"{name}: `{outside.pointer or '/'}`: {outside.reason}", None) from None
         raise _refusal("OB121", f"{name}: {outside.reason}", "send strict JSON in UTF-8") from None
 
 

@@ -13,8 +13,8 @@ from omnibachi_model.checks import filler
 from omnibachi_model.diagnostics import Diagnostic, Span
 from omnibachi_model.nearest import nearest
 
-from .facts import Facts, first_wanted, path_without, producers, walk
-from .fits import Fit, Presence, array_of, fits, join, literal, object_of
+from .facts import MOST_EXPLAINED, Facts, first_wanted, path_without, producers, walk
+from .fits import Fit, Presence, array_of, fits, join_all, literal, object_of
 from .kinds import inner_of
 from .templates import First, Items, Literal, Record, Reference, Template
 
@@ -84,12 +84,13 @@ def _reference(reference: Reference, reader: Reader, *, may_be_absent: bool = Fa
         return schema, presence
     assert reference.node is not None
     if reference.node not in reader.facts.graph.nodes:
-        near = nearest(reference.node, reader.facts.graph.nodes)
+        near = reader.facts.nearest_node(reference.node)
+        known = ", ".join(f"`{name}`" for name in sorted(reader.facts.graph.nodes)[:8])
         reader.report(
             "OB310",
             f"`{reference.text}` names no node: there is no `{reference.node}`",
             reference.span,
-            help=f"did you mean `$.nodes.{near}`?" if near else "known: " + ", ".join(sorted(reader.facts.graph.nodes)[:8]),
+            help=f"did you mean `$.nodes.{near}`?" if near else f"known: {known}",
         )
         return OPEN, Presence.ALWAYS
     outcomes = list(producers(reader.facts, reference.node).values())
@@ -132,9 +133,16 @@ def _not_given(text: str, span: Span, wanted: tuple[Any, ...], reader: Reader) -
         "OB506",
         f"{text if text.startswith('`') else f'`{text}`'} is not given on every path to `{reader.name}`",
         span,
-        help="give it on this path too, or read it with `$first`" if path[1:] else "nothing before this node gives it",
+        help=_remedy(path, reader),
         path=path,
     )
+
+
+def _remedy(path: tuple[str, ...], reader: Reader) -> str:
+    if path[1:]:
+        return "give it on this path too, or read it with `$first`"
+    told = reader.facts.explained <= MOST_EXPLAINED
+    return "nothing before this node gives it" if told else "give it on every path, or read it with `$first`"
 
 
 def _first(first: First, reader: Reader) -> Schema:
@@ -159,10 +167,7 @@ def _first(first: First, reader: Reader) -> Schema:
         _not_given("`$first` of these alternatives", first.span, wanted, reader)
     elif best is Presence.OPTIONAL:
         reader.check(first.span, "all alternatives of `$first` may be absent")
-    joined = types[0]
-    for schema in types[1:]:
-        joined = join(joined, schema)
-    return joined
+    return join_all(types)
 
 
 def _compound(template: Template, reader: Reader) -> tuple[Schema, Presence]:
@@ -223,8 +228,9 @@ def bind(
             check = True
     for name in sorted(required - {name for name, _ in record.entries}):
         reader.report("OB313", f"{what} needs the input `{name}`", span, help=f"bind `{name}` in `with`")
+    given = {name for name, _ in entries}
     for name, schema in sorted(properties.items()):
-        if "default" in schema and name not in {bound for bound, _ in entries}:
+        if "default" in schema and name not in given:
             entries.append((name, Literal(schema["default"], record.span)))
     bound = Record(tuple(entries), record.span)
     return Bound(bound, _relaxed(inputs, judged) if check else None)

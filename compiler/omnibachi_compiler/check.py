@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import networkx as nx
-
 from omnibachi_model.diagnostics import Diagnostic, has_errors
 from omnibachi_model.sealed import FAULT
 
@@ -26,12 +24,12 @@ from .templates import Literal, Record, Reference, Template
 
 Schema = dict[str, Any]
 LITERAL_INPUTS = ("match", "where")  # the store keeps an index for each set of their keys
-UNDECIDED: dict[str, Any] = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedNode:
-    """A node that is proven: its bindings with defaults, its run-time check, the types of its outcomes."""
+    """A node that is proven: its bindings with defaults, the schema that its inputs are checked with when run (or
+    None), the rows of a decision, the fields of a computation as sealed expressions."""
 
     linked: Linked
     bindings: Record
@@ -57,15 +55,16 @@ def check_graph(graph: Graph) -> Phase[Checked | None]:
     other exits uncertain is seen by judging again.
     """
     risky: frozenset[str] = frozenset()
+    crashed = _after_a_crash(graph)
     while True:
-        phase = _check(graph, risky)
+        phase = _check(graph, risky, crashed)
         checked = phase.value
         if checked is None or checked.risky_exits <= risky:
             return phase
         risky |= checked.risky_exits
 
 
-def _check(graph: Graph, known: frozenset[str]) -> Phase[Checked | None]:
+def _check(graph: Graph, known: frozenset[str], crashed: frozenset[str]) -> Phase[Checked | None]:
     """Judge a graph once, knowing of these exits that their results may be absent."""
     found: list[Diagnostic] = []
     places: list[Place] = []
@@ -84,7 +83,7 @@ def _check(graph: Graph, known: frozenset[str]) -> Phase[Checked | None]:
             type_of(graph.exits[name].result, reader)
             if reader.places:
                 risky.add(name)
-                _risky(graph, graph.exits[name], reader)
+                _risky(graph.exits[name], crashed, reader)
         advance(facts, name)
         found.extend(reader.found)
         places.extend(reader.places)
@@ -145,18 +144,27 @@ def _literal_keys(key: str, value: Template, node: Linked, reader: Reader) -> No
     reader.found.extend(item for item in quiet.found if item.code in ("OB312", "OB507"))
 
 
-def _risky(graph: Graph, ending: Ending, reader: Reader) -> None:
-    """An exit whose result may be missing needs somewhere to go, and that must not lead back to it."""
+def _after_a_crash(graph: Graph) -> frozenset[str]:
+    """Return the nodes and exits that may come after the workflow's `fault`, its target included."""
+    fault = graph.workflow.fault
+    found: set[str] = set()
+    waiting = [fault.text] if fault else []
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(graph.nodes[name].targets.values() if name in graph.nodes else ())
+    return frozenset(found)
+
+
+def _risky(ending: Ending, crashed: frozenset[str], reader: Reader) -> None:
+    """Hold an exit whose result may be absent to a place to go that does not lead back to it."""
     assert ending.declaration is not None
     span = ending.result.span
     if ending.fault is None:
         reader.report("OB513", f"the result of `{ending.name}` may be absent, and nothing says where that goes", span)
         return
-    calm: nx.DiGraph[str] = nx.DiGraph()
-    for name in graph.order:
-        calm.add_edges_from((name, target) for outcome, target in graph.edges(name) if name in graph.nodes)
-    calm.add_node(ending.name)
-    if ending.fault == ending.name or (ending.fault in calm and nx.has_path(calm, ending.fault, ending.name)):
+    if ending.name in crashed:
         reader.report(
             "OB506",
             f"the result of `{ending.name}` may be absent, and that leads back to `{ending.name}`",

@@ -76,7 +76,8 @@ def compile_sources(
     ready = not has_errors(diagnostics)
     if ready and len(workflows) < len(library.value.workflows):
         raise Defect("a workflow was left unproven, and no finding says why")
-    sealed_sources = [source for source in sources if _is_sealed(source, declarations)]
+    left_out = _scenarios_alone(declarations)
+    sealed_sources = [source for source in sources if source.path not in left_out]
     sealed = seal(workflows, library.value, sealed_sources, implementations, versions) if ready else None
     places = tuple(place for item in workflows for place in item.places)
     return Compilation(sealed, diagnostics, tuple(workflows), places, tuple(library.value.scenarios), library.value)
@@ -95,10 +96,10 @@ def _broken(sources: Sequence[Source], declarations: Sequence[Declaration]) -> f
     return frozenset(named - declared)
 
 
-def _is_sealed(source: Source, declarations: Sequence[Declaration]) -> bool:
-    """Tell whether a source is part of the snapshot: scenarios stand in files of their own and are not."""
-    inside = [item for item in declarations if item.span.file == source.path]
-    return not inside or any(not isinstance(item, Scenario) for item in inside)
+def _scenarios_alone(declarations: Sequence[Declaration]) -> set[str]:
+    """Return the sources that hold scenarios and nothing else: they are no part of the snapshot."""
+    scenarios = {item.span.file for item in declarations if isinstance(item, Scenario)}
+    return scenarios - {item.span.file for item in declarations if not isinstance(item, Scenario)}
 
 
 def _missing_domains(

@@ -16,14 +16,26 @@ from typing import Any, TypeAlias
 
 import networkx as nx
 
+from omnibachi_model.nearest import nearest
 from omnibachi_model.sealed import FAULT
 
 from .fits import Presence, join, member
 from .links import Graph
 from .templates import First, Items, Record, Reference, Template, references
 
+MOST_EXPLAINED = 100  # references of one graph whose path is looked for: each is a walk over the graph
+
 Schema: TypeAlias = dict[str, Any]
 Fact: TypeAlias = "tuple[str, str | None, tuple[str | int, ...]]"
+
+
+@dataclass(slots=True)
+class _Ways:
+    """Shortest ways from the start on which none of some facts is given: for each name that has one its length, the
+    name before and the step from there. `judged` names were gone through, in the order of the graph."""
+
+    came: dict[str, tuple[int, str, str]]
+    judged: int = 0
 
 
 @dataclass(slots=True)
@@ -36,11 +48,14 @@ class Facts:
     outputs: dict[str, dict[str, Schema]]  # node: outcome: schema, filled in as nodes are judged
     index: dict[Fact, int] = field(default_factory=dict)
     by_node: dict[str, list[Fact]] = field(default_factory=lambda: collections.defaultdict(list))
-    firsts: list[tuple[int, tuple[Fact, ...]]] = field(default_factory=list)
+    firsts: dict[str, list[tuple[int, tuple[Fact, ...]]]] = field(default_factory=lambda: collections.defaultdict(list))
     given: dict[str, int] = field(default_factory=dict)
     sure: dict[str, int] = field(default_factory=dict)
     reach: dict[str, int] = field(default_factory=dict)
     position: dict[str, int] = field(default_factory=dict)
+    explained: int = 0
+    ways: dict[int, _Ways] = field(default_factory=dict)  # by the facts that they do without, as bits
+    near: dict[str, str | None] = field(default_factory=dict)
 
     def edges(self, name: str) -> list[tuple[str, str]]:
         """Return (outcome, target) of a node, and of an exit that may end in FAULT."""
@@ -56,6 +71,12 @@ class Facts:
     def first_present(self, reader: str, facts: tuple[Fact, ...]) -> Presence:
         """The same for a `$first`: at least one of its alternatives on every path."""
         return self.present(reader, _first_fact(facts))
+
+    def nearest_node(self, name: str) -> str | None:
+        """Return the node whose name is nearest to one that no node has; each is looked for once."""
+        if name not in self.near:
+            self.near[name] = nearest(name, self.graph.nodes)
+        return self.near[name]
 
     def type_of(self, reader: str, fact: Fact) -> Schema | None:
         """Return the type of a node's field as the reader may find it, or None when no outcome gives it."""
@@ -125,8 +146,9 @@ def _number(template: Template, facts: Facts) -> None:
     for first in _firsts(template):
         alternatives = first_wanted(first)
         if alternatives and _first_fact(alternatives) not in facts.index:
-            facts.index[_first_fact(alternatives)] = len(facts.index)
-            facts.firsts.append((facts.index[_first_fact(alternatives)], alternatives))
+            number = facts.index[_first_fact(alternatives)] = len(facts.index)
+            for node in {str(fact[1]): None for fact in alternatives}:
+                facts.firsts[node].append((number, alternatives))
 
 
 def _firsts(template: Template) -> Iterable[First]:
@@ -178,7 +200,7 @@ def generated(facts: Facts, name: str, outcome: str) -> tuple[int, int]:
         bit = 1 << facts.index[fact]
         given |= bit if presence is not Presence.NEVER else 0
         sure |= bit if presence is Presence.ALWAYS else 0
-    for number, alternatives in facts.firsts:
+    for number, alternatives in facts.firsts.get(name, ()):
         found = [presences[fact] for fact in alternatives if fact in presences]
         given |= 1 << number if any(item is not Presence.NEVER for item in found) else 0
         sure |= 1 << number if Presence.ALWAYS in found else 0
@@ -186,31 +208,33 @@ def generated(facts: Facts, name: str, outcome: str) -> tuple[int, int]:
 
 
 def path_without(facts: Facts, reader: str, wanted: tuple[Fact, ...]) -> tuple[str, ...]:
-    """Return a shortest path from the start to the reader on which no edge gives any of the facts."""
-    graph = facts.graph
-    start = graph.workflow.start.text
+    """Return a shortest path from the start to the reader on which no edge gives any of the facts.
+
+    Only the reader itself where that was asked for too often already.
+    """
+    facts.explained += 1
+    if facts.explained > MOST_EXPLAINED:
+        return (reader,)
     bits = 0
     for fact in wanted:
         bits |= 1 << facts.index[fact]
-    came: dict[str, tuple[str, str]] = {}
-    queue = collections.deque([start])
-    seen = {start}
-    bit = 1 << facts.position[reader]
-    while queue:
-        name = queue.popleft()
-        if name == reader:
-            break
+    ways = facts.ways.setdefault(bits, _Ways({facts.graph.workflow.start.text: (0, "", "")}))
+    # What comes before the reader has been judged, and what was found for an earlier reader is not sought again.
+    for name in facts.order[ways.judged : facts.position[reader]]:
+        if name not in ways.came:
+            continue
+        length = ways.came[name][0] + 1
         for outcome, target in facts.edges(name):
-            # What does not lead to the reader may not have been judged yet.
-            if target not in seen and facts.reach[target] & bit and not generated(facts, name, outcome)[0] & bits:
-                seen.add(target)
-                came[target] = (name, outcome)
-                queue.append(target)
+            if target in ways.came and ways.came[target][0] <= length:
+                continue
+            if not generated(facts, name, outcome)[0] & bits:
+                ways.came[target] = (length, name, f"{name} {outcome}")
+    ways.judged = max(ways.judged, facts.position[reader])
     steps: list[str] = [reader]
-    at = reader
-    while at in came:
-        at, outcome = came[at]
-        steps.append(f"{at} {outcome}")
+    _, at, step = ways.came.get(reader, (0, "", ""))
+    while at:
+        steps.append(step)
+        _, at, step = ways.came[at]
     return tuple(reversed(steps))
 
 

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from omnibachi_model.diagnostics import Diagnostic
 
 from .links import Graph, Linked
-from .templates import references
+from .templates import Template, references
 
 
 def lost_updates(graph: Graph) -> list[Diagnostic]:
     """Report every MUTABLE write that depends, through bindings, on a READ of its own store, unless its operation
     takes a `revision` and that comes from such a read."""
     found: list[Diagnostic] = []
-    flows: dict[str, frozenset[str]] = {}
+    flows: dict[str, int] = {}  # node: the reads that flow into what it gives, one bit a read
+    reads: list[Linked] = []
+    of_store: dict[str, int] = {}  # store: the reads of it
     for name in graph.order:
-        if name not in graph.nodes:
+        node = graph.nodes.get(name)
+        if node is None:
             continue
-        node = graph.nodes[name]
-        reads = _reads(node, flows)
-        if _effect(node) == "MUTABLE" and node.store is not None:
-            stale = [read for read in sorted(reads) if _same_store(graph.nodes[read], node)]
-            if stale and not _carries_revision(node, graph, flows):
-                found.append(_report(graph.nodes[stale[0]], node))
-        flows[name] = reads | {name} if _effect(node) == "READ" else reads
+        bound = _flowing(node.bindings, flows)
+        if node.store is not None and _effect(node) == "MUTABLE":
+            stale = bound & of_store.get(node.store.address, 0)
+            if stale and not _carries_revision(node, stale, flows, graph):
+                found.append(_report(min(_chosen(reads, stale), key=lambda read: read.name), node))
+        if node.store is not None and _effect(node) == "READ":
+            bit = 1 << len(reads)
+            reads.append(node)
+            of_store[node.store.address] = of_store.get(node.store.address, 0) | bit
+            bound |= bit
+        flows[name] = bound
     return found
 
 
@@ -30,27 +39,27 @@ def _effect(node: Linked) -> str:
     return node.capability.effect if node.capability else "PURE"
 
 
-def _reads(node: Linked, flows: dict[str, frozenset[str]]) -> frozenset[str]:
-    reads: frozenset[str] = frozenset()
-    for reference in references(node.bindings):
+def _flowing(template: Template, flows: Mapping[str, int]) -> int:
+    """Return the reads that flow into a template, as bits."""
+    found = 0
+    for reference in references(template):
         if reference.node is not None:
-            reads |= flows.get(reference.node, frozenset())
-    return reads
+            found |= flows.get(reference.node, 0)
+    return found
 
 
-def _same_store(read: Linked, write: Linked) -> bool:
-    return read.store is not None and write.store is not None and read.store.address == write.store.address
-
-
-def _carries_revision(node: Linked, graph: Graph, flows: dict[str, frozenset[str]]) -> bool:
-    bound = dict(node.bindings.entries).get("revision")
-    if bound is None:
+def _carries_revision(node: Linked, stale: int, flows: Mapping[str, int], graph: Graph) -> bool:
+    """Tell whether the revision that a write expects comes from one of these reads, or from a node of its store."""
+    revision = dict(node.bindings.entries).get("revision")
+    if revision is None or node.store is None:
         return False
-    sources = [reference.node for reference in references(bound) if reference.node is not None]
-    return any(
-        source in graph.nodes and any(_same_store(graph.nodes[read], node) for read in {source, *flows.get(source, ())})
-        for source in sources
-    )
+    sources = [graph.nodes.get(reference.node or "") for reference in references(revision)]
+    stores = {source.store.address for source in sources if source and source.store}
+    return bool(_flowing(revision, flows) & stale) or node.store.address in stores
+
+
+def _chosen(reads: list[Linked], bits: int) -> list[Linked]:
+    return [read for number, read in enumerate(reads) if bits >> number & 1]
 
 
 def _report(read: Linked, write: Linked) -> Diagnostic:

@@ -5,7 +5,7 @@ Phase between the library and the data flow. A `Graph` holds names, not indices;
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from omnibachi_model.addresses import split
@@ -37,12 +37,8 @@ def build_graph(address: str, workflow: Workflow, library: Library) -> Phase[Gra
             )
         )
         return Phase(None, tuple(found))
-    _target(workflow.start, names, found, exits=False)
-    if workflow.fault is not None:
-        _target(workflow.fault, names, found)
-    for route in workflow.routes:
-        _target(route.target, names, found)
-    nodes = {node.name.text: _link(node, workflow, names, library, found) for node in workflow.nodes}
+    _targets(workflow, names, found)
+    nodes = {node.name.text: _link(node, workflow, library, found) for node in workflow.nodes}
     _needless_routes(workflow, nodes, found)
     exits = dict(_endings(workflow, found))
     complete = all(node is not None for node in nodes.values())
@@ -83,25 +79,33 @@ def _names(workflow: Workflow, found: list[Diagnostic]) -> dict[str, str]:
     return names
 
 
-def _target(target: Name, names: Mapping[str, str], found: list[Diagnostic], *, exits: bool = True) -> None:
-    if target.text in names and (exits or names[target.text] == "node"):
-        return
-    known = [name for name, kind in names.items() if exits or kind == "node"]
-    near = nearest(target.text, known)
-    if target.text in names:
-        message = f"`{target.text}` is an exit, and a workflow starts at a node"
-    else:
-        message = f"there is no {'node or exit' if exits else 'node'} called `{target.text}`"
+def _targets(workflow: Workflow, names: Mapping[str, str], found: list[Diagnostic]) -> None:
+    """Report a start that is no node, and what leads to no node and no exit."""
+    start = workflow.start
+    if names.get(start.text) == "exit":
+        message = f"`{start.text}` is an exit, and a workflow starts at a node"
+        found.append(Diagnostic("OB305", message, start.span, help="name the node that comes first"))
+    elif start.text not in names:
+        nodes = [name for name, kind in names.items() if kind == "node"]
+        message = f"there is no node called `{start.text}`"
+        found.append(Diagnostic("OB305", message, start.span, help=_nearest(start.text, nodes)))
+    routes = [*workflow.routes, *(route for node in workflow.nodes for route in node.routes)]
+    targets = [*([workflow.fault] if workflow.fault else ()), *(route.target for route in routes)]
+    # Many routes may lead to one misspelt name, and looking for the nearest of many names takes its time.
+    advice = {text: _nearest(text, names) for text in {target.text for target in targets} - names.keys()}
+    for target in targets:
+        if target.text in advice:
+            message = f"there is no node or exit called `{target.text}`"
+            found.append(Diagnostic("OB305", message, target.span, help=advice[target.text]))
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = nearest(name, known)
     listed = ", ".join(f"`{name}`" for name in sorted(known)[:8])
-    advice = f"did you mean `{near}`?" if near else f"known: {listed}"
-    found.append(Diagnostic("OB305", message, target.span, help=advice))
+    return f"did you mean `{near}`?" if near else f"known: {listed}"
 
 
-def _link(
-    node: Node, workflow: Workflow, names: Mapping[str, str], library: Library, found: list[Diagnostic]
-) -> Linked | None:
-    for route in node.routes:
-        _target(route.target, names, found)
+def _link(node: Node, workflow: Workflow, library: Library, found: list[Diagnostic]) -> Linked | None:
     bindings = parse_bindings(node.bindings, node.name.span)
     found.extend(bindings.diagnostics)
     capability: Capability | None = None

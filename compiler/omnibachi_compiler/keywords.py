@@ -10,8 +10,9 @@ import math
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from omnibachi_model.checks import link, same
+from omnibachi_model.checks import link
 from omnibachi_model.diagnostics import Span
+from omnibachi_model.digests import encode
 from omnibachi_model.formats import FORMATS
 from omnibachi_model.nearest import nearest
 from omnibachi_model.values import pointer
@@ -61,7 +62,7 @@ def _required(key: str, tree: Tree, report: Report) -> list[str] | None:
     if not isinstance(tree, Sequence):
         report("OB208", "`required` is a list of names", tree.span)
         return None
-    names: list[str] = []
+    names: set[str] = set()
     for item in tree:
         name = text_of(item)
         if name is None:
@@ -69,7 +70,7 @@ def _required(key: str, tree: Tree, report: Report) -> list[str] | None:
         elif name in names:
             report("OB208", f"`{name}` stands twice in `required`", item.span)
         else:
-            names.append(name)
+            names.add(name)
     return sorted(names) or None
 
 
@@ -77,14 +78,14 @@ def _enum(key: str, tree: Tree, report: Report) -> list[Any] | None:
     if not isinstance(tree, Sequence) or not tree.items:
         report("OB208", "`enum` is a list of at least one value", tree.span)
         return None
-    values: list[Any] = []
+    values: dict[bytes, Any] = {}  # by canonical bytes, which are the same for values that are
     for item in tree:
         value = plain(item)
-        if any(same(value, other) for other in values):
+        key = encode(value)
+        if key in values:
             report("OB208", "a value stands twice in `enum`", item.span)
-        else:
-            values.append(value)
-    return values
+        values[key] = value
+    return list(values.values())
 
 
 def _bound(key: str, tree: Tree, report: Report) -> float | None:
@@ -152,16 +153,15 @@ def settle(tree: Mapping, schema: dict[str, Any], report: Report) -> None:
     _members(tree, schema, report)
     if "pattern" in schema:
         schema.setdefault("maxLength", max(PATTERN_LENGTH, schema.get("minLength", 0)))
-    rest = {key: value for key, value in schema.items() if key not in ("enum", "const")}
-    check = link(rest)
     listed = tree.get("enum")
     if "enum" in schema and isinstance(listed, Sequence):
+        check = link({key: value for key, value in schema.items() if key not in ("enum", "const")})
         for item in listed:
             if found := check(plain(item)):
                 report("OB208", f"this value of `enum` breaks the schema's own `{found[0][1]}`", item.span)
     if "const" in schema:
-        inner = link({**rest, "enum": schema["enum"]}) if "enum" in schema else check
-        if found := inner(schema["const"]):
+        check = link({key: value for key, value in schema.items() if key != "const"})
+        if found := check(schema["const"]):
             report("OB208", f"`const` breaks the schema's own `{found[0][1]}`", places["const"])
 
 
@@ -197,9 +197,9 @@ def _numbers(schema: dict[str, Any], places: dict[str, Span], report: Report) ->
 def _members(tree: Mapping, schema: dict[str, Any], report: Report) -> None:
     """Judge `required` against `properties`; a member with a default need not be given."""
     properties = schema.get("properties", {})
-    required: list[str] = schema.get("required", [])
+    required = frozenset(schema.get("required", ()))
     listed = tree.get("required")
-    kept = [name for name in required if "default" not in properties.get(name, {})]
+    kept = {name for name in required if "default" not in properties.get(name, {})}
     if schema.get("additionalProperties") is False and isinstance(listed, Sequence):
         for item in listed:
             name = text_of(item)
@@ -211,9 +211,9 @@ def _members(tree: Mapping, schema: dict[str, Any], report: Report) -> None:
                     item.span,
                     f"did you mean `{near}`?" if near else "add it to `properties` or allow `additionalProperties`",
                 )
-                kept.remove(name)
+                kept.discard(name)
     if kept:
-        schema["required"] = kept
+        schema["required"] = sorted(kept)
     else:
         schema.pop("required", None)
 

@@ -80,11 +80,15 @@ def _alone(
     at: int, rows: list[Condition], subjects: list[dict[str, _Subject]], types: Mapping[str, Schema]
 ) -> Iterator[tuple[int, int | None]]:
     """Judge one row by those earlier rows that ask about nothing else than it does."""
-    chosen = [other for other in range(at) if subjects[other].keys() <= subjects[at].keys()]
+    most = MOST_ANSWERS // len(rows)
+    fitting = (other for other in range(at) if subjects[other].keys() <= subjects[at].keys())
+    chosen = list(itertools.islice(fitting, most + 1))
+    if len(chosen) > most:
+        return  # more rows than can be tried
     mine: dict[str, _Subject] = {}
     for other in (*chosen, at):
         _gather(mine, subjects[other])
-    cases = _cases(mine, types, MOST_ANSWERS // (len(rows) * (len(chosen) + 1)))
+    cases = _cases(mine, types, most // (len(chosen) + 1))
     if cases is not None:
         yield from (found for found in _judge([(row, rows[row]) for row in (*chosen, at)], cases) if found[0] == at)
 

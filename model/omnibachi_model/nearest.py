@@ -12,11 +12,14 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that is nearest to `name` by edit distance, or None when none is near.
 
     Near means at most a third of the longer name's length (at least one edit, never all of the name); ties go to the
-    first in sorted order.
+    first in sorted order. Among more than 500 names, near means one edit at most.
     """
+    names = set(known)
+    if len(names) > MOST_COMPARED:
+        names = _one_edit_away(name.lower(), names)
     best: str | None = None
     least = len(name)  # only what is nearer than the best so far is looked for, so that most names are soon dropped
-    for candidate in sorted(set(known)):
+    for candidate in sorted(names):
         longer = max(len(name), len(candidate))
         limit = min(max(1, longer // 3), longer - 1, least)
         if abs(len(name) - len(candidate)) > limit:

@@ -20,6 +20,7 @@ from .blame import Failure, blame, decided
 from .markdown import ending, what
 from .reasons import why
 from .report import Report
+from .resumptions import all_taken_up, plain
 from .story import Step, Story, add, join
 from .words import Code, spoken
 
@@ -126,7 +127,7 @@ def _changed_capabilities(story: Story, locks: Mapping[str, str] | None, places:
     return [
         Diagnostic(
             "OB604" if address in locks else "OB605",
-            f"`{address}` is not the one that this run called"
+            f"`{address}` is not the one that this run called{_until(story, address, locks[address])}"
             if address in locks
             else f"`{address}`, which this run called, is not there any more",
             places.of(callers[address]) if address in callers else None,
@@ -135,6 +136,12 @@ def _changed_capabilities(story: Story, locks: Mapping[str, str] | None, places:
         )
         for address in changed
     ]
+
+
+def _until(story: Story, address: str, lock: str) -> str:
+    """Say of a capability that was exchanged and accepted that only what stands before was done with another one."""
+    later = [found.obs.get("accepted") for found in story.resumptions]
+    return " before it was resumed" if any(isinstance(it, dict) and it.get(address) == lock for it in later) else ""
 
 
 def _told(story: Story, verdict: str, line: int | None, reason: str | None, bodies: list[bytes]) -> Report:
@@ -150,7 +157,11 @@ def _told(story: Story, verdict: str, line: int | None, reason: str | None, bodi
         digest=digest_of(bodies) if story.finished and verdict != "BROKEN" else None,
         workflow=story.address if story.start else None, workflow_digest=story.workflow_digest,
         seal=seal if isinstance(seal, str) else None, started_at=started if isinstance(started, str) else None,
-        resumed=story.resumed,
+        resumed=len(story.resumptions),
+        resumptions=[
+            {**plain(found), "what": spoken(words)}
+            for found, words in zip(story.resumptions, all_taken_up(story), strict=True)
+        ],
         exit=story.exit, status=story.status, result=story.end.get("result"),
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from omnibachi_model.record import Broken, digest_of, read
 from .blame import blame, decided
 from .markdown_text import block, prose, row, said, span
 from .reasons import does, then, why
+from .resumptions import all_taken_up
 from .story import Story, add, join
 from .words import Code, value
 
@@ -125,9 +126,11 @@ def _json(found: Any, empty: str | None = None) -> str:
 def _path(story: Story) -> str:
     if story.refused_at_gate:
         return "## The path\n\nThe payload was refused at the gate: no node ran.\n"
+    again = "".join(f"{_sentence(words)}\n" for words in all_taken_up(story))
     if not story.steps:
-        return "## The path\n\nNo node ran.\n"
-    out = ["## The path\n", "| # | node | does | outcome | then |\n|--:|---|---|---|---|\n"]
+        return f"## The path\n\nNo node ran.\n{again}"
+    out = ["## The path\n", *([again] if again else [])]
+    out.append("| # | node | does | outcome | then |\n|--:|---|---|---|---|\n")
     table = [
         row([[str(step.number)], [Code(step.node)], does(step), [Code(step.outcome)], [Code(step.target or "…")]])
         for step in story.steps
@@ -136,6 +139,11 @@ def _path(story: Story) -> str:
     out.append("Why each turn:\n")
     out.append("".join(_turn(step) for step in story.steps))
     return "\n".join(out)
+
+
+def _sentence(words: Words) -> str:
+    text = said(words)
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _turn(step: Step) -> str:

@@ -26,7 +26,8 @@ class Report:
     `effect`, `what`). `failed` (`node`, `reason`, `code`, `fault`, `what`, `place`, `remedy`) or None; where the record
     itself does not hold, its `fault` is `record` and its `place` a line of the record. `decided` (`node`, `outcome`,
     `row`, `because`, `why`, `place`) where the protocol's own decision led elsewhere than to COMPLETED, which is
-    nobody's fault. `resumed` counts how often the run was taken up again.
+    nobody's fault. `resumed` counts how often the run was taken up again, and `resumptions` tells each time (`after`:
+    how many steps stood then, `node`: the last one's, `at`, `program`, `host`, `seal`, `accepted`, `what`).
     """
 
     verdict: str
@@ -36,6 +37,7 @@ class Report:
     finished: bool = False
     events: int = 0
     resumed: int = 0
+    resumptions: list[dict[str, Any]] = field(default_factory=list)
     trace_id: str | None = None
     digest: str | None = None
     workflow: str | None = None
@@ -62,8 +64,9 @@ class Report:
     def as_text(self) -> str:
         """Return the report for a terminal: plain text, wrapped, without colour."""
         out = [_wrap(f"{self.summary}."), *self._record(), "", "The path"]
+        out += self._again(0)
         for step in self.path:
-            out += _step(step)
+            out += [*_step(step), *self._again(step["step"])]
         if not self.path:
             out.append("  no node ran")
         out += ["", "What changed", *self._changes()]
@@ -96,6 +99,9 @@ class Report:
             ("workflow digest", self.workflow_digest), ("digest", self.digest), ("seal", self.seal),
         )  # fmt: skip
         return lines + [f"  {label}: {visible(str(found))}" for label, found in facts if found]
+
+    def _again(self, after: int) -> list[str]:
+        return [_wrap(item["what"], "      -- ", "         ") for item in self.resumptions if item["after"] == after]
 
     def _changes(self) -> list[str]:
         lines: list[str] = []

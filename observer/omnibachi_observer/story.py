@@ -106,13 +106,24 @@ class Step:
         return not ((self.capability or "").startswith("std::") and self.outcome in WROTE_NOTHING)
 
 
+class Resumption:
+    """Where a process took the run over from one that had died: after how many steps, the last one's node, and obs."""
+
+    __slots__ = ("after", "node", "obs")
+
+    def __init__(self, after: int, node: str | None, obs: dict[str, Any]) -> None:
+        self.after = after
+        self.node = node
+        self.obs = obs
+
+
 class Story:
     """One run: what was asked, the steps, how it ended; `finished` is False where the record has no end.
 
-    `resumed` counts how often it was taken up again after its process had died.
+    `resumptions` tells each time that it was taken up again after its process had died.
     """
 
-    __slots__ = ("end", "end_obs", "events", "finished", "obs", "resumed", "start", "steps", "workflow")
+    __slots__ = ("end", "end_obs", "events", "finished", "obs", "resumptions", "start", "steps", "workflow")
 
     def __init__(self, workflow: dict[str, Any] | None) -> None:
         self.workflow: dict[str, Any] = workflow or {}
@@ -123,7 +134,7 @@ class Story:
         self.end_obs: dict[str, Any] = {}
         self.finished = False
         self.events = 0
-        self.resumed = 0
+        self.resumptions: list[Resumption] = []
 
     @property
     def address(self) -> str:
@@ -188,7 +199,8 @@ def add(story: Story, event: Event) -> None:
     elif kind == RUN_FINISHED:
         story.end, story.end_obs, story.finished = event.body, event.obs, True
     elif kind == RESUMED:
-        story.resumed += 1
+        last = story.steps[-1].node if story.steps else None
+        story.resumptions.append(Resumption(len(story.steps), last, event.obs))
     elif kind in (CALLED, DECIDED, COMPUTED):
         story.steps.append(Step(len(story.steps) + 1, event.line, event.body, event.obs))
 
