@@ -10,16 +10,17 @@ from typing import Any
 TOKEN = re.compile(r"[\w$.:]+|[^\w\s]")
 # What YAML, JSON, templates, expressions, patterns and addresses may stumble over.
 NASTY = (
-    "&a", "*a", "&a [*a]", "!!python/object:os.system", "!!binary", "<<: *a", "? ", "? a", "| ", ">-\n  x", "---", "...",
-    "%YAML 1.1", "%TAG ! x", "\t", "\x00", "\ufeff", "\u2028", "\x85", "\ud7ff", "\U0001f600", "~", "null", "true", "NO",
-    "010", "0x1F", "1e999", "-0", "1_000", ".inf", ".nan", "2026-01-01", "9007199254740992", "-9007199254740993",
-    "1e-9", "9" * 400, "'", '"', "'\\ud800'", "''", "{", "}", "[", "]", "{}", "[]", "{a: {a: {a: 1}}}", ":", ": ", "- ",
-    ",", "#", " #", "@", "`", "\\", "$.", "$..a", "$.payload", "$.nodes", "$.nodes.x", "$.run.id", "$[", "$['a",
-    "{$first: []}", "{$first: $.payload}", "{$literal: 1}", "{$secret: A}", "{$nope: 1}", "$$", "{type: object}",
-    "{$ref: '#/$defs/a'}", "{$defs: {a: {$ref: '#/$defs/a'}}}", "(a+)+$", "(a|a)*b", "[", "\\p{L}", "(?=a)", "a{9999}",
-    "{pattern: '(x*)*y', maxLength: 99999999}", "((((((((((", "1 +", "a.b.c.d", "x in [1, 2", "1 / 0", "!" * 500,
-    "-" * 500, "has(a)", "'\\U00110000'", "a ? b : c", "std::", "::", "std::CS_RECORDS_V0.", "CT_X_V99999999999", "WF_",
-    "shop::CT_PRICE_V0", "FAULT", "rejected", "SUCCESS", "x" * 5000, "é" * 300, "\r", "\r\n", "\x7f", "\x1b[31m",
+    "&a", "*a", "&a [*a]", "!!python/object:os.system", "!!binary", "<<: *a", "? ", "? a", "| ", ">-\n  x", "---",
+    "...", "%YAML 1.1", "%TAG ! x", "\t", "\x00", "\ufeff", "\u2028", "\x85", "\ud7ff", "\U0001f600", "~", "null",
+    "true", "NO", "010", "0x1F", "1e999", "-0", "1_000", ".inf", ".nan", "2026-01-01", "9007199254740992",
+    "-9007199254740993", "1e-9", "9" * 400, "'", '"', "'\\ud800'", "''", "{", "}", "[", "]", "{}", "[]",
+    "{a: {a: {a: 1}}}", ":", ": ", "- ", ",", "#", " #", "@", "`", "\\", "$.", "$..a", "$.payload", "$.nodes",
+    "$.nodes.x", "$.run.id", "$[", "$['a", "{$first: []}", "{$first: $.payload}", "{$literal: 1}", "{$secret: A}",
+    "{$nope: 1}", "$$", "{type: object}", "{$ref: '#/$defs/a'}", "{$defs: {a: {$ref: '#/$defs/a'}}}", "(a+)+$",
+    "(a|a)*b", "[", "\\p{L}", "(?=a)", "a{9999}", "{pattern: '(x*)*y', maxLength: 99999999}", "((((((((((", "1 +",
+    "a.b.c.d", "x in [1, 2", "1 / 0", "!" * 500, "-" * 500, "has(a)", "'\\U00110000'", "a ? b : c", "std::", "::",
+    "std::CS_RECORDS_V0.", "CT_X_V99999999999", "WF_", "shop::CT_PRICE_V0", "FAULT", "rejected", "SUCCESS",
+    "x" * 5000, "é" * 300, "\r", "\r\n", "\x7f", "\x1b[31m",
 )  # fmt: skip
 
 
@@ -110,11 +111,11 @@ TEXTUAL = (
     _token_nasty, _nasty_before,
 )  # fmt: skip
 VALUES = (
-    None, True, False, 0, -1, 1, 7, 2**53, -(2**60), 1.5, 1e300, "", "x", "FAULT", "SUCCESS", "sha256:" + "0" * 64, "\ud800",
-    "../../etc/passwd", "/", "\x00", [], {}, [[]], {"": {}}, ["lit"], ["lit", 1], ["ref", 0, []], ["ref", "payload", [-1]],
-    ["ref", 99, ["a"]], ["map", []], ["first", []], ["name", "x"], ["get", ["name", "x"], 3], ["nope"], {"type": "nope"},
-    {"type": ["string"]}, {"pattern": "("}, {"enum": []}, {"format": "nope"}, {"minimum": "1"}, {"properties": 1},
-    {"kind": "CALLED"}, {"kind": "EXIT"}, "x" * 3000,
+    None, True, False, 0, -1, 1, 7, 2**53, -(2**60), 1.5, 1e300, "", "x", "FAULT", "SUCCESS", "sha256:" + "0" * 64,
+    "\ud800", "../../etc/passwd", "/", "\x00", [], {}, [[]], {"": {}}, ["lit"], ["lit", 1], ["ref", 0, []],
+    ["ref", "payload", [-1]], ["ref", 99, ["a"]], ["map", []], ["first", []], ["name", "x"],
+    ["get", ["name", "x"], 3], ["nope"], {"type": "nope"}, {"type": ["string"]}, {"pattern": "("}, {"enum": []},
+    {"format": "nope"}, {"minimum": "1"}, {"properties": 1}, {"kind": "CALLED"}, {"kind": "EXIT"}, "x" * 3000,
 )  # fmt: skip
 
 

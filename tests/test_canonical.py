@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from omnibachi_model.digests import decode, encode, pretty
 from omnibachi_model.values import LIMIT, MAX_DEPTH, Outside, admit, parse, pointer
 
-MANY = settings(max_examples=10_000 if os.environ.get("OMNIBACHI_THOROUGH") else 500, deadline=None)
+MANY = settings(max_examples=10_000 if os.environ.get("OMNIBACHI_THOROUGH") else 300, deadline=None)
 
 whole = st.integers(1 - LIMIT, LIMIT - 1)
 fractions = st.floats(1e-5, 1e15, exclude_max=True, allow_nan=False) | st.floats(

@@ -10,6 +10,7 @@ import pytest
 
 from front_door import GREET, STORE, Call, Said, call, greet, workspace
 from omnibachi.commands import COMMANDS
+from omnibachi_ledger import SCHEMA_VERSION
 from omnibachi_model.codes import table
 
 __all__ = ["call", "workspace"]
@@ -41,8 +42,11 @@ def test_nothing_at_all_is_help(call: Call) -> None:
 
 def test_version_names_program_and_formats(call: Call) -> None:
     told = call("--version")
-    assert told.out.split("\n")[0] == "omnibachi 0.1.0"
-    assert "omnibachi.snapshot/1" in told.out
+    program, formats, schema = told.out.splitlines()
+    assert program == "omnibachi 0.1.0"
+    names = ("snapshot", "workflow", "domain", "origins", "seed")
+    assert formats.split() == ["formats", *(f"omnibachi.{name}/1" for name in names)]
+    assert schema == f"schema of the database {SCHEMA_VERSION}"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from handmade import TEXT, Counting, Ticking, call, lay, leave, record_of, workflow
-from omnibachi import Engine, Refused, RunResult, Step, Workspace
+from omnibachi import Engine, Refused, RunResult, Step, Workspace, examine, replay, verify
 from omnibachi_ledger import open_root
 from omnibachi_model.digests import digest_of
 from omnibachi_model.record import read
@@ -303,6 +303,11 @@ def test_call_journals_what_writes_and_leaves_no_trace(shop: Workspace, tmp_path
         record = ledger.record(str(answer.trace_id))
         assert record is not None
         assert [event.body["kind"] for event in read(record)] == ["RUN_STARTED", "CALLED", "RUN_FINISHED"]
+        assert {"capabilities", "host", "program", "seal"} <= next(read(record)).obs.keys()
+    assert verify(record, data_root=tmp_path / "data", trace_id=answer.trace_id).verdict == "ANCHORED"
+    assert replay(record, shop.load(), data_root=tmp_path / "data").same
+    told = examine(record, snapshot=shop.load(), data_root=tmp_path / "data")
+    assert (told.verdict, told.exit, len(told.changed), told.diagnostics) == ("ANCHORED", "SUCCESS", 1, [])
     again = shop.call(REGISTER, {"key": "a", "value": {"text": "y"}}, store=STORE)
     assert (again.outcome, again.output) == ("ALREADY_EXISTS", {"value": {"text": "x"}})
     found = shop.call(RESOLVE, {"key": "a"}, store=STORE)

@@ -1,4 +1,4 @@
-"""Fuzz: spoilt protocols, payloads, snapshots and traces meet the front door, which never crashes, hangs or half-writes.
+"""Fuzz: spoilt protocols, payloads, snapshots and traces meet the front door: no crash, no hang, nothing half-written.
 
 Every case is a seed; a failure names it. OMNIBACHI_THOROUGH=1 tries many more.
 """
@@ -54,7 +54,7 @@ nodes:
     next: {SUCCESS: dear, UNKNOWN: refused}
   dear:
     decide:
-      - {when: "cents > 100 * 30 || (has(order.note) && order.note.contains('never'))", outcome: DEAR, because: too much}
+      - {when: "cents > 100 * 30 || (has(order.note) && order.note.contains('never'))", outcome: DEAR, because: dear}
       - {outcome: FINE}
     with: {cents: $.nodes.price.cents, order: $.payload}
     next: {DEAR: refused, FINE: total}
@@ -79,7 +79,9 @@ nodes:
     with: {record: {item: $.payload.item, at: $.run.started_at}}
     next: {SUCCESS: done}
 exits:
-  done: {status: COMPLETED, result: {cents: $.nodes.total.cents, note: {$first: [$.payload.note, {$literal: {a: $.b}}]}}}
+  done:
+    status: COMPLETED
+    result: {cents: $.nodes.total.cents, note: {$first: [$.payload.note, {$literal: {a: $.b}}]}}
   refused: {status: DENIED, result: {why: {$first: [$.nodes.dear.because, $$none]}}}
   failed: {status: FAILED}
 """
@@ -167,7 +169,7 @@ def seeds(group: int, size: int) -> Iterator[tuple[int, Random]]:
         yield seed, Random(seed)
 
 
-@cases(8)
+@cases(6)
 def test_spoilt_protocols(group: int, shop: Path, door: Callable[..., Any], tmp_path: Path) -> None:
     place = tmp_path / "shop"
     shutil.copytree(shop, place)
@@ -199,21 +201,63 @@ def test_spoilt_protocols(group: int, shop: Path, door: Callable[..., Any], tmp_
         target.write_text(good)
 
 
+BIG = """\
+workflow: WF_BIG_V0
+summary: Big.
+intent: IN_ORDER_V0
+start: n0
+fault: failed
+exits: {failed: {status: FAILED}}
+nodes:
+"""
+LAST = "  n{n}: {compute: {a: '1'}, next: {SUCCESS: failed}}\n"
+INTENT = "intent: IN_BIG_V0\npayload: "
+MANY: dict[str, tuple[str, str, int, str]] = {  # what it begins with, a line and how often, what it ends with
+    "targets that are not there": (BIG, "  n{n}: {compute: {a: '1'}, next: {SUCCESS: some{n}}}\n", 3000, ""),
+    "nodes that are not there": (
+        BIG, "  n{n}: {compute: {a: x}, with: {x: $.nodes.m{n}.a}, next: {SUCCESS: n{m}}}\n", 2000, LAST,
+    ),
+    "values that come too late": (
+        BIG, "  n{n}: {compute: {a: x}, with: {x: $.nodes.n{m}.a}, next: {SUCCESS: n{m}}}\n", 2000, LAST,
+    ),
+    "rows": (
+        BIG + "  n0:\n    with: {x: $.payload.quantity}\n    next: {A: failed}\n    decide:\n",
+        "      - {when: 'x == {n}', outcome: A}\n", 6000, "      - {outcome: A}\n",
+    ),
+    "values of an enum": (INTENT + "{type: object, properties: {a: {enum: [", "a{n}, ", 30_000, "a]}}}\n"),
+    "unlike records": (
+        BIG + "  n0: {compute: {a: x}, next: {SUCCESS: failed}, with: {x: [", "{a{n}: {n}}, ", 15_000, "1]}}\n",
+    ),
+    "artifacts of one name": ("", "---\nintent: IN_BIG_V0\npayload: {}\n", 8000, ""),
+    "keywords that nobody knows": (
+        INTENT + "\n  type: object\n  properties:\n", "    a{n}: {tpe: text}\n", 4000, "",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", MANY)
+def test_thousands_of_mistakes_take_no_hour(what: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """What grows with the square of a source would take minutes here, or hours."""
+    place = laid(tmp_path / "shop")
+    head, line, times, end = MANY[what]
+    lines = [line.replace("{n}", str(n)).replace("{m}", str(n + 1)) for n in range(times)]
+    text = head + "".join(lines) + end.replace("{n}", str(times))
+    (place / "protocols" / "shop" / "big.yaml").write_text(text)
+    with watched():
+        status = main(["compile", "--workspace", str(place)])
+    said = capfd.readouterr()
+    assert status in (0, 3)
+    shown = said.err.count("error[")
+    assert shown <= 100 and (shown < 100 or "more, which `--json` lists too" in said.err)
+
+
 @cases(4)
 def test_spoilt_payloads(group: int, shop: Path, door: Callable[..., Any], tmp_path: Path) -> None:
     data, traces = tmp_path / "data", shop / "traces"
     good = json.dumps(PAYLOAD, ensure_ascii=False).encode()
     file = tmp_path / "payload.json"
     for seed, random in seeds(group, 12):
-        spoilt = random.choice(
-            (
-                lambda: bytes_mutated(good, random),
-                lambda: json.dumps(json_mutated(PAYLOAD, random), ensure_ascii=random.randrange(2) == 0).encode(
-                    "utf-8", "surrogatepass"
-                ),
-                lambda: random.choice(WHOLE)(random),
-            )
-        )()
+        spoilt = _payload(good, random)
         file.write_bytes(spoilt)
         before = tree(traces)
         trace_id = f"P{seed}"
@@ -227,6 +271,16 @@ def test_spoilt_payloads(group: int, shop: Path, door: Callable[..., Any], tmp_p
             verdict = door("verify", "--data-root", str(data), str(traces / trace_id / f"{trace_id}.jsonl"))
             assert verdict is None or verdict["verdict"] != "BROKEN", seed
         shutil.rmtree(traces / trace_id, ignore_errors=True)
+
+
+def _payload(good: bytes, random: Random) -> bytes:
+    what = random.randrange(3)
+    if what == 0:
+        return bytes_mutated(good, random)
+    if what == 1:
+        spoilt = json_mutated(PAYLOAD, random)
+        return json.dumps(spoilt, ensure_ascii=random.randrange(2) == 0).encode("utf-8", "surrogatepass")
+    return random.choice(WHOLE)(random)
 
 
 WHOLE: tuple[Callable[[Random], bytes], ...] = (

@@ -47,7 +47,7 @@ def section(text: str, name: str) -> str:
 
 
 def test_a_registration_tells_everything() -> None:
-    text = page(registered(), register(), seal=SEAL, picture="T1.png")
+    text = page(registered(), register(), picture="T1.png")
     assert headings(text) == ["`WF_REGISTER_ACTOR_UNVERIFIED_V0` completed at `registered`", *HEADINGS]
     assert "![The path that was taken](T1.png)" in text
     assert '"email_registration": "actor@example.org"' in section(text, "What was asked")

@@ -23,7 +23,7 @@ from front_door import Call, call
 from omnibachi.__main__ import main
 from omnibachi_ledger import open_root
 from omnibachi_ledger.schema import VERSION
-from performing import STREAM, journal, perform, trouble
+from performing import STREAM, perform, trouble
 
 __all__ = ["call"]
 
@@ -167,7 +167,8 @@ def test_a_path_that_a_uri_would_misread(tmp_path: Path) -> None:
 def test_nothing_can_be_recorded(call: Call, here: Path) -> None:
     before = (here / "data/store.db").read_bytes()
     with open_root("data", reading=True) as ledger:
-        assert trouble(journal(ledger, "T3").begin) == "OB720"
+        record = {"record": {"a": "x"}}
+        assert trouble(lambda: perform(ledger, "T3", APPEND, "APPEND_ONLY", record, STREAM)) == "OB720"
         assert trouble(lambda: ledger.load({}, file_digest="", seal="", at="")) == "OB720"
     assert (here / "data/store.db").read_bytes() == before
 
@@ -211,7 +212,7 @@ def append(barrier: Any, root: str, count: int) -> None:
 
 
 def test_writers_that_come_and_go_are_never_seen_half(tmp_path: Path) -> None:
-    root, count = str(tmp_path / "data"), 60
+    root, count = str(tmp_path / "data"), 100
     open_root(root).close()
     past: list[Any] = []
     with children(("test_reading_only:append", root, count)) as started:

@@ -103,6 +103,8 @@ def test_a_second_look_in_one_process_gives_up_no_lock_of_the_first(trial: Path,
     with workspace.engine(root) as engine:
         assert engine.run(CLAIM, {"name": "first", "by": "A"}).exit == "claimed"
         assert len(workspace.records(NAMES, data_root=root)) == 1
+        with workspace.engine(root) as another:
+            assert another.ledger.stores() == {NAMES: 1}
         assert together(("errands:claim", str(trial), root, CLAIM, "B", ["second"])) == [["claimed"]]
         assert engine.run(CLAIM, {"name": "third", "by": "A"}).exit == "claimed"
         assert len(workspace.records(NAMES, data_root=root)) == 3

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from handmade import bodies, leave, linked, observed, run, workflow
+from omnibachi_model.diagnostics import Refused
 from omnibachi_model.digests import encode
 from omnibachi_model.record import export, read
 from omnibachi_runtime.link import Malformed, Program
@@ -137,3 +138,21 @@ def test_what_a_computation_gives_can_be_recorded_and_read_again() -> None:
         assert ended.exit == "failed"
         (detail,) = {obs["fault"]["detail"] for obs in observed(ended) if "fault" in obs}
         assert detail == "a value grows too large"
+
+
+def test_an_exit_that_was_not_proven_is_refused_and_blames_the_snapshot() -> None:
+    nodes = [leave("done", "COMPLETED", ["map", {"x": ["ref", "payload", ["x"]]}]), leave("rejected", "REJECTED")]
+    program = linked(workflow(nodes), {})
+    assert run(program, {"x": 1}).result == {"x": 1}
+    with pytest.raises(Refused) as refused:
+        run(program, {})
+    (found,) = refused.value.diagnostics
+    assert (found.code, refused.value.exit_code) == ("OB608", 4)
+
+
+@pytest.mark.parametrize("segment", [None, 1.5, True, ["a"], {}])
+def test_a_path_of_no_names_and_indices_is_malformed(segment: Any) -> None:
+    for path in ([segment], ["a", segment], ["a", "b", segment]):
+        nodes = [leave("done", "COMPLETED", ["map", {"x": ["ref", "payload", path]}]), leave("rejected", "REJECTED")]
+        with pytest.raises(Malformed):
+            linked(workflow(nodes), {})

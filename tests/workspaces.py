@@ -22,7 +22,7 @@ from omnibachi_compiler.phase import Source
 from omnibachi_compiler.schemas import seal_schema
 from omnibachi_compiler.tree import Mapping
 from omnibachi_model.checks import link
-from written import texts
+from written import expression_forms, texts
 
 EXITS = ("good", "other", "failed")
 STORES = {"ST_FIRST_V0": "CS_REGISTRY_V0", "ST_KEPT_V0": "CS_RECORDS_V0", "ST_TOLD_V0": "CS_EVENTS_V0"}
@@ -116,9 +116,11 @@ def _arrive(made: Workspace, name: str, outcome: str | None, target: str) -> Non
 
 def accepted(schema: Schema) -> bool:
     """Tell whether the language takes a schema as it is written."""
-    (tree,) = load(Source("protocols/x/x.yaml", "x", json.dumps(schema).encode())).value
-    assert isinstance(tree, Mapping)
-    return not seal_schema(tree).diagnostics
+    trees = load(Source("protocols/x/x.yaml", "x", json.dumps(schema, ensure_ascii=False).encode())).value
+    if not trees:
+        return False  # JSON leaves characters as they are that YAML refuses
+    assert isinstance(trees[0], Mapping)
+    return not seal_schema(trees[0]).diagnostics
 
 
 @st.composite
@@ -338,65 +340,4 @@ def _record(draw: st.DrawFn, known: list[Place], schema: Schema) -> Any:
         copied = bool(alike) and draw(st.booleans())
         if name in schema.get("required", ()) or draw(st.booleans()):
             found[name] = draw(st.sampled_from(alike)) if copied else written
-    return found
-
-
-def expression_forms(types: dict[str, Schema]) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
-    """Return forms and leaves of expressions over names of these types, with guards for what may be absent or null."""
-    leaves: dict[str, list[str]] = {
-        "boolean": [], "integer": ["0", "2", "9007199254740991"], "number": ["0.5", "2.0"],
-        "string": ["''", "'a'", "'ab'"], "list": ["[1, 2]", "[]"], "any": ["null"],
-    }  # fmt: skip
-    forms: dict[str, list[str]] = {
-        "boolean": [
-            "<integer> < <integer>", "<number> >= <number>", "(<string>) == (<string>)", "(<boolean>) && (<boolean>)",
-            "(<boolean>) || (<boolean>)", "!(<boolean>)", "<any> == null", "type(<any>) == 'integer'",
-            "(<any>) == (<any>)", "(<integer>) in (<list>)", "size(<string>) > <integer>",
-        ],
-        "integer": ["<integer> + <integer>", "<integer> * <integer>", "<integer> / <integer>", "<integer> % 7",
-                    "<integer> / 3", "size(<list>)", "(<boolean>) ? <integer> : <integer>", "-(<integer>)",
-                    "(<list>)[<integer>]", "<integer> - <integer>"],
-        "number": ["<number> + <number>", "<number> * <integer>", "(<boolean>) ? <number> : <number>", "<integer>"],
-        "string": ["<string> + <string>", "(<boolean>) ? <string> : <string>", "type(<any>)"],
-        "list": ["[<any>]", "[<integer>, <integer>]", "(<list>) + (<list>)", "(<boolean>) ? <list> : <list>"],
-        "any": ["<integer>", "<string>", "<boolean>", "<list>", "(<boolean>) ? <any> : <any>", "[<any>][0]"],
-    }  # fmt: skip
-    for text, kind in _readings(types):
-        named = kinds(kind)
-        leaves["any"].append(text)
-        for name, word, other in (
-            ("boolean", "boolean", "false"), ("number", "integer", "0"), ("number", "number", "0.5"),
-            ("string", "string", "'a'"), ("array", "list", "[]"),
-        ):  # fmt: skip
-            if name not in named:
-                continue
-            if named == {name}:
-                leaves[word].append(text)
-                forms[word].append(text)
-            else:
-                forms[word] += [f"type({text}) == '{word}' ? {text} : {other}", text]
-                if named == {name, "null"}:
-                    forms[word] += [f"{text} == null ? {other} : {text}"] * 2
-                    forms["boolean"].append(f"{text} != null && ({text}) == {other}")
-    for text, kind in _readings(types):
-        if "object" in kinds(kind):
-            for key in (*kind.get("properties", {}), *("q" * (kind.get("additionalProperties", True) is not False))):
-                forms["boolean"].append(f"has({text}.{key})")
-                forms["any"] += [f"has({text}.{key}) ? {text}.{key} : null", f"{text}.{key}"]
-                forms["boolean"].append(f"!has({text}.{key}) || {text}.{key} == <any>")
-    leaves["boolean"] = leaves["boolean"] or ["size('a') == 1 && 1 < 2"]
-    return {key: tuple(value) for key, value in forms.items()}, {key: tuple(value) for key, value in leaves.items()}
-
-
-def _readings(types: dict[str, Schema]) -> list[tuple[str, Schema]]:
-    """Return the names and what is in them, where it is certain to be there."""
-    found = list(types.items())
-    for text, schema in found:
-        if len(text) < 8 and kinds(schema) == {"object"}:
-            for key in schema.get("properties", {}):
-                inner, presence = member(schema, key)
-                if presence is Presence.ALWAYS:
-                    found.append((f"{text}.{key}", inner))
-        if len(text) < 8 and kinds(schema) == {"array"} and schema.get("minItems", 0):
-            found.append((f"{text}[0]", member(schema, 0)[0]))
     return found

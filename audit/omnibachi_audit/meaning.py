@@ -18,6 +18,7 @@ from omnibachi_model.sealed import EFFECTS, FAULT, STATUSES, SUCCESS
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 WORKFLOW = re.compile(r"[a-z][a-z0-9_]*::WF_[A-Z0-9_]+\Z")
+OPERATION = re.compile(r"[a-z][a-z0-9_]*::CS_[A-Z0-9_]+\.[A-Z][A-Z0-9_]*\Z")
 CAPABILITY = re.compile(r"[a-z][a-z0-9_]*::C[TS]_[A-Z0-9_]+(\.[A-Z][A-Z0-9_]*)?\Z")
 RUN_INPUTS = {"id", "started_at", "actor"}
 
@@ -76,7 +77,9 @@ def _text(value: Any) -> bool:
 
 def _started(event: Event) -> None:
     body = event.body
-    _must(_matches(WORKFLOW, body["workflow"]), event, "`workflow` is no address of a workflow")
+    # A tried call that wrote is a run of one node, under the address of its operation.
+    address = body["workflow"]
+    _must(_matches(WORKFLOW, address) or _matches(OPERATION, address), event, "`workflow` is no address of a workflow")
     _must(_matches(DIGEST, body["workflow_digest"]), event, "`workflow_digest` is no digest")
     _must(isinstance(body["payload"], dict), event, "`payload` is no object")
     run = body["run"]

@@ -11,10 +11,12 @@ if TYPE_CHECKING:
 def create(inputs: Inputs, store: Txn, call: Call) -> Answer:
     """Write a record if its key is free."""
     key = inputs["key"]
+    revision = store.put(key, inputs["value"], revision=0)
+    if revision is not None:
+        return "SUCCESS", {"revision": revision}
     found = store.get(key)
-    if found is not None:
-        return "ALREADY_EXISTS", {"value": found[0], "revision": found[1]}
-    return "SUCCESS", {"revision": store.put(key, inputs["value"], revision=0)}
+    assert found is not None
+    return "ALREADY_EXISTS", {"value": found[0], "revision": found[1]}
 
 
 def get(inputs: Inputs, store: Txn, call: Call) -> Answer:

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 def register(inputs: Inputs, store: Txn, call: Call) -> Answer:
     """Write a record if its key is free; the address is logical: `<store address>/<key>`."""
     key = inputs["key"]
+    if store.put(key, inputs["value"], revision=0) is not None:
+        return "SUCCESS", {"address": f"{store.address}/{key}"}
     found = store.get(key)
-    if found is not None:
-        return "ALREADY_EXISTS", {"value": found[0]}
-    store.put(key, inputs["value"], revision=0)
-    return "SUCCESS", {"address": f"{store.address}/{key}"}
+    assert found is not None
+    return "ALREADY_EXISTS", {"value": found[0]}
 
 
 def resolve(inputs: Inputs, store: Txn, call: Call) -> Answer:

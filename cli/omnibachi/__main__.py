@@ -10,13 +10,11 @@ import gc
 import os
 import sys
 
+from .exits import BROKEN_PIPE, DEFECT, INTERRUPTED
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-DEFECT = 70
-INTERRUPTED = 130
-BROKEN_PIPE = 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from omnibachi_model.addresses import split
 from omnibachi_model.checks import listed
 from omnibachi_model.diagnostics import Diagnostic, Refused
-from omnibachi_model.digests import digest, digest_of, encode
+from omnibachi_model.digests import digest, pretty
 from omnibachi_model.nearest import nearest_address
 from omnibachi_model.sealed import CALL, EXIT, FAULT, REJECTED_EXIT, WORKFLOW_FORMAT, WRITES
 
 from . import wiring
 from .clocks import Stamps, SystemClock, SystemEntropy
-from .engine import admitted
+from .engine import Linked, admitted, link, opening
+from .exits import FINDINGS
 from .mishaps import crashes, pointers
 from .results import CallResult
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from omnibachi_model.values import JSON
 
     from .catalogue import Capabilities
-    from .wiring import Ledger, Program, Snapshot
+    from .wiring import Ledger, Snapshot
 
 NODE = "call"
 CRASHED = "failed"
@@ -56,17 +57,17 @@ def call(
     signature = _signature(snapshot, capability)
     workflow = _workflow(snapshot, capability, signature, store, event)
     locks = wiring.load_locks(snapshot, [capability], capabilities.source)
-    data = encode(workflow)
-    program = wiring.link(workflow, digest(data), data, capabilities.functions(locks, strict=snapshot.strict))
+    data = pretty(workflow)
+    sealed = wiring.Sealed(snapshot, data, digest(data), workflow, locks)
+    linked = Linked(link(sealed, capabilities.functions(locks, strict=snapshot.strict)), snapshot, opening(sealed))
     if not workflow["journal"] and not workflow["stores"]:
-        return _ask(program, snapshot, locks[capability], inputs, None)
+        return _ask(linked, inputs, None)
     with wiring.open_root(data_root, create=workflow["journal"]) as ledger:
-        return _ask(program, snapshot, locks[capability], inputs, ledger)
+        return _ask(linked, inputs, ledger)
 
 
-def _ask(
-    program: Program, snapshot: Snapshot, lock: dict[str, Any], inputs: dict[str, JSON], ledger: Ledger | None
-) -> CallResult:
+def _ask(linked: Linked, inputs: dict[str, JSON], ledger: Ledger | None) -> CallResult:
+    program = linked.program
     gate = admitted(program, inputs, None)
     if gate[0]:
         message = f"the inputs do not fit `{program.address}`: {pointers(listed(gate[0]))}"
@@ -80,14 +81,12 @@ def _ask(
     if ledger is not None and program.journal:
         journal = ledger.journal(
             run_id, workflow=program.address, workflow_digest=program.digest, sealed=program.sealed,
-            seal=snapshot.seal, payload_digest=digest(gate[2]), started_at=started_at,
+            seal=linked.snapshot.seal, payload_digest=digest(gate[2]), started_at=started_at,
         )  # fmt: skip
     elif ledger is not None:
         journal = _Reading(ledger)
-    opening = encode(
-        {"capabilities": {program.address: digest_of(lock)}, "origin": snapshot.origin, "seal": snapshot.seal}
-    )[1:-1]
-    ended = wiring.walk(program, wiring.Start(run_id, now, started_at, None, opening, clock, entropy, journal), gate)
+    start = wiring.Start(run_id, now, started_at, None, linked.opening, clock, entropy, journal)
+    ended = wiring.walk(program, start, gate)
     trace_id = run_id if program.journal else None
     if ended.mishaps:
         return CallResult(FAULT, {}, crashes(ended.mishaps, ended.status, lambda: None), trace_id)
@@ -190,4 +189,4 @@ def _unknown(code: str, kind: str, name: str, known: Iterable[str]) -> Refused:
 
 
 def _refusal(code: str, message: str, help: str | None) -> Refused:
-    return Refused([Diagnostic(code, message, help=help)], 3)
+    return Refused([Diagnostic(code, message, help=help)], FINDINGS)

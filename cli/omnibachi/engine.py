@@ -12,13 +12,14 @@ from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
 from omnibachi_model.digests import decode, digest, digest_of, encode
 from omnibachi_model.record import Broken
 from omnibachi_model.record import read as read_record
-from omnibachi_model.sealed import REJECTED_EXIT
+from omnibachi_model.sealed import EXIT_CODES, REJECTED_EXIT
 from omnibachi_model.values import Outside, admit
 
 from . import wiring
 from .clocks import Stamps, SystemClock, SystemEntropy
+from .exits import FINDINGS, TROUBLE
 from .mishaps import crashes, rejection
-from .results import RunResult, exit_code_of
+from .results import RunResult
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ class Engine:
         """Return the record (JSONL) of a run that this data root's journal holds; raises Refused (OB316) for others."""
         found = self.ledger.record(trace_id) or (self._past(trace_id) if self._past else None)
         if found is None:
-            raise Refused([Diagnostic("OB316", f"no run has the trace id `{trace_id[:64]}`")], 3)
+            raise Refused([Diagnostic("OB316", f"no run has the trace id `{trace_id[:64]}`")], FINDINGS)
         return found
 
     def linked(self, workflow: str) -> Linked:
@@ -160,7 +161,7 @@ class Engine:
             sealed = wiring.load_workflow(self.snapshot, workflow, self._capabilities.source)
             functions = self._capabilities.functions(sealed.locks, strict=self.snapshot.strict)
             program = link(sealed, functions, self._forced)
-            found = Linked(program, sealed.snapshot, _opening(sealed))
+            found = Linked(program, sealed.snapshot, opening(sealed))
             self._linked[workflow] = found
         return found
 
@@ -234,9 +235,10 @@ def ended_result(linked: Linked, ended: Walk) -> RunResult:
     if ended.mishaps:
         diagnostics = _faults(snapshot, program.address, program.digest, ended.mishaps, ended.status)
     elif ended.status == "REJECTED" and ended.exit == program.rejected[0]:
-        diagnostics = (rejection(ended.result["violations"]),)
+        origins = origins_of(snapshot, program.address, program.digest)
+        diagnostics = (rejection(ended.result["violations"], origins),)
     return RunResult(
-        ended.run_id, program.address, exit_code_of(ended.status), exit=ended.exit, status=ended.status,
+        ended.run_id, program.address, EXIT_CODES[ended.status], exit=ended.exit, status=ended.status,
         result=ended.result, workflow_digest=program.digest, seal=snapshot.seal, origin=snapshot.origin,
         events=ended.events, diagnostics=diagnostics,
     )  # fmt: skip
@@ -253,10 +255,10 @@ def recorded_result(snapshot: Snapshot, run_id: str, events: list[tuple[str, byt
             mishaps.append(wiring.Mishap(path, decode(body)["capability"], fault, None))
     diagnostics = _faults(snapshot, address, workflow_digest, mishaps, last["status"])
     if not mishaps and len(events) == 2 and last["exit"] == REJECTED_EXIT:
-        diagnostics = (rejection(last["result"]["violations"]),)
+        diagnostics = (rejection(last["result"]["violations"], origins_of(snapshot, address, workflow_digest)),)
     started = decode(events[0][2])
     return RunResult(
-        run_id, address, exit_code_of(last["status"]), exit=last["exit"], status=last["status"],
+        run_id, address, EXIT_CODES[last["status"]], exit=last["exit"], status=last["status"],
         result=last["result"], workflow_digest=workflow_digest, seal=started["seal"], origin=started["origin"],
         events=events, diagnostics=diagnostics, repeated=True,
     )  # fmt: skip
@@ -290,33 +292,34 @@ def admitted(program: Program, payload: Any, actor: str | None) -> tuple[list[An
     """Let a payload pass the gate; raises Refused for what is no payload (OB122, OB123)."""
     if type(payload) is not dict:
         kind = "null" if payload is None else type(payload).__name__
-        raise Refused([Diagnostic("OB123", f"the payload is a `{kind}` and not an object")], 3)
+        raise Refused([Diagnostic("OB123", f"the payload is a `{kind}` and not an object")], FINDINGS)
     try:
         if actor is not None and type(admit(actor)) is not str:
             raise Outside("", "the actor is no text")
         return program.gate(payload)
     except Outside as outside:
-        raise Refused([Diagnostic("OB122", f"`{outside.pointer or '/'}`: {outside.reason}")], 3) from None
+        raise Refused([Diagnostic("OB122", f"`{outside.pointer or '/'}`: {outside.reason}")], FINDINGS) from None
 
 
 def check_trace_id(trace_id: str) -> None:
     """Refuse a trace id that has a wrong form (OB710)."""
     if type(trace_id) is not str or not 1 <= len(trace_id) <= 64 or not WORDS.issuperset(trace_id):
         help = "use 1 to 64 letters, digits, `_` and `-`"
-        raise Refused([Diagnostic("OB710", f"`{str(trace_id)[:80]}` is no trace id", help=help)], 3)
+        raise Refused([Diagnostic("OB710", f"`{str(trace_id)[:80]}` is no trace id", help=help)], FINDINGS)
 
 
 def _code_of(trouble: Trouble) -> int:
-    """Return the exit status of a run that trouble ended: 3 where its id is used already, else 6."""
-    return 3 if trouble.diagnostic.code in ("OB711", "OB712") else 6
+    """Return the exit status of a run that trouble ended; that its id is used already is what a user can mend."""
+    return FINDINGS if trouble.diagnostic.code in ("OB711", "OB712") else TROUBLE
 
 
 def _used(run_id: str) -> Refused:
     message = f"the trace id `{run_id}` belongs to a run of another workflow or payload"
-    return Refused([Diagnostic("OB711", message, help="use a new id, or none")], 3)
+    return Refused([Diagnostic("OB711", message, help="use a new id, or none")], FINDINGS)
 
 
-def _opening(sealed: Sealed) -> bytes:
+def opening(sealed: Sealed) -> bytes:
+    """Return the part of the first event's `obs` that is the same for every run of a loaded workflow (see `Start`)."""
     known = {
         "capabilities": {address: digest_of(lock) for address, lock in sealed.locks.items()},
         "host": host(),

@@ -24,6 +24,7 @@ from omnibachi_model.values import MAX_PAYLOAD_BYTES, Outside, admit, pointer, r
 from . import wiring
 from .calling import store_of
 from .clocks import SystemClock
+from .exits import FINDINGS
 from .results import LoadResult
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ SEED_FORMAT = "omnibachi.seed/1"
 GOVERNOR = "std::CS_RECORDS_V0"
 FOLDER = "seeds"
 SUFFIX = ".json"
-DIAGNOSTICS = 3
 
 Facts = dict[str, dict[str, dict[str, Any]]]
 
@@ -74,7 +74,7 @@ def admitted(snapshot: wiring.Snapshot, stores: Mapping[str, Any], span: Span | 
         try:
             store = store_of(snapshot, address)
         except Refused as refused:
-            if refused.exit_code != DIAGNOSTICS:
+            if refused.exit_code != FINDINGS:
                 raise
             found += [Diagnostic(item.code, item.message, span, help=item.help) for item in refused.diagnostics]
             continue
@@ -90,7 +90,7 @@ def admitted(snapshot: wiring.Snapshot, stores: Mapping[str, Any], span: Span | 
             if not wrong:
                 facts[address][key] = record
     if found:
-        raise Refused(found, DIAGNOSTICS)
+        raise Refused(found, FINDINGS)
     return facts
 
 
@@ -141,7 +141,7 @@ def _stores(data: bytes, file: str) -> dict[str, dict[str, Any]]:
 
 def _malformed(message: str) -> Refused:
     help = f'write {{"schema": "{SEED_FORMAT}", "stores": {{"shop::ST_X_V0": {{"key": {{…}}}}}}}}'
-    return Refused([Diagnostic("OB761", message, help=help)], DIAGNOSTICS)
+    return Refused([Diagnostic("OB761", message, help=help)], FINDINGS)
 
 
 def _path(roots: Sequence[str], file: str) -> str:
@@ -180,4 +180,4 @@ def _bytes(roots: Sequence[str], path: str, file: str) -> bytes:
 
 
 def _unreadable(message: str, help: str) -> Refused:
-    return Refused([Diagnostic("OB760", message, help=help)], DIAGNOSTICS)
+    return Refused([Diagnostic("OB760", message, help=help)], FINDINGS)

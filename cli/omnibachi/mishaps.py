@@ -5,6 +5,7 @@ from __future__ import annotations
 from omnibachi_model import faults
 from omnibachi_model.diagnostics import Diagnostic, Span
 from omnibachi_model.digests import encode
+from omnibachi_model.sealed import at_gate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,11 +31,13 @@ HELP = {
 READING = (faults.MISSING_INPUT, faults.INPUT_MISFIT)
 
 
-def rejection(violations: Sequence[dict[str, Any]]) -> Diagnostic:
-    """Say that the payload was not admitted, and where."""
+def rejection(violations: Sequence[dict[str, Any]], origins: Origins | None) -> Diagnostic:
+    """Say that the payload was not admitted, where, and which place of the intent it breaks first."""
+    place = at_gate(origins or {}, violations[0]["pointer"])
     return Diagnostic(
         "OB701",
         f"the payload does not fit the workflow's intent: {pointers(violations)}",
+        Span(place[0], *place[1]) if place is not None else None,
         help="mend the fields that are listed",
     )
 

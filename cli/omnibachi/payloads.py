@@ -7,14 +7,14 @@ import sys
 from omnibachi_model.diagnostics import Diagnostic, Refused
 from omnibachi_model.values import MAX_PAYLOAD_BYTES, Outside, admit, parse, read
 
+from .exits import FINDINGS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
     from omnibachi_model.values import JSON
-
-DIAGNOSTICS = 3
 
 
 def payload_of(file: str | None, sets: Sequence[str]) -> dict[str, JSON]:
@@ -79,4 +79,4 @@ def _set(payload: dict[str, Any], text: str) -> None:
 
 
 def _refusal(code: str, message: str, help: str | None) -> Refused:
-    return Refused([Diagnostic(code, message, help=help)], DIAGNOSTICS)
+    return Refused([Diagnostic(code, message, help=help)], FINDINGS)

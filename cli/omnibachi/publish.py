@@ -14,6 +14,7 @@ from omnibachi_model.sealed import MANIFEST
 
 from . import wiring
 from .engine import origins_of
+from .exits import TROUBLE
 from .traces_folder import Traces, runs_here
 
 TYPE_CHECKING = False
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from .engine import Engine
     from .results import RunResult
     from .wiring import Snapshot
-
-FILE_TROUBLE = 6
 
 
 def publish(engine: Engine, traces: Traces, result: RunResult, sealed: bytes, *, picture: bool) -> list[Diagnostic]:
@@ -41,7 +40,7 @@ def publish(engine: Engine, traces: Traces, result: RunResult, sealed: bytes, *,
     try:
         _keep(traces, result, "jsonl", lambda: result.record)
     except Trouble as trouble:
-        result.exit_code = FILE_TROUBLE
+        result.exit_code = TROUBLE
         found.append(trouble.diagnostic)
     if workflow["journal"]:
         try:
@@ -79,7 +78,7 @@ def _shown(path: str) -> str:
 def _page(engine: Engine, result: RunResult, workflow: dict[str, Any], picture: bool) -> bytes:
     origins = origins_of(engine.snapshot, result.workflow, str(result.workflow_digest))
     name = f"{result.trace_id}.png" if picture else None
-    return wiring.markdown(result.record, workflow=workflow, origins=origins, seal=result.seal, picture=name)
+    return wiring.markdown(result.record, workflow=workflow, origins=origins, picture=name)
 
 
 def _drawn(traces: Traces, result: RunResult, workflow: dict[str, Any]) -> str | None:

@@ -72,7 +72,7 @@ def examine(
         if other is None:
             workflow = decode(sealed_in(snapshot, address) or b"")
             origins = wiring.load_origins(snapshot, address)
-        else:
+        elif is_workflow(address):
             notes.append(other.as_warning())
         locks = _locks_now(record, snapshot)
     verdict = wiring.verify(record, journal=journal, trace_id=trace_id)
@@ -103,9 +103,7 @@ def render(record: bytes, snapshot: Snapshot, form: Literal["md", "png", "svg", 
         raise Refused([Diagnostic("OB602", message, help="render it with the snapshot that it ran on")])
     workflow = decode(sealed)
     if form == "md":
-        return wiring.markdown(
-            record, workflow=workflow, origins=wiring.load_origins(snapshot, address), seal=snapshot.seal, picture=None
-        )
+        return wiring.markdown(record, workflow=workflow, origins=wiring.load_origins(snapshot, address), picture=None)
     try:
         return wiring.draw(record, workflow, form)
     except wiring.PictureFailed as failed:
@@ -119,6 +117,11 @@ def workflow_of(record: bytes) -> tuple[str, str]:
     except (Broken, StopIteration):
         return "", ""
     return str(body.get("workflow", "")), str(body.get("workflow_digest", ""))
+
+
+def is_workflow(address: str) -> bool:
+    """Tell runs of workflows from tried calls of one capability, which no snapshot holds and which leave no trace."""
+    return address.partition("::")[2].startswith("WF_")
 
 
 def not_the_one(record: bytes, snapshot: Snapshot) -> Diagnostic | None:

@@ -17,7 +17,9 @@ from omnibachi_model.digests import decode
 from . import wiring
 from .catalogue import Capabilities
 from .engine import Engine
-from .publish import FILE_TROUBLE, publish
+from .exits import TROUBLE
+from .publish import publish
+from .records import is_workflow
 from .results import RunResult
 from .resuming import stored_workflow, unknown
 from .traces_folder import Traces, noted
@@ -161,7 +163,7 @@ class Recoverer:
 def _finished(engine: Engine, trace_id: str, accept: Collection[str], traces: Traces, picture: bool) -> RunResult:
     """Resume a run, or take it as recorded, and publish what is missing."""
     result = engine.resume(trace_id, accept=accept)
-    if result.exit is None or not _is_workflow(result.workflow):
+    if result.exit is None or not is_workflow(result.workflow):
         return result
     try:
         row = engine.ledger.finished(trace_id)
@@ -171,15 +173,10 @@ def _finished(engine: Engine, trace_id: str, accept: Collection[str], traces: Tr
         traces.clean(trace_id, engine.ledger.living().__contains__)
         found = publish(engine, traces, result, stored_workflow(engine.ledger, row), picture=picture)
     except Trouble as trouble:
-        result.exit_code = FILE_TROUBLE
+        result.exit_code = TROUBLE
         found = [trouble.diagnostic]
     result.diagnostics = in_order([*result.diagnostics, *found])
     return result
-
-
-def _is_workflow(address: str) -> bool:
-    """Tell runs of workflows from tried calls of one capability, which leave no trace."""
-    return address.partition("::")[2].startswith("WF_")
 
 
 def _calls(ledger: Ledger, item: Left) -> frozenset[str]:

@@ -22,7 +22,7 @@ from . import wiring
 from .catalogue import Capabilities
 from .engine import link, origins_of
 from .mishaps import place_of, shown
-from .records import drifted, not_the_one, sealed_in, verify, workflow_of
+from .records import drifted, is_workflow, not_the_one, sealed_in, verify, workflow_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -140,8 +140,9 @@ def _workflow(record: bytes, snapshot: Snapshot, root: str | None, notes: list[D
     if stored is None:
         named = f"{other.help}: `--snapshot` and `--data-root` name them"
         raise Refused([Diagnostic(other.code, other.message, help=named if other.code == "OB746" else other.help)])
-    help = "the workflow that the journal stored was used"
-    notes.append(Diagnostic(other.code, other.message, help=help, severity="warning"))
+    if is_workflow(address):
+        help = "the workflow that the journal stored was used"
+        notes.append(Diagnostic(other.code, other.message, help=help, severity="warning"))
     return stored
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from omnibachi_model.digests import decode
 from omnibachi_model.record import digest_of, export
-from omnibachi_model.sealed import EXIT_CODES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -153,11 +152,6 @@ class RunResult:
             "trace": self.trace,
             "diagnostics": [item.as_json() for item in self.diagnostics],
         }
-
-
-def exit_code_of(status: str) -> int:
-    """Return the exit status of a run that ended with a status."""
-    return EXIT_CODES[status]
 
 
 class CallResult:

@@ -15,6 +15,7 @@ from omnibachi_model.record import RESUMED_BODY
 
 from . import wiring
 from .engine import PROGRAM, Linked, check_trace_id, ended_result, host, link, origins_of, recorded_result
+from .exits import FINDINGS, TROUBLE
 from .mishaps import place_of, shown
 from .results import RunResult
 
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 # Each further attempt means that yet another process went on with the run in the meantime, and died.
 ATTEMPTS = 16
 KNOWN = 1000
-STORE_TROUBLE = 6
 
 
 def resume(
@@ -60,7 +60,7 @@ def resume(
     except Refused as refused:
         return _failed(engine.snapshot, trace_id, row, refused.exit_code, refused.diagnostics)
     except Trouble as trouble:
-        return _failed(engine.snapshot, trace_id, row, STORE_TROUBLE, [trouble.diagnostic])
+        return _failed(engine.snapshot, trace_id, row, TROUBLE, [trouble.diagnostic])
 
 
 def _failed(
@@ -154,7 +154,7 @@ class _Resumption:
         now = {address: digest_of(lock) for address, lock in locks.items()}
         unused = [address for address in accept if address not in now]
         if unused:
-            raise Refused([_unused(self.row.run, address, now) for address in unused], 3)
+            raise Refused([_unused(self.row.run, address, now) for address in unused], FINDINGS)
         changed = {address: found for address, found in now.items() if found not in known.get(address, ())}
         refused = [address for address in changed if address not in accept]
         if refused:
@@ -216,4 +216,4 @@ def unknown(ledger: Ledger, trace_id: str, traces: Traces | None = None) -> Refu
     help = f"did you mean `{near}`?" if near else "`omnibachi resume` lists what can be resumed"
     if traces is not None and os.path.exists(traces.path(trace_id, "jsonl")):
         help = "it has a trace and no journal here: nothing of it is left to do"
-    return Refused([Diagnostic("OB316", f"the journal holds no run `{trace_id[:64]}`", help=help)], 3)
+    return Refused([Diagnostic("OB316", f"the journal holds no run `{trace_id[:64]}`", help=help)], FINDINGS)

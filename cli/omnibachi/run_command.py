@@ -9,6 +9,7 @@ from omnibachi_model.diagnostics import Diagnostic, Refused
 from omnibachi_model.digests import encode, pretty
 
 from .clocks import new_trace_id
+from .exits import INTERRUPTED, TROUBLE, USAGE
 from .results import RunResult
 
 TYPE_CHECKING = False
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-USAGE = 2
-TROUBLE = 6  # of store, file or lease: the run may have started, and is named
-INTERRUPTED = 130
 VALUES = ("--actor", "--data-root", "--payload", "--seal", "--set", "--trace-id", "--wf", "--workspace")
 FLAGS = ("--help", "--json", "--no-picture", "--strict")
 LONGEST_RESULT = 160

@@ -27,6 +27,7 @@ BLUE = "\x1b[1;34m"
 BOLD = "\x1b[1m"
 PLAIN = "\x1b[0m"
 LONGEST_LINE = 240
+MOST_SHOWN = 100
 TAB = 4
 
 
@@ -51,12 +52,15 @@ def _shown(char: str) -> str:
 
 
 def render(diagnostics: Iterable[Diagnostic], root: str | None = None, *, colour: bool | None = None) -> str:
-    """Write diagnostics one after the other.
+    """Write diagnostics one after the other, the first hundred of them, and how many more there are.
 
     `root` is the folder that their files are relative to (default: here); `colour` defaults to what stderr welcomes.
     """
     painted = has_colour(sys.stderr) if colour is None else colour
-    return "".join(one(item, root or ".", colour=painted) + "\n" for item in diagnostics)
+    found = list(diagnostics)
+    text = "".join(one(item, root or ".", colour=painted) + "\n" for item in found[:MOST_SHOWN])
+    more = len(found) - MOST_SHOWN
+    return text if more <= 0 else f"{text}and {more} more, which `--json` lists too\n"
 
 
 def one(item: Diagnostic, root: str, *, colour: bool = False) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from omnibachi_compiler.phase import Implementation as Implementation
     from omnibachi_compiler.phase import Source as Source
     from omnibachi_compiler.tree import plain as plain
+    from omnibachi_ledger import SCHEMA_VERSION as SCHEMA_VERSION
     from omnibachi_ledger import Ledger as Ledger
     from omnibachi_ledger import RunRow as RunRow
     from omnibachi_ledger import open_root as open_root
@@ -67,6 +68,7 @@ _PLACES = {
     "PictureFailed": "omnibachi_observer.renderer",
     "Program": "omnibachi_runtime.link",
     "RunRow": "omnibachi_ledger",
+    "SCHEMA_VERSION": "omnibachi_ledger",
     "Scenario": "omnibachi_compiler.declarations",
     "Sealed": "omnibachi_runtime.load",
     "Snapshot": "omnibachi_runtime.load",

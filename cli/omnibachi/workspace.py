@@ -13,6 +13,7 @@ from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble, in_order
 from . import wiring
 from .catalogue import Capabilities
 from .engine import Engine
+from .exits import FINDINGS, TROUBLE
 from .results import RunResult
 from .traces_folder import Traces
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 SNAPSHOT = "protocol_snapshot"
 PROTOCOLS = "protocols"
-STORE_TROUBLE = 6
 INSTANT = 0.01  # seconds
 INSTANTS = 20
 
@@ -93,7 +93,7 @@ class Workspace:
         if not is_workspace(self.root):
             message = f"`{self.root}` holds neither `{PROTOCOLS}/` nor `{SNAPSHOT}/`"
             help = "run inside a workspace, or name one with `--workspace`"
-            raise Refused([Diagnostic("OB751", message, help=help)], 3)
+            raise Refused([Diagnostic("OB751", message, help=help)], FINDINGS)
         found = wiring.open_snapshot(self._read, pinned=seal, strict=strict)
         found.capabilities = self.capabilities
         return found
@@ -169,7 +169,7 @@ class Workspace:
         except Refused as refused:
             return RunResult(trace_id, "", refused.exit_code, diagnostics=refused.diagnostics)
         except Trouble as trouble:
-            return RunResult(trace_id, "", STORE_TROUBLE, diagnostics=[trouble.diagnostic])
+            return RunResult(trace_id, "", TROUBLE, diagnostics=[trouble.diagnostic])
 
     def recoverer(self, data_root: str | PathLike[str] | None = None, *, picture: bool = True) -> Recoverer:
         """Return what finds and finishes all that dead processes left; raises Refused as `load` does."""
@@ -236,7 +236,7 @@ class Workspace:
         except Refused as refused:
             return LoadResult(refused.exit_code, name, diagnostics=refused.diagnostics)
         except Trouble as trouble:
-            return LoadResult(STORE_TROUBLE, name, diagnostics=[trouble.diagnostic])
+            return LoadResult(TROUBLE, name, diagnostics=[trouble.diagnostic])
 
     def compile(self, *, write: bool = True) -> Compiled:
         """Compile the declarations; with `write`, lay the snapshot down when nothing is wrong.

@@ -9,13 +9,14 @@ the text.
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from omnibachi_model.diagnostics import Diagnostic, Span
 from omnibachi_model.nearest import nearest
 
-from .implementations import closure, parse, read_module
+from .implementations import closure, holds_modules, origin, parse, read_module
 from .phase import Implementation, Phase
 
 Read = Callable[[str], "bytes | None"]
@@ -46,7 +47,8 @@ class _Reading:
     read: Read
     shown: Callable[[str], str]
     found: list[Diagnostic]
-    entries: dict[str, Implementation]
+    entries: dict[str, Implementation] = field(default_factory=dict)
+    closures: dict[str, dict[str, bytes]] = field(default_factory=dict)  # by module
 
     def report(self, node: ast.expr, message: str, help: str | None = None) -> None:
         """Add a finding about a piece of the catalogue's text."""
@@ -61,13 +63,14 @@ def read_catalogue(package: str, read: Read, shown: Callable[[str], str]) -> Pha
     so that its address is not reported a second time. Where the catalogue as a whole cannot be read there is no value.
     """
     module = f"{package}.catalogue"
+    read = functools.cache(read)  # what is parsed is what is sealed, also where a file changes meanwhile
     source = read(module)
     if source is None:
         return Phase({}, ())
     tree = read_module(source)
     if isinstance(tree, SyntaxError):
         return Phase({}, (_broken(shown(module), tree),))
-    state = _Reading(module, read, shown, [], {})
+    state = _Reading(module, read, shown, [])
     values = [value for statement in tree.body if (value := _catalogue_value(statement)) is not None]
     if not values:
         place = Span(shown(module), 1, 1, 1, 2)
@@ -102,7 +105,9 @@ def _entry(key: ast.expr | None, item: ast.expr, tree: ast.Module, state: _Readi
         else:
             state.report(item, place.message, place.help)
         return
-    modules = closure(place.module, state.read)
+    if place.module not in state.closures:
+        state.closures[place.module] = closure(place.module, state.read)
+    modules = state.closures[place.module]
     state.entries[key.value] = Implementation(place.module, place.name, _parameters(place, state.read), modules, span)
     for name, data in modules.items():
         reached = read_module(data)
@@ -132,7 +137,7 @@ def _function(item: ast.expr, tree: ast.Module, state: _Reading) -> _Place | _No
     for statement in reversed(tree.body):
         if isinstance(statement, ast.ImportFrom):
             for alias in statement.names:
-                parent = _absolute(module, statement)
+                parent = _imported_from(module, statement, state.read)
                 if (alias.asname or alias.name) == item.value.id and parent:
                     return _resolve(_Place(f"{parent}.{alias.name}", item.attr), state)
         if isinstance(statement, ast.Import):
@@ -159,7 +164,7 @@ def _resolve(place: _Place, state: _Reading, hops: int = 8) -> _Place | _Nowhere
         if isinstance(statement, ast.ImportFrom) and hops:
             for alias in statement.names:
                 if (alias.asname or alias.name) == place.name:
-                    target = _absolute(place.module, statement)
+                    target = _imported_from(place.module, statement, state.read)
                     if target is None or target.partition(".")[0] != place.module.partition(".")[0]:
                         return _Nowhere(f"`{place.name}` is no function of this package", "define it in this package")
                     return _resolve(_Place(target, alias.name), state, hops - 1)
@@ -168,15 +173,9 @@ def _resolve(place: _Place, state: _Reading, hops: int = 8) -> _Place | _Nowhere
     return _Nowhere(f"`{place.module}` defines no function `{place.name}`", advice)
 
 
-def _absolute(module: str, statement: ast.ImportFrom) -> str | None:
-    if not statement.level:
-        return statement.module
-    parts = module.split(".")
-    # A package's own name stands for its __init__; a module's relative imports start at its parent.
-    base = parts[: len(parts) - statement.level] if "." in module else parts
-    if not base:
-        return None
-    return ".".join([*base, statement.module] if statement.module else base)
+def _imported_from(module: str, statement: ast.ImportFrom, read: Read) -> str | None:
+    package = "." not in module or holds_modules(module, [statement], read)
+    return origin(module, statement, package=package)
 
 
 def _parameters(place: _Place, read: Read) -> int:

@@ -215,11 +215,14 @@ def array_of(items: list[Schema]) -> Schema:
 
 def join_all(schemas: list[Schema]) -> Schema:
     """Return a type that holds the values of all of these; at least one is given."""
-    # By halves: a long list of records that have little in common would else be joined in quadratic time.
-    while len(schemas) > 1:
+    # Records by halves: many that have little in common would else be joined in quadratic time.
+    while len(schemas) > 1 and any("object" in kinds(schema) for schema in schemas[:2]):
         pairs = zip(schemas[::2], schemas[1::2], strict=False)
         schemas = [*(join(a, b) for a, b in pairs), *schemas[len(schemas) // 2 * 2 :]]
-    return schemas[0]
+    joined = schemas[0]
+    for schema in schemas[1:]:
+        joined = join(joined, schema)
+    return joined
 
 
 def join(a: Schema, b: Schema) -> Schema:

@@ -9,6 +9,7 @@ Imports under `if TYPE_CHECKING:` never happen and do not count.
 from __future__ import annotations
 
 import ast
+import functools
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 
@@ -63,8 +64,12 @@ def parse(source: bytes) -> ast.Module | None:
     return tree if isinstance(tree, ast.Module) else None
 
 
+@functools.lru_cache(maxsize=256)
 def read_module(source: bytes) -> ast.Module | SyntaxError:
-    """Return a module's syntax tree, or why there is none; what Python only warns of is not our business."""
+    """Return a module's syntax tree, or why there is none; what Python only warns of is not our business.
+
+    The tree is shared by all who ask about one text: a module that holds many capabilities is parsed once.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -77,22 +82,17 @@ def read_module(source: bytes) -> ast.Module | SyntaxError:
         return SyntaxError(str(error))
 
 
-def executed(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """Yield every node below `nodes` that can run in a capability, in the order of the text.
+def running(node: ast.AST) -> list[ast.AST]:
+    """Return the nodes right below a node that can run in a capability, in the order of the text.
 
     Left out is what stands under `if TYPE_CHECKING:` or `if __name__ == "__main__":`.
     """
-    stack = list(nodes)[::-1]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, ast.If) and never_runs(node.test):
-            stack.extend(node.orelse[::-1])
-            continue
-        yield node
-        stack.extend([*ast.iter_child_nodes(node)][::-1])
+    if isinstance(node, ast.If) and _never_runs(node.test):
+        return [*node.orelse]
+    return [*ast.iter_child_nodes(node)]
 
 
-def never_runs(test: ast.expr) -> bool:
+def _never_runs(test: ast.expr) -> bool:
     """Tell whether an `if` guards what only type checkers read or what only a script does."""
     if isinstance(test, ast.Name):
         return test.id == "TYPE_CHECKING"
@@ -108,38 +108,53 @@ def _parents(module: str) -> list[str]:
 
 def _imports(module: str, source: bytes, read: Read) -> Iterator[str]:
     """Yield the names of modules that a module may import; those that do not exist are sorted out by reading."""
+    plain, froms = _import_statements(source)
+    for statement in plain:
+        yield from (alias.name for alias in statement.names)
+    # Where it is not known that the module is a package, both are taken: sealing a module too many is safe and one too
+    # few is not.
+    kinds = (True,) if holds_modules(module, froms, read) else (True, False)
+    for node in froms:
+        for base in {origin(module, node, package=package) for package in kinds}:
+            if base is not None:
+                yield base
+                yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+@functools.lru_cache(maxsize=256)
+def _import_statements(source: bytes) -> tuple[list[ast.Import], list[ast.ImportFrom]]:
+    """Return the imports of a module that can run, wherever they stand in it."""
     tree = parse(source)
-    nodes = list(executed([tree])) if tree else []
-    froms = [node for node in nodes if isinstance(node, ast.ImportFrom)]
-    is_package = any(read(f"{module}.{child}") is not None for child in _children(froms))
-    for node in nodes:
+    waiting: list[ast.AST] = [tree] if tree else []
+    plain: list[ast.Import] = []
+    froms: list[ast.ImportFrom] = []
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-    for node in froms:
-        bases = _relative(module, node.level, node.module, is_package) if node.level else [node.module or ""]
-        for base in bases:
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
+            plain.append(node)
+        elif isinstance(node, ast.ImportFrom):
+            froms.append(node)
+        waiting.extend(running(node))
+    return plain, froms
 
 
-def _children(froms: list[ast.ImportFrom]) -> Iterator[str]:
-    """Yield what `from . import …` and `from .x import …` ask for."""
-    for node in froms:
-        if node.level == 1:
-            yield from [node.module] if node.module else [alias.name for alias in node.names]
+def holds_modules(module: str, froms: Iterable[ast.ImportFrom], read: Read) -> bool:
+    """Tell whether a module is a package's `__init__`, going by what its `from . import …` and `from .x import …` find.
 
-
-def _relative(module: str, level: int, rest: str | None, is_package: bool) -> list[str]:
-    """Return the bases that a relative import means.
-
-    A name alone does not tell a package's `__init__` from a plain module. Where a child shows that it is a package,
-    there is one base; else both are taken, because sealing a module too many is safe and one too few is not.
+    A name alone does not tell it from a plain module.
     """
+    near = [node for node in froms if node.level == 1]
+    children = [name for node in near for name in ([node.module] if node.module else [a.name for a in node.names])]
+    return any(read(f"{module}.{child}") is not None for child in children)
+
+
+def origin(module: str, node: ast.ImportFrom, *, package: bool) -> str | None:
+    """Return the module that a `from … import` in a module (in a package's `__init__`) names; None above the top."""
+    if not node.level:
+        return node.module
     parts = module.split(".")
-    bases = [parts[: len(parts) - level + 1]]
-    if not is_package:
-        bases.append(parts[: len(parts) - level])
-    return [".".join([*base, rest] if rest else base) for base in bases if base]
+    base = parts[: len(parts) - node.level + package]
+    return ".".join([*base, node.module] if node.module else base) if base else None
 
 
 def _definition(tree: ast.Module, function: str) -> ast.FunctionDef | None:

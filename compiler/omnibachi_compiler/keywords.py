@@ -81,10 +81,10 @@ def _enum(key: str, tree: Tree, report: Report) -> list[Any] | None:
     values: dict[bytes, Any] = {}  # by canonical bytes, which are the same for values that are
     for item in tree:
         value = plain(item)
-        key = encode(value)
-        if key in values:
+        written = encode(value)
+        if written in values:
             report("OB208", "a value stands twice in `enum`", item.span)
-        values[key] = value
+        values[written] = value
     return list(values.values())
 
 

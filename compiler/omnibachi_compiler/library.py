@@ -29,7 +29,7 @@ from .declarations import (
 )
 from .declarations import Operation as OperationDeclaration
 from .phase import Phase
-from .schemas import seal_fields, seal_schema
+from .schemas import member_places, seal_fields, seal_schema
 from .tree import Mapping as TreeMapping
 
 Schema = dict[str, Any]
@@ -89,12 +89,14 @@ class SealedStore:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """An intent or an event: an address and a schema."""
+    """An intent or an event: an address and a schema; of an intent also where its payload's members are declared."""
 
     address: str
     schema: Schema
     summary: str
     span: Span
+    payload: Span | None = None
+    members: Mapping[str, Span] = field(default_factory=dict)  # by JSON Pointer
 
 
 @dataclass(slots=True)
@@ -180,7 +182,9 @@ def _file(item: Declaration, address: str, library: Library, found: list[Diagnos
             library.capabilities[f"{address}.{operation.name.text}"] = _operation(item, operation, address, found)
     elif isinstance(item, Intent):
         payload = _record("payload", item.payload, found, defaults=True)
-        library.intents[address] = Shape(address, payload, item.summary, item.name.span)
+        library.intents[address] = Shape(
+            address, payload, item.summary, item.name.span, item.payload.span, member_places(item.payload)
+        )
     elif isinstance(item, EventShape):
         record = _record("record", item.record, found)
         library.events[address] = Shape(address, record, item.summary, item.name.span)

@@ -16,6 +16,7 @@ from omnibachi_model.sealed import CALL, COMPUTE, DECIDE, EXIT, FAULT, ORIGINS_F
 
 from .check import Checked, CheckedNode
 from .declarations import Compute, Decide, Use
+from .library import Shape
 from .templates import First, Items, Literal, Record, Reference, Template, references
 
 Json = dict[str, Any]
@@ -127,6 +128,7 @@ def origins(checked: Checked, sources: list[str]) -> Json:
         "file": workflow.span.file,
         "span": span(workflow.name.span),
         "sources": sources,
+        "gate": _gate(graph.intent),
         "nodes": {name: _node_origin(node) for name, node in checked.nodes.items()},
         "exits": {
             name: {"span": span(ending.declaration.name.span)}
@@ -144,6 +146,12 @@ def origins(checked: Checked, sources: list[str]) -> Json:
             for place in checked.places
         ],
     }
+
+
+def _gate(intent: Shape) -> Json:
+    place = intent.payload or intent.span
+    members = {pointer: span(found) for pointer, found in intent.members.items()}
+    return {"file": place.file, "span": span(place), "members": members}
 
 
 def _node_origin(node: CheckedNode) -> Json:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from omnibachi_model.diagnostics import Diagnostic, Span, in_order
 
 from .declarations import Name
-from .implementations import never_runs, parse
+from .implementations import parse, running
 from .impure import BUILTINS, ENVIRONMENT, MUTABLE_MAKERS, MUTATORS, PATHS, touched
 from .phase import Implementation
 
@@ -174,9 +174,6 @@ def _own(body: list[ast.AST]) -> Iterator[ast.AST]:
     stack = body[::-1]
     while stack:
         node = stack.pop()
-        if isinstance(node, ast.If) and never_runs(node.test):
-            stack.extend(node.orelse[::-1])
-            continue
         yield node
         inside: list[ast.AST] = []
         if isinstance(node, _FUNCTIONS):
@@ -190,7 +187,7 @@ def _own(body: list[ast.AST]) -> Iterator[ast.AST]:
         elif isinstance(node, ast.AnnAssign):
             inside = [node.target, *([node.value] if node.value else [])]
         else:
-            inside = [*ast.iter_child_nodes(node)]
+            inside = running(node)
         stack.extend(inside[::-1])
 
 

@@ -18,6 +18,8 @@ from typing import Any, TypeAlias
 from omnibachi_model.checks import TYPES
 from omnibachi_model.diagnostics import Diagnostic, Span
 from omnibachi_model.nearest import nearest
+from omnibachi_model.sealed import ITEM
+from omnibachi_model.values import pointer
 
 from .declarations import Field
 from .keywords import READERS, SUBJECTS, applies, judge_default, settle, text_of
@@ -93,6 +95,21 @@ def seal_fields(fields: tuple[Field, ...], *, defaults: bool = True) -> Phase[Sc
     if required:
         schema["required"] = sorted(required)
     return Phase(schema, tuple(found))
+
+
+def member_places(tree: Tree | None, at: str = "") -> dict[str, Span]:
+    """Return where each member is declared of the values that a schema is of, by JSON Pointer, `*` for any item.
+
+    What stands behind a `$ref` is left out: it says the same of several members.
+    """
+    found: dict[str, Span] = {}
+    if not isinstance(tree, Mapping):
+        return found
+    properties = tree.get("properties")
+    for entry in properties if isinstance(properties, Mapping) else ():
+        place = f"{at}{pointer((entry.key,))}"
+        found |= {place: entry.key_span, **member_places(entry.value, place)}
+    return found | member_places(tree.get("items"), f"{at}/{ITEM}")
 
 
 def _seal_whole(tree: Mapping, *, defaults: bool, member: bool) -> Phase[Schema]:

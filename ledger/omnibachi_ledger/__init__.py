@@ -2,10 +2,12 @@
 
 `open_root` opens it. A run writes through a `Journal`, one transaction per effect, and a capability sees one `Store`
 inside that transaction and nothing else. Events, receipts and sealed workflows are only ever added. Mirrors are
-readable projections beside the database: losing them loses nothing. Whatever SQLite or the file system refuses leaves
+readable projections beside the database: losing them loses nothing. Opened for `reading`, a data root stays as it is to
+the last byte. Whatever SQLite or the file system refuses leaves
 this room as `Trouble`; a misuse by OmniBachi itself is a `Defect`.
 """
 
 from .root import Ledger, RunRow, open_root
+from .schema import VERSION as SCHEMA_VERSION
 
-__all__ = ["Ledger", "RunRow", "open_root"]
+__all__ = ["SCHEMA_VERSION", "Ledger", "RunRow", "open_root"]

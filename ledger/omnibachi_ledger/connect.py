@@ -31,10 +31,11 @@ class Database:
     `version` is that of its schema, which is an older one only where the database is merely read.
     """
 
-    __slots__ = ("_connection", "path", "version")
+    __slots__ = ("_connection", "_execute", "path", "version")
 
     def __init__(self, connection: sqlite3.Connection | Reader, path: str) -> None:
         self._connection = connection
+        self._execute = connection.execute
         self.path = path
         self.version = VERSION
 
@@ -49,14 +50,14 @@ class Database:
     def run(self, sql: str, values: tuple[Any, ...] = ()) -> int:
         """Execute one statement; return how many rows it changed."""
         try:
-            return self._connection.execute(sql, values).rowcount
+            return self._execute(sql, values).rowcount
         except sqlite3.Error as error:
             raise of_sqlite(error, self.path) from error
 
     def row(self, sql: str, values: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
         """Return the first row of a query, or None."""
         try:
-            found: tuple[Any, ...] | None = self._connection.execute(sql, values).fetchone()
+            found: tuple[Any, ...] | None = self._execute(sql, values).fetchone()
         except sqlite3.Error as error:
             raise of_sqlite(error, self.path) from error
         return found
@@ -64,7 +65,7 @@ class Database:
     def rows(self, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """Return all rows of a query."""
         try:
-            return self._connection.execute(sql, values).fetchall()
+            return self._execute(sql, values).fetchall()
         except sqlite3.Error as error:
             raise of_sqlite(error, self.path) from error
 
@@ -72,7 +73,7 @@ class Database:
         """Go through the rows of a query without holding them all."""
         try:
             # No `yield from`: it would close the cursor when this is dropped, after the connection may be closed.
-            for row in self._connection.execute(sql, values):  # noqa: UP028
+            for row in self._execute(sql, values):  # noqa: UP028
                 yield row
         except sqlite3.Error as error:
             raise of_sqlite(error, self.path) from error

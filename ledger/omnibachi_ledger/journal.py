@@ -1,7 +1,7 @@
 """One run's hold on the durable truth: a transaction per effect, with its receipt and the events so far.
 
-Nothing is written before the first `begin`, which records the run and its sealed workflow. Every later one first
-checks the fence: if another process took the run over, this one must not write any more.
+The first `commit` records the run and its sealed workflow; until then its id must be free. Every `begin` after it
+first checks the fence: if another process took the run over, this one must not write any more.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from .connect import Database
 
 _ENROL = (
-    "INSERT INTO runs (run, workflow, workflow_digest, seal, payload_digest, started_at, fence, holder, seq)"
-    " VALUES (?, ?, ?, ?, ?, ?, 1, ?, 0) ON CONFLICT DO NOTHING"
+    "INSERT INTO runs (run, workflow, workflow_digest, seal, payload_digest, started_at, fence, holder,"
+    " seq, exit, status, digest) VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)"
 )
 _KEEP = "INSERT INTO workflows (digest, sealed) SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM workflows WHERE digest=?)"
-_FENCE = "SELECT 1 FROM runs WHERE run=? AND fence=?"
 NUMBER = "SELECT ifnull(max(number), 0) + 1 FROM receipts"
+_BEGUN = f"SELECT (SELECT fence FROM runs WHERE run=?), ({NUMBER})"
 RECEIPT = "INSERT INTO receipts (number, run, path, capability, outcome) VALUES (?, ?, ?, ?, ?)"
 _EVENT = "INSERT INTO events (run, seq, path, body, obs) VALUES (?, ?, ?, ?, ?)"
 _TAKE = "UPDATE runs SET fence=fence+1, holder=? WHERE run=? AND fence=? AND seq=? AND exit IS NULL"
@@ -97,7 +97,7 @@ class Journal:
         self._seq = seq  # events committed
         self._open = False
         self._written = 0  # events of the open transaction
-        self._number = 0  # commit number of the open transaction, 0 while nothing asked for it
+        self._number = 0  # the next commit number of the open transaction
         self._claimed = False  # a store wrote under that number
         self._end: tuple[str, str, str] | None = None
 
@@ -106,38 +106,31 @@ class Journal:
         return Store(self._db, address, self._claim, fixed=self._run.keeps.get(address) == "registry")
 
     def begin(self) -> None:
-        """Open the write transaction and check the fence, or record the run. Raises Trouble (OB711 to OB713, OB72x)."""
+        """Open the write transaction and check the fence. Raises Trouble (OB711 to OB713, OB72x)."""
         if self._open or self._db.in_transaction:
             raise Defect("a transaction is open already")
-        holder = self._holder()
+        self._holder()
         self._db.run("BEGIN IMMEDIATE")
         self._open = True
         try:
-            if self._fence:
-                self._check_fence()
-            else:
-                self._enrol(holder)
+            begun = self._db.row(_BEGUN, (self._run.run,))
+            assert begun is not None
+            fence, self._number = begun
+            if fence != (self._fence or None):
+                raise Trouble(self._lost() if self._fence else self._taken(self._run.run))
         except BaseException:
             self.rollback()
             raise
 
-    def _enrol(self, holder: str) -> None:
-        run = self._run
-        row = (run.run, run.workflow, run.workflow_digest, run.seal, run.payload_digest, run.started_at, holder)
-        if self._db.run(_ENROL, row) == 0:
-            raise Trouble(self._taken(run.run))
-        if run.workflow_digest not in self._kept:
-            self._db.run(_KEEP, (run.workflow_digest, run.sealed, run.workflow_digest))
-
-    def _check_fence(self) -> None:
-        if self._db.row(_FENCE, (self._run.run, self._fence)) is None:
-            raise Trouble(Diagnostic("OB713", f"another process took over the run `{self._run.run}`"))
+    def _lost(self) -> Diagnostic:
+        return Diagnostic("OB713", f"another process took over the run `{self._run.run}`")
 
     def receipt(self, path: str, capability: str, outcome: str) -> int:
         """Record that an effect happened in this transaction; return its database-wide commit number."""
-        number = self._next()
+        self._must_be_open()
+        number = self._number
         self._db.run(RECEIPT, (number, self._run.run, path, capability, outcome))
-        self._number = 0
+        self._number = number + 1
         self._claimed = False
         return number
 
@@ -160,21 +153,34 @@ class Journal:
         if self._claimed:
             self.rollback()
             raise Defect("a store was written without a receipt")
-        seq, fence = self._seq + self._written, self._fence or 1
+        seq = self._seq + self._written
         try:
-            if self._end is None:
-                changed = self._db.run(_PROGRESS, (seq, self._run.run, fence))
+            if self._fence:
+                self._progress(seq)
             else:
-                changed = self._db.run(_END, (seq, *self._end, self._run.run, fence))
-            if changed != 1:
-                raise Defect(f"the run `{self._run.run}` vanished from an open transaction")
+                self._enrol(seq)
             self._db.run("COMMIT")
         except BaseException:
             self.rollback()
             raise
-        self._seq, self._fence = seq, fence
+        self._seq, self._fence = seq, self._fence or 1
         self._kept.add(self._run.workflow_digest)
         self._clear()
+
+    def _enrol(self, seq: int) -> None:
+        run = self._run
+        begun = (run.run, run.workflow, run.workflow_digest, run.seal, run.payload_digest, run.started_at)
+        self._db.run(_ENROL, (*begun, self._holder(), seq, *(self._end or (None, None, None))))
+        if run.workflow_digest not in self._kept:
+            self._db.run(_KEEP, (run.workflow_digest, run.sealed, run.workflow_digest))
+
+    def _progress(self, seq: int) -> None:
+        if self._end is None:
+            changed = self._db.run(_PROGRESS, (seq, self._run.run, self._fence))
+        else:
+            changed = self._db.run(_END, (seq, *self._end, self._run.run, self._fence))
+        if changed != 1:
+            raise Defect(f"the run `{self._run.run}` vanished from an open transaction")
 
     def rollback(self) -> None:
         """Undo the transaction; does nothing when none is open."""
@@ -194,16 +200,8 @@ class Journal:
 
     def _claim(self) -> int:
         """Return the commit number for what a store writes now; the receipt must follow."""
-        number = self._next()
-        self._claimed = True
-        return number
-
-    def _next(self) -> int:
         self._must_be_open()
-        if not self._number:
-            found = self._db.row(NUMBER)
-            assert found is not None
-            self._number = found[0]
+        self._claimed = True
         return self._number
 
 

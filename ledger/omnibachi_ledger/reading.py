@@ -31,6 +31,13 @@ if TYPE_CHECKING:
 
 LOG, INDEX = "-wal", "-shm"
 _LOGGED, _STILL = "mode=ro&readonly_shm=1", "immutable=1"
+# The index is not yet what a reader could use: the process that makes it is about to. (Where log or index vanished since
+# they were seen, it is SQLITE_CANTOPEN.)
+_IN_THE_MAKING = (
+    sqlite3.SQLITE_READONLY_RECOVERY,
+    sqlite3.SQLITE_READONLY_CANTLOCK,
+    sqlite3.SQLITE_READONLY_CANTINIT,
+)
 _PAUSE = 0.01
 
 
@@ -84,10 +91,10 @@ class Reader:
                 rows = self._connection.execute(sql, values).fetchall()
             except sqlite3.Error as error:
                 failed = error
-            if self._state is None or self._state == _still(self._path):
-                if failed is not None:
-                    raise failed
+            if failed is None and (self._state is None or self._state == _still(self._path)):
                 return Rows(rows)
+            if failed is not None and not self._passing(failed):
+                raise failed
             if time.monotonic() > deadline:
                 raise Trouble(Diagnostic("OB721", f"the database `{self._path}` was written over and over"))
             self._connection.close()
@@ -111,11 +118,18 @@ class Reader:
                 try:
                     return _connected(_uri(self._path, _LOGGED if logged else _STILL), self._patience)
                 except sqlite3.Error as error:
-                    if time.monotonic() > deadline or not _vanished(self._path, error, logged=logged):
+                    if time.monotonic() > deadline or not self._passing(error):
                         raise of_sqlite(error, self._path) from error
             elif time.monotonic() > deadline:
                 raise _no_index(self._path)
             time.sleep(_PAUSE)
+
+    def _passing(self, error: sqlite3.Error) -> bool:
+        """Tell whether an error comes of another process that comes or goes just now."""
+        if self._state is not None:
+            return self._state != _still(self._path)
+        code = getattr(error, "sqlite_errorcode", 0)
+        return code in _IN_THE_MAKING or code & 0xFF == sqlite3.SQLITE_CANTOPEN
 
 
 def _connected(uri: str, patience: float) -> sqlite3.Connection:
@@ -152,12 +166,6 @@ def _still(path: str) -> State | None:
     except FileNotFoundError:
         return None
     return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _vanished(path: str, error: sqlite3.Error, *, logged: bool) -> bool:
-    """Tell whether an error may come of files that are no longer as they were when this looked."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return logged and code == sqlite3.SQLITE_CANTOPEN and not os.path.exists(path + INDEX)
 
 
 def _no_index(path: str) -> Trouble:

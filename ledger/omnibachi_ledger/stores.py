@@ -24,14 +24,22 @@ if TYPE_CHECKING:
 
 _GET = "SELECT value, revision FROM records WHERE store=? AND key=? AND value IS NOT NULL"
 _SEEN = "SELECT value, revision, created FROM records WHERE store=? AND key=?"
-_NEXT = "SELECT ifnull(max(created), 0) + 1 FROM records WHERE store=?"
+# Read at once what a write needs to know: what is there, where a new one stands, whether there are key sets to keep.
+_PLACE = (
+    "SELECT value, revision, created, (SELECT ifnull(max(created), 0) + 1 FROM records WHERE store=?1),"
+    " EXISTS (SELECT 1 FROM keysets WHERE store=?1 AND event='') FROM (SELECT 1)"
+    " LEFT JOIN records ON store=?1 AND key=?2"
+)
 _CREATE = "INSERT INTO records (store, key, value, revision, created, number, fixed) VALUES (?, ?, ?, 1, ?, ?, ?)"
 _CHANGE = "UPDATE records SET value=?, revision=?, created=?, number=? WHERE store=? AND key=?"
 _LIST = (
     "SELECT r.key, r.value, r.revision FROM lookups l CROSS JOIN records r ON r.store=? AND r.created=l.sequence"
     " WHERE l.keyset=? AND l.value=? ORDER BY l.sequence LIMIT ?"
 )
-_LAST = "SELECT ifnull(max(sequence), 0) + 1 FROM streams WHERE store=?"
+_LAST = (
+    "SELECT ifnull(max(sequence), 0) + 1, EXISTS (SELECT 1 FROM keysets WHERE store=?1 AND event=?2)"
+    " FROM streams WHERE store=?1"
+)
 _APPEND = "INSERT INTO streams (store, sequence, event, record, number) VALUES (?, ?, ?, ?, ?)"
 _FIND = (
     "SELECT s.record, s.sequence FROM lookups l CROSS JOIN streams s ON s.store=? AND s.sequence=l.sequence"
@@ -66,22 +74,23 @@ class Store:
         """
         number = self._number()
         plain = admit(dict(value))
-        seen = self._db.row(_SEEN, (self.address, _text(key)))
+        place = self._db.row(_PLACE, (self.address, _text(key)))
+        assert place is not None
+        old, seen, created, last, keysets = place
+        if revision is not None and revision != (0 if old is None else seen):
+            return None
+        if old is None:
+            created = last
         if seen is None:
-            if revision:
-                return None
-            created, old, new = self._next(_NEXT), None, 1
+            new = 1
             self._db.run(_CREATE, (self.address, key, encode(plain), created, number, self._fixed))
         else:
-            old = seen[0]
-            if revision is not None and revision != (0 if old is None else seen[1]):
-                return None
             if self._fixed:
                 raise ValueError(f"the registry `{self.address}` never changes a record")
-            new = seen[1] + 1
-            created = self._next(_NEXT) if old is None else seen[2]
+            new = seen + 1
             self._db.run(_CHANGE, (encode(plain), new, created, number, self.address, key))
-        note(self._db, self.address, "", created, old and orjson.loads(old), plain)
+        if keysets:
+            note(self._db, self.address, "", created, old and orjson.loads(old), plain)
         return new
 
     def remove(self, key: str) -> int | None:
@@ -109,9 +118,12 @@ class Store:
         """Append a record under an event's address; return its sequence."""
         number = self._number()
         plain = admit(dict(record))
-        sequence = self._next(_LAST)
-        self._db.run(_APPEND, (self.address, sequence, _text(event), encode(plain), number))
-        note(self._db, self.address, event, sequence, None, plain)
+        last = self._db.row(_LAST, (self.address, _text(event)))
+        assert last is not None
+        sequence: int = last[0]
+        self._db.run(_APPEND, (self.address, sequence, event, encode(plain), number))
+        if last[1]:
+            note(self._db, self.address, event, sequence, None, plain)
         return sequence
 
     def find(self, event: str, match: Mapping[str, JSON]) -> tuple[Record, int] | None:
@@ -123,11 +135,6 @@ class Store:
     def count(self, match: Mapping[str, JSON], *, event: str | None = None) -> int:
         """Return how many records (of a stream: of that event) match."""
         return tally(self._db, *keyset(self._db, self.address, _text(event or ""), match))
-
-    def _next(self, sql: str) -> int:
-        found = self._db.row(sql, (self.address,))
-        assert found is not None
-        return int(found[0])
 
 
 def _text(key: str) -> str:

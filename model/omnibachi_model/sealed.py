@@ -10,6 +10,11 @@ from __future__ import annotations
 
 from .addresses import split
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
 VERSIONS = "versions.json"
@@ -33,6 +38,27 @@ EXIT_CODES = {"COMPLETED": 0, "REJECTED": 1, "FAILED": 1, "DENIED": 5}
 EFFECTS = ("PURE", "READ", "IDEMPOTENT", "APPEND_ONLY", "MUTABLE", "EXTERNAL")
 WRITES = frozenset(("IDEMPOTENT", "APPEND_ONLY", "MUTABLE"))
 KEEPS = ("registry", "events", "records", "accounts")
+
+
+ITEM = "*"  # stands for the number of an item where members of a payload are named
+
+
+def at_gate(origins: Mapping[str, Any], pointer: str) -> tuple[Any, Any] | None:
+    """Return file and span of what a workflow's intent says of a member of the payload, named by JSON Pointer.
+
+    Of a member that is not declared, what is said of the nearest one that holds it; None where nothing is told.
+    """
+    gate = origins.get("gate")
+    if not isinstance(gate, dict) or not isinstance(gate.get("members"), dict):
+        return None
+    members, segments = gate["members"], pointer.split("/")
+    while len(segments) > 1:
+        numbered = "/".join(ITEM if segment.isdecimal() else segment for segment in segments)
+        found = members.get("/".join(segments)) or members.get(numbered)
+        if found is not None:
+            return gate.get("file"), found
+        segments.pop()
+    return gate.get("file"), gate.get("span")
 
 
 def domain_file(domain: str) -> str:

@@ -43,7 +43,8 @@ _OF_THE_STORE = ("sqlite3.", "Trouble", "OperationalError", "DatabaseError")
 class Failure:
     """What failed: the step (None at the gate), the reason's name, whose fault, what happened and what to do.
 
-    `spot` says which part of the node's declaration is meant: `with`, `rows`, `fields` or None for the whole node.
+    `spot` says which part of the node's declaration is meant: `with`, `rows`, `fields` or None for the whole node; at
+    the gate, which member of the payload, by JSON Pointer.
     """
 
     __slots__ = ("fault", "reason", "remedy", "said", "spot", "step")
@@ -95,7 +96,9 @@ def _gate(story: Story) -> Failure:
     said += [": ", *violations(found)] if found else []
     places: list[str] = [Code(str(item.get("pointer") or "/")) for item in found[:6]]
     remedy: Words = ["mend the payload", *([" at ", *listed(places)] if places else []), " and run again"]
-    return Failure(None, REJECTED, PAYLOAD, said, remedy)
+    failure = Failure(None, REJECTED, PAYLOAD, said, remedy)
+    failure.spot = str(found[0].get("pointer")) if found else None
+    return failure
 
 
 def _answered(story: Story, step: Step) -> Failure:

@@ -15,6 +15,7 @@ from omnibachi_model.addresses import split
 from omnibachi_model.diagnostics import Diagnostic, Span
 from omnibachi_model.digests import digest, pretty
 from omnibachi_model.record import CALLED, Broken, Event, digest_of, read
+from omnibachi_model.sealed import at_gate
 
 from .blame import Failure, blame, decided
 from .markdown import ending, what
@@ -219,7 +220,7 @@ def _failure(report: Report, story: Story, places: _Places) -> None:
 
 def _place(found: Failure, places: _Places) -> Span | None:
     if found.step is None:
-        return places.whole()
+        return places.gate(found.spot or "") or places.whole()
     part = None
     if found.spot == "fields":
         fields = found.step.sealed.get("fields")
@@ -287,6 +288,11 @@ class _Places:
         """Return where the workflow was declared."""
         return self._span(self.origins.get("span"))
 
+    def gate(self, pointer: str) -> Span | None:
+        """Return where the workflow's intent declares a member of the payload, or the nearest one that holds it."""
+        found = at_gate(self.origins, pointer)
+        return self._span(found[1], found[0]) if found is not None else None
+
     def of(self, node: str, part: str | None = None, index: int | str | None = None) -> Span | None:
         """Return where a node, its `with`, one of its rows or one of its fields was declared; the node if unknown."""
         for group in ("nodes", "exits"):
@@ -302,9 +308,10 @@ class _Places:
             return self._span(found) or self._span(entry.get("span"))
         return None
 
-    def _span(self, found: Any) -> Span | None:
-        if self.file is None or not isinstance(found, list) or len(found) != 4:
+    def _span(self, found: Any, file: Any = None) -> Span | None:
+        file = file or self.file
+        if not isinstance(file, str) or not isinstance(found, list) or len(found) != 4:
             return None
         if not all(type(number) is int for number in found):
             return None
-        return Span(self.file, *found)
+        return Span(file, *found)

@@ -33,7 +33,6 @@ def markdown(
     *,
     workflow: dict[str, Any],
     origins: dict[str, Any] | None = None,
-    seal: str | None = None,
     picture: str | None = None,
 ) -> bytes:
     """Write a record as a Markdown page (UTF-8).
@@ -60,7 +59,7 @@ def markdown(
         _changed(story),
         _failed(story),
         _result(story),
-        _check(story, seal, digest),
+        _check(story, digest),
     ]
     return "\n".join(part for part in parts if part).encode()
 
@@ -214,9 +213,9 @@ def _result(story: Story) -> str:
     return "## Result\n\n" + _json(result, "exit gives no result" if result == {} else None)
 
 
-def _check(story: Story, seal: str | None, digest: str | None) -> str:
+def _check(story: Story, digest: str | None) -> str:
     name = f"{story.trace_id}.jsonl" if story.trace_id else "RECORD.jsonl"
-    seal = seal or (story.obs.get("seal") if isinstance(story.obs.get("seal"), str) else None)
+    seal = story.obs.get("seal") if isinstance(story.obs.get("seal"), str) else None
     table = [("digest of the run", digest), ("digest of the workflow", story.workflow_digest), ("seal", seal)]
     lines = "".join(f"| {label} | {span(found, cell=True)} |\n" for label, found in table if found)
     origin = story.obs.get("origin")

@@ -11,12 +11,14 @@ from collections.abc import Sequence
 
 import click
 
+from omnibachi import wiring
+from omnibachi.exits import BROKEN_PIPE, INTERRUPTED, OK, USAGE
 from omnibachi.wiring import VERSION
 from omnibachi_model.diagnostics import Diagnostic
 from omnibachi_model.nearest import nearest
 from omnibachi_model.sealed import DOMAIN_FORMAT, ORIGINS_FORMAT, SNAPSHOT_FORMAT, WORKFLOW_FORMAT
 
-from .output import BROKEN_PIPE, INTERRUPTED, OK, USAGE, Output
+from .output import Output
 
 # Listed here, so that `--help` needs to import none of them: name, one line.
 COMMANDS = {
@@ -78,8 +80,10 @@ def _run(arguments: tuple[str, ...]) -> int:
 
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
-        formats = (SNAPSHOT_FORMAT, WORKFLOW_FORMAT, DOMAIN_FORMAT, ORIGINS_FORMAT)
-        click.echo(f"omnibachi {VERSION}\nformats {' '.join(formats)}")
+        from omnibachi.facts import SEED_FORMAT
+
+        formats = (SNAPSHOT_FORMAT, WORKFLOW_FORMAT, DOMAIN_FORMAT, ORIGINS_FORMAT, SEED_FORMAT)
+        click.echo(f"omnibachi {VERSION}\nformats {' '.join(formats)}\nschema of the database {wiring.SCHEMA_VERSION}")
         ctx.exit(0)
 
 

@@ -8,11 +8,12 @@ from typing import Any
 import click
 
 from omnibachi.compiling import compile_workspace, compiled, is_current, write_snapshot
+from omnibachi.exits import FINDINGS, OK, UNPROVEN
 from omnibachi.workspace import Workspace, shipped_root
 from omnibachi_model.diagnostics import Diagnostic, Trouble
 
 from .options import as_command, needs_sources
-from .output import FINDINGS, OK, UNPROVEN, Output, counted
+from .output import Output, counted
 
 
 @as_command("compile", "omnibachi.compile/1", "omnibachi compile --check")

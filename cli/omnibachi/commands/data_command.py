@@ -8,10 +8,11 @@ from typing import Any
 import click
 
 from omnibachi import wiring
+from omnibachi.exits import OK
 from omnibachi.workspace import Workspace
 
 from .options import as_command
-from .output import OK, Output, counted, table
+from .output import Output, counted, table
 
 
 @click.group("data", context_settings={"help_option_names": ["--help", "-h"]})

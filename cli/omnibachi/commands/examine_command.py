@@ -8,11 +8,12 @@ import click
 
 from omnibachi import examine as examine_record
 from omnibachi import wiring
+from omnibachi.exits import FINDINGS, OK, UNPROVEN
 from omnibachi.workspace import Workspace
 from omnibachi_model.diagnostics import Refused, has_errors
 
 from .options import as_command
-from .output import FINDINGS, OK, UNPROVEN, Output
+from .output import Output
 from .recorded import record_of
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from omnibachi.error_pages import page
+from omnibachi.exits import FINDINGS, OK
 from omnibachi_model.codes import table
 from omnibachi_model.diagnostics import Diagnostic, Refused
 from omnibachi_model.nearest import nearest
 
 from .options import as_command
-from .output import FINDINGS, OK, Output
+from .output import Output
 
 
 @as_command("explain", "omnibachi.explain/1", "omnibachi explain OB301", workspace=False)

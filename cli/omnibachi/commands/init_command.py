@@ -8,11 +8,12 @@ from collections.abc import Iterator
 
 import click
 
+from omnibachi.exits import FINDINGS, OK
 from omnibachi.workspace import Workspace
 from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
 
 from .options import as_command
-from .output import FINDINGS, OK, Output
+from .output import Output
 
 TEMPLATE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "templates", "workspace")
 SAMPLE = "greeting::WF_GREET_V0"

@@ -14,10 +14,11 @@ from typing import Any
 
 import click
 
+from omnibachi.exits import FINDINGS, TROUBLE
 from omnibachi.workspace import PROTOCOLS, Workspace, is_workspace
 from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
 
-from .output import FINDINGS, STORE_TROUBLE, Output
+from .output import Output
 
 Function = Callable[..., int]
 
@@ -40,7 +41,7 @@ def as_command(
             except Refused as refused:
                 return output.refused(refused.diagnostics, refused.exit_code)
             except Trouble as trouble:
-                return output.refused([trouble.diagnostic], STORE_TROUBLE)
+                return output.refused([trouble.diagnostic], TROUBLE)
 
         # click takes the help from the docstring; the example stands where click does not wrap it.
         run.__doc__ = f"{inspect.getdoc(function)}\n\n\b\nExample:\n  {example}"

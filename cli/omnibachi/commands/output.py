@@ -14,16 +14,8 @@ from typing import Any
 
 import click
 
+from omnibachi.exits import OK
 from omnibachi_model.diagnostics import Diagnostic
-
-OK = 0
-FAILED = 1
-USAGE = 2
-FINDINGS = 3
-UNPROVEN = 4
-STORE_TROUBLE = 6
-INTERRUPTED = 130
-BROKEN_PIPE = 141
 
 
 class Output:

@@ -7,14 +7,13 @@ import os
 from collections.abc import Iterator
 
 from omnibachi import wiring
+from omnibachi.exits import FINDINGS
 from omnibachi.wiring import Snapshot
 from omnibachi.workspace import SNAPSHOT, Workspace
 from omnibachi_model.addresses import TRACE_ID
 from omnibachi_model.diagnostics import Diagnostic, Refused
 from omnibachi_model.nearest import nearest
 from omnibachi_model.sealed import MANIFEST
-
-from .output import FINDINGS
 
 KNOWN = 1000
 LARGEST = 256 * 1024 * 1024

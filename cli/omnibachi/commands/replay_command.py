@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from omnibachi import replay as replay_record
+from omnibachi.exits import OK, UNPROVEN
 from omnibachi.replaying import Replay
 from omnibachi.workspace import Workspace
 from omnibachi_model.diagnostics import Refused
 
 from .options import as_command
-from .output import OK, UNPROVEN, Output, counted
+from .output import Output, counted
 from .recorded import record_of, snapshot_of
 
 

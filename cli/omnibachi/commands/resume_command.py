@@ -7,13 +7,14 @@ from typing import Any
 import click
 
 from omnibachi import wiring
+from omnibachi.exits import OK
 from omnibachi.recovery import HELD, UNPUBLISHED, Left
 from omnibachi.results import RunResult
 from omnibachi.workspace import Workspace
 from omnibachi_model.diagnostics import Diagnostic
 
 from .options import as_command
-from .output import OK, Output, counted, table
+from .output import Output, counted, table
 
 
 @as_command("resume", "omnibachi.resume/1", "omnibachi resume --all", state=True)

@@ -9,13 +9,14 @@ import click
 
 from omnibachi import wiring
 from omnibachi.engine import link
+from omnibachi.exits import OK, TROUBLE
 from omnibachi.outline import bounds, depends_on, outline
 from omnibachi.workspace import Workspace
 from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
 from omnibachi_model.digests import decode
 
 from .options import as_command
-from .output import OK, STORE_TROUBLE, Output
+from .output import Output
 
 
 @as_command(
@@ -71,9 +72,7 @@ def _drawn(workflow: dict[str, Any], form: str) -> bytes:
         return wiring.render(text, form)
     except wiring.PictureFailed as failed:
         message = f"the picture could not be drawn: {failed.reason}"
-        raise Refused(
-            [Diagnostic("OB730", message, help="`--format dot` needs no drawing program")], STORE_TROUBLE
-        ) from None
+        raise Refused([Diagnostic("OB730", message, help="`--format dot` needs no drawing program")], TROUBLE) from None
 
 
 def _put(data: bytes, file: str | None) -> int:

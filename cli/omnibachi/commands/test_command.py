@@ -7,12 +7,13 @@ from typing import Any
 import click
 
 from omnibachi.compiling import compile_workspace
+from omnibachi.exits import FAILED, FINDINGS, OK
 from omnibachi.scenarios.coverage import worded
 from omnibachi.scenarios.runner import Report, run_scenarios
 from omnibachi.workspace import Workspace, shipped_root
 
 from .options import as_command, needs_sources
-from .output import FAILED, FINDINGS, OK, Output, counted
+from .output import Output, counted
 
 
 @as_command("test", "omnibachi.test/1", "omnibachi test register_actor")

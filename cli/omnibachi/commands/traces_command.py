@@ -9,13 +9,14 @@ from typing import Any
 import click
 
 from omnibachi import examine, wiring
+from omnibachi.exits import OK, UNPROVEN
 from omnibachi.workspace import Workspace
 from omnibachi_model.diagnostics import Diagnostic, Trouble
 from omnibachi_model.digests import decode
 from omnibachi_model.record import Broken, read
 
 from .options import as_command
-from .output import OK, UNPROVEN, Output, table
+from .output import Output, table
 from .recorded import record_of, traces_in
 
 KINDS = ("jsonl", "md", "png")

@@ -10,13 +10,14 @@ import click
 
 from omnibachi import verify as verify_record
 from omnibachi import wiring
+from omnibachi.exits import OK, UNPROVEN
 from omnibachi.workspace import Workspace
 from omnibachi_model.diagnostics import Diagnostic, has_errors
 from omnibachi_model.digests import digest
 from omnibachi_model.sealed import MANIFEST, SEAL
 
 from .options import as_command
-from .output import OK, UNPROVEN, Output, counted
+from .output import Output, counted
 from .recorded import file_of, record_of
 
 LEVELS = ("intact", "anchored")
