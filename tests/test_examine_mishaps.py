@@ -103,7 +103,7 @@ FAILED: dict[str, tuple[Mishap, str, str | None, str, str]] = {
         running(weight="seven"),
         "payload",
         "OB701",
-        f"{YAML}:1:",
+        f"{YAML}:41:5",
         "mend the payload at `/weight`",
     ),
     "field that is not sent": (running(limit=None), "payload", "OB703", f"{YAML}:15:11", "send `$.payload.limit`"),

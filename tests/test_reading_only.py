@@ -169,6 +169,7 @@ def test_nothing_can_be_recorded(call: Call, here: Path) -> None:
     with open_root("data", reading=True) as ledger:
         record = {"record": {"a": "x"}}
         assert trouble(lambda: perform(ledger, "T3", APPEND, "APPEND_ONLY", record, STREAM)) == "OB720"
+    with open_root("data", reading=True) as ledger:
         assert trouble(lambda: ledger.load({}, file_digest="", seal="", at="")) == "OB720"
     assert (here / "data/store.db").read_bytes() == before
 

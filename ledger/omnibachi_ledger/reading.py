@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 LOG, INDEX = "-wal", "-shm"
 _LOGGED, _STILL = "mode=ro&readonly_shm=1", "immutable=1"
-# The index is not yet what a reader could use: the process that makes it is about to. (Where log or index vanished since
-# they were seen, it is SQLITE_CANTOPEN.)
+# The index is not yet what a reader could use: the process that makes it is about to. (Where log or index vanished
+# since they were seen, it is SQLITE_CANTOPEN.)
 _IN_THE_MAKING = (
     sqlite3.SQLITE_READONLY_RECOVERY,
     sqlite3.SQLITE_READONLY_CANTLOCK,
@@ -148,7 +148,8 @@ def readable(path: str) -> bool:
     try:
         os.stat(path)
         for name in (path, path + LOG, path + INDEX):
-            if os.path.exists(name) and not os.access(name, os.R_OK):
+            # Log and index may go, or come, between two looks at them.
+            if all(os.path.exists(name) and not os.access(name, os.R_OK) for _ in range(2)):
                 raise PermissionError(13, "permission denied", name)
     except (FileNotFoundError, NotADirectoryError):
         return False
