@@ -84,9 +84,12 @@ def grown(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 def flat(tree: Any) -> Any:
-    """Return a tree whose chains of `&&` and `||` are lists of terms, since only their order means something."""
+    """Return a tree as the compiler has it: chains of `&&` and `||` as lists of terms, since only their order means
+    something, and a field by its name however it is written."""
     if not isinstance(tree, list):
         return tree
+    if tree and tree[0] == "at" and tree[2][0] == "lit" and isinstance(tree[2][1], str):
+        return ["get", flat(tree[1]), tree[2][1]]
     if tree and tree[0] in ("and", "or"):
         terms = []
         for part in map(flat, tree[1:]):

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 # Each further attempt means that yet another process went on with the run in the meantime, and died.
 ATTEMPTS = 16
+ENDED = "OB711"  # of an id that cannot be started since its run has ended
 KNOWN = 1000
 
 
@@ -52,7 +53,10 @@ def resume(
             if row.exit is not None:
                 return _ended(engine, row, accept)
             if engine.ledger.worked_on(row):
-                break
+                held = engine.ledger.taken(trace_id)
+                if held.code != ENDED:
+                    raise Trouble(held)
+                continue  # Whoever worked on it has finished it meanwhile.
             result = _Resumption(engine, row).finish(capabilities, clock, entropy, accept)
             if result is not None:
                 return result

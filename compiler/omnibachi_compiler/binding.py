@@ -11,11 +11,13 @@ from typing import Any, TypeAlias
 
 from omnibachi_model.checks import filler
 from omnibachi_model.diagnostics import Diagnostic, Span
+from omnibachi_model.digests import encode
 from omnibachi_model.nearest import nearest
 
 from .facts import MOST_EXPLAINED, Facts, first_wanted, path_without, producers, walk
 from .fits import Fit, Presence, array_of, fits, join_all, literal, object_of
 from .kinds import inner_of
+from .loader import is_hole, short
 from .templates import First, Items, Literal, Record, Reference, Template
 
 Schema: TypeAlias = dict[str, Any]
@@ -114,9 +116,8 @@ def _nowhere(reference: Reference, schemas: list[Schema], reader: Reader) -> Non
         owners = [walk(schema, reference.segments[: length - 1])[0] for schema in schemas]
         known = sorted({str(key) for owner in owners for key in owner.get("properties", {})})
         near = nearest(str(segment), known)
-        advice = (
-            f"did you mean `{near}`?" if near else (f"there is {', '.join(known)}" if known else "it has no members")
-        )
+        listed = ", ".join(f"`{name}`" for name in known[:8])
+        advice = f"did you mean `{near}`?" if near else f"it has {listed}" if known else "it has no members"
         where = "the payload" if reference.scope == "payload" else f"`{reference.node}`"
         if length > 1:
             steps = (f".{step}" if isinstance(step, str) else f"[{step}]" for step in reference.segments[: length - 1])
@@ -211,11 +212,13 @@ def bind(
             reader.report(
                 "OB312",
                 f"{what} has no {part} `{name}`",
-                template.span,
+                record.keys.get(name, template.span),
                 help=f"did you mean `{near}`?" if near else f"it has {known}",
             )
             continue
         verdict = fits(actual, schema)
+        if is_hole(template.span):
+            continue
         if verdict is Fit.DISJOINT:
             place, message, advice = _misfit(name, template, actual, schema)
             reader.report("OB507", message, place, help=advice)
@@ -252,7 +255,7 @@ def _misfit(name: str, template: Template, actual: Schema, wanted: Schema) -> tu
                 near = nearest(key, wanted["properties"].keys() - written.keys())
                 known = ", ".join(f"`{item}`" for item in sorted(wanted["properties"])) or "no members"
                 advice = f"did you mean `{near}`?" if near else f"there is {known}"
-                return value.span, f"`{name}` has no member `{key}`", advice
+                return template.keys.get(key, value.span), f"`{name}` has no member `{key}`", advice
             if given is not None and fits(given, asked) is Fit.DISJOINT:
                 return _misfit(key, value, given, asked)
         lacking = [key for key in wanted.get("required", ()) if key not in written]
@@ -267,14 +270,15 @@ def _misfit(name: str, template: Template, actual: Schema, wanted: Schema) -> tu
 def describe(schema: Schema) -> str:
     """Say a type in a few words."""
     if "const" in schema:
-        return f"the value `{str(schema['const'])[:40]}`"
+        return f"the value `{_written(schema['const'])}`"
     named = schema.get("type")
     if named is None:
         return "any value"
     words = [named] if isinstance(named, str) else list(named)
     text = " or ".join(words)
     if "enum" in schema:
-        text += f" among {', '.join(f'`{item}`' for item in schema['enum'][:5])}"
+        shown = [f"`{_written(item)}`" for item in schema["enum"][:5]]
+        text += f" among {', '.join(shown)}{', …' if len(schema['enum']) > len(shown) else ''}"
     if len(words) == 1 and words[0] == "object" and "properties" in schema:
         text += f" with {', '.join(f'`{key}`' for key in sorted(schema['properties'])[:6])}"
     limits = [
@@ -283,3 +287,8 @@ def describe(schema: Schema) -> str:
         if key in schema
     ]
     return text + (f" ({', '.join(limits)})" if limits else "")
+
+
+def _written(value: Any) -> str:
+    """Write a value for a message: text as it is, anything else as JSON."""
+    return short(value if isinstance(value, str) else encode(value).decode(), 40)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from omnibachi_model.diagnostics import Diagnostic, Span
-from omnibachi_model.nearest import nearest
+from omnibachi_model.nearest import nearest, nearest_address
 
 from .implementations import NO_ANSWER, outcomes_returned
 from .library import Capability, Library
@@ -45,7 +45,7 @@ def _missing(
     capability: Capability, library: Library, implementations: Mapping[str, Implementation]
 ) -> Iterator[Diagnostic]:
     """Report a capability without a function; an entry that nothing declares may be a misspelling of it."""
-    near = nearest(capability.address, implementations.keys() - library.capabilities.keys())
+    near = nearest_address(capability.address, implementations.keys() - library.capabilities.keys())
     advice = f'add `"{capability.address}": function` to `CATALOGUE`'
     related: list[tuple[Span, str]] = []
     if near is not None:
@@ -66,7 +66,7 @@ def _undeclared(
         declared = address in library.capabilities or address.partition(".")[0] in library.broken
         if place is None or declared or place in said:
             continue
-        near = nearest(address, library.capabilities)
+        near = nearest_address(address, library.capabilities)
         yield Diagnostic(
             "OB301",
             f"nothing declares `{address}`, which the catalogue names",

@@ -258,6 +258,8 @@ class _Parser:
         if name not in FUNCTIONS:
             if name in METHODS:
                 raise Wrong(token.start, f"`{name}` is a method", f"write `text.{name}(…)`")
+            if name in _ELSEWHERE:
+                raise Wrong(token.start, f"`{name}` is no operator here", f"write `{_ELSEWHERE[name]}`")
             raise Wrong(token.start, f"there is no function `{name}`", _known(name, FUNCTIONS, "function"))
         given, end = self._arguments()
         if len(given) != 1:

@@ -21,7 +21,7 @@ from omnibachi_model.sealed import FAULT
 
 from .fits import Presence, join, member
 from .links import Graph
-from .templates import First, Items, Record, Reference, Template, references
+from .templates import First, Reference, Template, parts, references
 
 MOST_EXPLAINED = 100  # references of one graph whose path is looked for: each is a walk over the graph
 
@@ -143,25 +143,12 @@ def _number(template: Template, facts: Facts) -> None:
             facts.index[reference.fact] = len(facts.index)
             assert reference.node is not None
             facts.by_node[reference.node].append(reference.fact)
-    for first in _firsts(template):
+    for first in (part for part in parts(template) if isinstance(part, First)):
         alternatives = first_wanted(first)
         if alternatives and _first_fact(alternatives) not in facts.index:
             number = facts.index[_first_fact(alternatives)] = len(facts.index)
             for node in {str(fact[1]): None for fact in alternatives}:
                 facts.firsts[node].append((number, alternatives))
-
-
-def _firsts(template: Template) -> Iterable[First]:
-    if isinstance(template, First):
-        yield template
-        for item in template.alternatives:
-            yield from _firsts(item)
-    elif isinstance(template, Record):
-        for _, value in template.entries:
-            yield from _firsts(value)
-    elif isinstance(template, Items):
-        for value in template.items:
-            yield from _firsts(value)
 
 
 def first_wanted(first: First) -> tuple[Fact, ...]:

@@ -238,7 +238,6 @@ def _route(
                     f"`{node.name.text}` declares the outcome `{outcome}`, and no route takes it",
                     node.name.span,
                     help=f"add `{outcome}: <node or exit>` to its `next`",
-                    path=(node.name.text,),
                 )
             )
     return targets, spans

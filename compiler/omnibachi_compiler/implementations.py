@@ -49,7 +49,7 @@ def outcomes_returned(source: bytes, function: str) -> set[str] | None:
     found: set[str] = set()
     for node in _own_nodes(defined.body):
         if isinstance(node, ast.Yield | ast.YieldFrom):
-            return None
+            return {NO_ANSWER}  # a generator, whatever it returns
         if isinstance(node, ast.Return):
             outcomes = _outcomes(node.value, constants)
             if outcomes is None:

@@ -33,6 +33,7 @@ from .expressions import Expression, ExpressionError, Sealed, parse_expression
 from .fits import Presence, literal, member
 from .guards import narrowed
 from .kinds import Schema, kinds
+from .loader import short
 from .operations import BOOLEAN, NOTHING, RULES, Problem, Scope, Typed, joined, may_be, only, shown
 from .phase import Phase
 
@@ -70,7 +71,7 @@ def check_expression(text: Name, names: Mapping[str, Schema]) -> Phase[Inferred 
     parsed = parse_expression(text.text)
     if isinstance(parsed, ExpressionError):
         place = place_of(text, parsed.offset, parsed.offset + 1)
-        message = f"`{_short(text.text)}` is no expression: {parsed.message}"
+        message = f"`{short(text.text, 80)}` is no expression: {parsed.message}"
         return Phase(None, (Diagnostic("OB215", message, place, help=parsed.help),))
     found = infer(parsed, names)
     return Phase(
@@ -90,7 +91,7 @@ def check_condition(text: Name, names: Mapping[str, Schema]) -> Phase[Inferred |
         return phase
     if may_be(found.type, "boolean") or phase.diagnostics:
         return Phase(replace(found, may_fault=True, may_misfit=True), phase.diagnostics)
-    message = f"`{_short(text.text)}` is {shown(found.type)}, not a condition"
+    message = f"`{short(text.text, 80)}` is {shown(found.type)}, not a condition"
     return Phase(found, (Diagnostic("OB509", message, text.span, help="a `when` is true or false"),))
 
 
@@ -105,10 +106,6 @@ def place_of(text: Name, start: int, end: int) -> Span:
         return span
     first = span.column + width // 2
     return Span(span.file, span.line, first + start, span.line, first + max(end, start + 1))
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 80 else text[:79] + "…"
 
 
 def _infer(source: Expression, scope: Scope) -> Typed:

@@ -17,6 +17,7 @@ from omnibachi_model.formats import FORMATS
 from omnibachi_model.nearest import nearest
 from omnibachi_model.values import pointer
 
+from .loader import short
 from .patterns import refusal
 from .tree import Mapping, Scalar, Sequence, Tree, plain
 
@@ -111,7 +112,7 @@ def _pattern(key: str, tree: Tree, report: Report) -> str | None:
         return None
     reason = refusal(text)
     if reason is not None:
-        report("OB209", f"the pattern `{text[:80]}` is refused: {reason}", tree.span)
+        report("OB209", f"the pattern `{short(text, 80)}` cannot be used: {reason}", tree.span)
         return None
     return text
 

@@ -31,6 +31,14 @@ _OPERATOR = re.compile(r"==|!=|<=|>=|&&|\|\||[-+*/%<>!?:.,()\[\]]")
 _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _ESCAPES.update({char: char for char in "\\'\"`?"})
 _CODES = {"x": re.compile(r"[0-9A-Fa-f]{2}"), "u": re.compile(r"[0-9A-Fa-f]{4}"), "U": re.compile(r"[0-9A-Fa-f]{8}")}
+_MEANT = {
+    "=": "equality is `==`",
+    "&": "and is `&&`",
+    "|": "or is `||`",
+    "{": "an expression builds no records",
+    "$": "bind the path to a name in `with`, and use the name here",
+    **dict.fromkeys("\u201c\u201d\u2018\u2019", "text stands in `'` or `\"`"),
+}
 _OCTAL = re.compile(r"[0-3][0-7]{2}")
 
 
@@ -89,8 +97,7 @@ def _token(text: str, at: int) -> Token:
     operator = _OPERATOR.match(text, at)
     if operator:
         return Token("operator", operator.group(), at, operator.end())
-    advice = {"=": "equality is `==`", "&": "and is `&&`", "|": "or is `||`", "{": "an expression builds no records"}
-    raise Wrong(at, f"`{char}` cannot stand here", advice.get(char))
+    raise Wrong(at, f"`{char}` cannot stand here", _MEANT.get(char))
 
 
 def _number(text: str, at: int) -> Token:

@@ -64,11 +64,8 @@ def load(source: Source) -> Phase[tuple[Tree, ...]]:
     return Phase(tuple(builder.documents), in_order(builder.diagnostics))
 
 
-def is_hole(tree: Tree) -> bool:
-    """Tell whether a value was left out in the text (and already reported)."""
-    if not isinstance(tree, Scalar) or tree.value is not None:
-        return False
-    span = tree.span
+def is_hole(span: Span) -> bool:
+    """Tell whether a value's span is that of one that was left out in the text (and is reported already)."""
     return (span.line, span.column) == (span.end_line, span.end_column)
 
 
@@ -255,6 +252,8 @@ class _Builder:
     def _missing(self, top: _Open | None, start: int) -> None:
         """Report a value that was left out, at its key, its dash or its document."""
         help = "write the value, or `null` or `''` if that is meant"
+        if re.compile(r"[ \t]*#").match(self.places.text, start):
+            help = "quote the value if the `#` belongs to it: after white space it begins a comment"
         if top is None:
             self.report("OB111", "a document is empty", max(self.last_end - 3, 0), self.last_end, help="remove it")
             return

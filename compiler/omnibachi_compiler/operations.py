@@ -229,7 +229,7 @@ def _divided(source: Expression, parts: list[Typed], scope: Scope) -> tuple[str,
         _mixed(source, a, b, scope, "`%` needs integers")
         return source.operation, NOTHING
     if values(b) == [0]:
-        scope.report(source, "OB508", f"`{sign}` by zero never has a result")
+        scope.report(source, "OB508", f"`{sign}` by zero never has a result", "divide by something else")
     whole = integral(a) and integral(b)
     scope.doubt(source, unless=only(a, "number") and only(b, "number") and (whole or not remainder))
     if not whole:
@@ -266,7 +266,8 @@ def _logical(source: Expression, parts: list[Typed], scope: Scope) -> tuple[str,
 def truth(part: Typed, sign: str, scope: Scope) -> None:
     """Judge an operand that must be true or false."""
     if not may_be(part.type, "boolean"):
-        scope.report(part.source, "OB508", f"`{sign}` needs true or false, not {shown(part.type)}")
+        advice = "write a condition, such as a comparison"
+        scope.report(part.source, "OB508", f"`{sign}` needs true or false, not {shown(part.type)}", advice)
     scope.doubt(part.source, unless=only(part.type, "boolean"))
 
 
@@ -278,7 +279,8 @@ def _condition(source: Expression, parts: list[Typed], scope: Scope) -> tuple[st
 def _contained(source: Expression, parts: list[Typed], scope: Scope) -> tuple[str, Schema]:
     a, b = parts[0].type, parts[1].type
     if not (may_be(b, "array") or may_be(b, "object")):
-        scope.report(source, "OB508", f"`in` needs a list or a record after it, not {shown(b)}")
+        advice = "`text.contains(part)` looks into a text" if may_be(b, "string") else None
+        scope.report(source, "OB508", f"`in` needs a list or a record after it, not {shown(b)}", advice)
         return "in", BOOLEAN
     among_items = may_be(b, "array") and (_share(a, _items(b)) or b.get("maxItems") == 0)
     among_fields = may_be(b, "object") and may_be(a, "string")
@@ -328,11 +330,11 @@ def _indexed(source: Expression, parts: list[Typed], scope: Scope) -> tuple[str,
         scope.doubt(source)
         return "at", {} if in_record else _items(owner)
     if listed[0] < 0:
-        scope.report(source, "OB508", "an index counts from 0, never backwards")
+        scope.report(source, "OB508", "an index counts from 0, never backwards", "`x[size(x) - 1]` is the last")
         return "at", NOTHING
     kind, presence = member(owner, listed[0])
     if presence is Presence.NEVER:
-        scope.report(source, "OB310", f"the list has no item {listed[0]}")
+        scope.report(source, "OB310", f"the list has no item {listed[0]}", "a list counts from 0")
         return "at", NOTHING
     scope.doubt(source, unless=presence is Presence.ALWAYS)
     return "at", kind

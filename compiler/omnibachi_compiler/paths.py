@@ -68,10 +68,10 @@ def _space(text: str, at: int) -> int:
 
 def _segment(text: str, at: int) -> tuple[str | int, int]:
     if text.startswith("..", at):
-        raise _Wrong(at, "no singular query: `..` selects many values")
+        raise _Wrong(at, "`..` selects many values")
     if text[at] == ".":
         if text.startswith("*", at + 1):
-            raise _Wrong(at + 1, f"no singular query: {MANY['*']}")
+            raise _Wrong(at + 1, MANY["*"])
         found = _NAME.match(text, at + 1)
         if found is None:
             raise _Wrong(at + 1, "a name was expected after `.` (other names are written `['name']`)")
@@ -90,7 +90,7 @@ def _bracket(text: str, opened: int) -> tuple[str | int, int]:
     elif char in ("-", *"0123456789"):
         segment, at = _index(text, at)
     elif char in MANY and char != ",":
-        raise _Wrong(at, f"no singular query: {MANY[char]}")
+        raise _Wrong(at, MANY[char])
     else:
         raise _Wrong(at, "a quoted name or an index was expected after `[`")
     at = _space(text, at)
@@ -98,7 +98,7 @@ def _bracket(text: str, opened: int) -> tuple[str | int, int]:
     if char == "]":
         return segment, at + 1
     if char == "," or (char == ":" and isinstance(segment, int)):
-        raise _Wrong(at, f"no singular query: {MANY[char]}")
+        raise _Wrong(at, MANY[char])
     raise _Wrong(at, "`]` was expected")
 
 

@@ -59,12 +59,7 @@ def _ways_out(nodes: Mapping[str, Linked], exits: Mapping[str, Ending], found: l
     for name, node in nodes.items():
         if name not in ends and all(outcome in node.targets for outcome in node.outcomes):
             found.append(
-                Diagnostic(
-                    "OB504",
-                    f"`{name}` can reach no exit other than by a crash",
-                    node.declaration.name.span,
-                    path=(name,),
-                )
+                Diagnostic("OB504", f"`{name}` can reach no exit other than by a crash", node.declaration.name.span)
             )
 
 

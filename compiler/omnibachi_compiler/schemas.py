@@ -23,6 +23,7 @@ from omnibachi_model.values import pointer
 
 from .declarations import Field
 from .keywords import READERS, SUBJECTS, applies, judge_default, settle, text_of
+from .loader import is_hole
 from .phase import Phase
 from .tree import Mapping, Scalar, Sequence, Tree, plain
 
@@ -59,7 +60,9 @@ class _Sealing:
     level: int = 0  # how deep the schema is that is being sealed, expansions counted
 
     def report(self, code: str, message: str, span: Span, help: str | None = None) -> None:
-        """Add a diagnostic."""
+        """Add a diagnostic, but for a value that was left out."""
+        if is_hole(span):
+            return
         self.found.append(Diagnostic(code, message, span, help=help))
 
 

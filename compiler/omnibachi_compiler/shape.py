@@ -76,7 +76,7 @@ def check_shape(tree: Tree) -> Shape:
         return Shape(None, False, found)
     errors = [(_at(tree, error.absolute_path), error) for error in _validator(kind).iter_errors(plain(tree))]
     # A value that the text leaves out has been reported by the loader.
-    known = [(place, error) for place, error in errors if not is_hole(place.tree)]
+    known = [(place, error) for place, error in errors if not is_hole(place.tree.span)]
     diagnostics = [*found, *_worded(known)]
     if kind == "test":
         diagnostics.extend(_steps(tree))
@@ -111,11 +111,12 @@ def _kind_of(tree: Tree) -> tuple[str | None, tuple[Diagnostic, ...]]:
     """Tell the kind of a document by its first key, or say why it cannot be told."""
     kinds = ", ".join(f"`{kind}:`" for kind in SCHEMAS)
     if not isinstance(tree, Mapping) or not tree.entries:
-        if is_hole(tree):
+        if is_hole(tree.span):
             return None, ()
-        what = "an empty mapping" if isinstance(tree, Mapping) else mistyped(plain(tree))
-        advice = f"begin it with one of {kinds}"
-        return None, (Diagnostic("OB204", f"a document is a mapping, not {what}", _Place(tree).span, help=advice),)
+        message = f"a document is a mapping, not {mistyped(plain(tree))}"
+        if isinstance(tree, Mapping):
+            message = "a document says with its first key what it declares, and this one has none"
+        return None, (Diagnostic("OB204", message, _Place(tree).span, help=f"begin it with one of {kinds}"),)
     first = tree.entries[0]
     if first.key in SCHEMAS:
         return first.key, ()

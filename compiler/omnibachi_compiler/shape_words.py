@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from omnibachi_model.addresses import CODE, kind_of, split
+from omnibachi_model.addresses import CODE, MOST_IN_CODE, kind_of, split
 
 from .loader import short
 
@@ -56,13 +56,13 @@ def misnamed(value: str, schema: dict[str, Any]) -> tuple[str, str]:
     message = f"`{short(value)}` is not {title}"
     pattern = re.compile(schema["pattern"])
     code = split(value)[1]
-    kind = kind_of(code.partition(".")[0])
+    kind = kind_of(code)
     guess = next((text for text in _repairs(value, schema) if pattern.search(text)), None)
     if guess is not None:
         return message, f"did you mean `{guess}`?"
-    if kind == "side_effect" and "operation" in title and "." not in value:
-        return message, f"name the operation too: `{value}.OPERATION`"
-    if kind is not None and CODE.match(code):
+    if len(code.partition(".")[0]) > MOST_IN_CODE:
+        return message, f"a code has at most {MOST_IN_CODE} characters"
+    if kind is not None:
         return f"{message}: its prefix says {_article(kind)}", form_of(schema)
     return message, form_of(schema)
 
@@ -74,7 +74,9 @@ def _repairs(value: str, schema: dict[str, Any]) -> list[str]:
     upper = f"{domain}::{code.upper()}" if domain else code.upper()
     example: str = schema["examples"][0]
     prefix = example.partition("_")[0]
-    found = [bare, code, upper, f"{upper}_V0", code.upper(), f"{code.upper()}_V0", bare.lower()]
+    found = [bare, code, upper, code.upper(), bare.lower()]
+    if not re.search(r"_V[0-9]+$", code.upper()):
+        found[3:3] = [f"{upper}_V0", f"{code.upper()}_V0"]
     if CODE.match(example):
         found.extend((f"{prefix}_{code.upper()}", f"{prefix}_{code.upper()}_V0"))
     # A code of another kind is no slip of the pen, so nothing is guessed from it.

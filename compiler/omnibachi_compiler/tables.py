@@ -9,7 +9,7 @@ from typing import Any
 from omnibachi_model.diagnostics import Diagnostic
 
 from .binding import Reader
-from .declarations import Compute, Decide, Name, Row
+from .declarations import Compute, Decide, Name
 from .infer import Inferred, check_condition, check_expression
 from .loader import short
 from .rows import dead_rows
@@ -44,7 +44,7 @@ def judge_rows(
             sealed = phase.value.sealed if phase.value else ["lit", True]
             known = _reached(row.when, phase.value, known, reader)
         rows.append(SealedRow(sealed, row.outcome.text, row.because.text if row.because else None))
-    if declaration.rows[-1].when is not None:
+    if all(row.when is not None for row in declaration.rows):
         reader.report(
             "OB511",
             f"the table of `{declaration.name.text}` has no last row without `when`",
@@ -81,15 +81,13 @@ def _dead(declaration: Decide, rows: list[SealedRow], names: Mapping[str, Schema
         covered = by is not None and by != index
         related = [(declaration.rows[by].span, "by this row")] if covered and by is not None else []
         why = "earlier rows cover it" if covered else "its condition is never true"
-        reader.found.append(
-            Diagnostic(
-                "OB510", f"row {index + 1} can never win: {why}", _span(declaration.rows[index]), related=related
-            )
-        )
-
-
-def _span(row: Row) -> Any:
-    return row.when.span if row.when is not None else row.outcome.span
+        row = declaration.rows[index]
+        advice = None if covered else "mend the condition, or remove the row"
+        if covered and row.when is None:
+            advice = "remove it, and the `when` of the last row that can win"
+        place = row.when.span if row.when is not None else row.outcome.span
+        message = f"row {index + 1} can never win: {why}"
+        reader.found.append(Diagnostic("OB510", message, place, help=advice, related=related))
 
 
 def _texts(rows: list[SealedRow]) -> dict[str, Schema]:

@@ -8,7 +8,7 @@ gives: that is the flow phase's part.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from omnibachi_model.diagnostics import Diagnostic, Span
@@ -52,10 +52,11 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A mapping of templates."""
+    """A mapping of templates; `keys` says where the names of those stand that are written in the text."""
 
     entries: tuple[tuple[str, Template], ...]
     span: Span
+    keys: dict[str, Span] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,25 +78,23 @@ class First:
 Template: TypeAlias = Literal | Reference | Record | Items | First
 
 
+def parts(template: Template) -> Iterator[Template]:
+    """Yield a template and every template in it, in the order of the text."""
+    yield template
+    inner: tuple[Template, ...] = ()
+    if isinstance(template, Record):
+        inner = tuple(value for _, value in template.entries)
+    elif isinstance(template, Items):
+        inner = template.items
+    elif isinstance(template, First):
+        inner = template.alternatives
+    for part in inner:
+        yield from parts(part)
+
+
 def references(template: Template) -> Iterator[Reference]:
     """Yield every reference in a template, in the order of the text."""
-    if isinstance(template, Reference):
-        yield template
-    elif isinstance(template, Record):
-        for _, value in template.entries:
-            yield from references(value)
-    elif isinstance(template, Items):
-        for value in template.items:
-            yield from references(value)
-    elif isinstance(template, First):
-        for value in template.alternatives:
-            yield from references(value)
-
-
-def parse_template(tree: Tree) -> Phase[Template]:
-    """Take one value of a `with` or a result apart."""
-    found: list[Diagnostic] = []
-    return Phase(_template(tree, found), tuple(found))
+    return (part for part in parts(template) if isinstance(part, Reference))
 
 
 def parse_bindings(tree: Mapping | None, span: Span) -> Phase[Record]:
@@ -105,15 +104,13 @@ def parse_bindings(tree: Mapping | None, span: Span) -> Phase[Record]:
     found: list[Diagnostic] = []
     entries: list[tuple[str, Template]] = []
     for entry in tree:
-        if entry.key.startswith("$"):
-            found.append(
-                Diagnostic(
-                    "OB214", f"`{entry.key}` cannot stand here: this mapping names what is bound", entry.key_span
-                )
-            )
+        if entry.key.startswith("$") and not entry.key.startswith("$$"):
+            message = f"`{entry.key}` cannot stand here: this mapping names what is bound"
+            found.append(Diagnostic("OB214", message, entry.key_span, help=f"write `name: {{{entry.key}: …}}`"))
             continue
-        entries.append((entry.key, _template(entry.value, found)))
-    return Phase(Record(tuple(entries), tree.span), tuple(found))
+        entries.append((_unescaped(entry.key), _template(entry.value, found)))
+    keys = {_unescaped(entry.key): entry.key_span for entry in tree}
+    return Phase(Record(tuple(entries), tree.span, keys), tuple(found))
 
 
 def _template(tree: Tree, found: list[Diagnostic]) -> Template:
@@ -125,7 +122,7 @@ def _template(tree: Tree, found: list[Diagnostic]) -> Template:
     if operators:
         return _operator(tree, operators[0].key, found)
     entries = tuple((_unescaped(entry.key), _template(entry.value, found)) for entry in tree)
-    return Record(entries, tree.span)
+    return Record(entries, tree.span, {_unescaped(entry.key): entry.key_span for entry in tree})
 
 
 def _unescaped(text: str) -> str:

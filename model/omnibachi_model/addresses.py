@@ -18,13 +18,23 @@ PREFIXES = {
     "ST": "store",
     "IV": "invariant",
 }
-KINDS = {kind: prefix for prefix, kind in PREFIXES.items()}
 
-DOMAIN = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
-CODE = re.compile(r"(WF|CC|CT|CS|IN|EV|ST|IV)_[A-Z0-9]+(?:_[A-Z0-9]+)*_V(?:0|[1-9][0-9]{0,5})\Z")
-OPERATION = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*\Z")
-NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
-OUTCOME = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*\Z")
+# The forms of names, which the language's schemas are made of too. A code names files of the snapshot, so it has an end.
+MOST_IN_CODE = 100
+NAME_FORM = "[a-z][a-z0-9_]{0,63}"
+OUTCOME_FORM = "[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*"
+
+
+def code_form(prefix: str) -> str:
+    """Return the regular expression of a bare code with this prefix."""
+    end = f"(?![A-Z0-9_]{{{MOST_IN_CODE + 1}}})"
+    return f"{end}{prefix}_[A-Z0-9]+(?:_[A-Z0-9]+)*_V(?:0|[1-9][0-9]{{0,5}})"
+
+
+NAME = re.compile(rf"{NAME_FORM}\Z")
+DOMAIN = NAME
+OUTCOME = re.compile(rf"{OUTCOME_FORM}\Z")  # of operations too
+CODE = re.compile(code_form(f"({'|'.join(PREFIXES)})") + r"\Z")
 TRACE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 

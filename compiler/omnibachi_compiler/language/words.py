@@ -5,24 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from omnibachi_model.addresses import NAME_FORM, OUTCOME_FORM, code_form
 from omnibachi_model.sealed import RESERVED_OUTCOMES
 
 Schema = dict[str, Any]
 
 LATER: Schema = {"not": {}}
 
-NAME = "[a-z][a-z0-9_]{0,63}"
-OUTCOME = "[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*"
+NAME = NAME_FORM
+OUTCOME = OUTCOME_FORM
 
 
 def whole(pattern: str) -> str:
     """Anchor a pattern at both ends, also before a final line end (which `$` alone would let through)."""
     return f"^(?:{pattern})$(?!\\n)"
-
-
-def code(prefix: str) -> str:
-    """Return the pattern of a bare code with this prefix (see `addresses.CODE`)."""
-    return f"{prefix}_[A-Z0-9]+(?:_[A-Z0-9]+)*_V(?:0|[1-9][0-9]{{0,5}})"
 
 
 def text(title: str) -> Schema:
@@ -37,12 +33,12 @@ def named(title: str, pattern: str, *examples: str) -> Schema:
 
 def code_of(kind: str, prefix: str, example: str) -> Schema:
     """Return the schema of the name that a document declares: a bare code of its kind."""
-    return named(f"the name of {kind}", code(prefix), example)
+    return named(f"the name of {kind}", code_form(prefix), example)
 
 
 def address_of(kind: str, prefix: str, example: str) -> Schema:
     """Return the schema of a reference: a code of that kind, with or without its domain."""
-    return named(f"the address of {kind}", f"(?:{NAME}::)?{code(prefix)}", example, f"std::{example}")
+    return named(f"the address of {kind}", f"(?:{NAME}::)?{code_form(prefix)}", example, f"std::{example}")
 
 
 def record(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from omnibachi_model.addresses import code_form
 from omnibachi_model.sealed import STATUSES
 
 from .words import (
@@ -17,7 +18,6 @@ from .words import (
     TARGET,
     Schema,
     address_of,
-    code,
     code_of,
     entries,
     listed,
@@ -30,10 +30,11 @@ from .words import (
 ACTIONS = ("use", "decide", "compute")
 LATER_ACTIONS = ("each", "repeat", "all", "wait")
 
-# Contracts and workflows are well-formed here and refused where uses are resolved.
+# Contracts, workflows and side effects without an operation are well-formed here and refused where uses are resolved,
+# which knows the operations.
 _USE = named(
     "a transform, or a side effect with its operation",
-    f"(?:{NAME}::)?(?:{code('(?:CT|CC|WF)')}|{code('CS')}\\.{OUTCOME})",
+    f"(?:{NAME}::)?(?:{code_form('(?:CT|CC|WF)')}|{code_form('CS')}(?:\\.{OUTCOME})?)",
     "CT_GENERATE_ID_V0",
     "CS_REGISTRY_V0.REGISTER",
 )
