@@ -27,6 +27,7 @@ BLUE = "\x1b[1;34m"
 BOLD = "\x1b[1m"
 PLAIN = "\x1b[0m"
 LONGEST_LINE = 240
+LONGEST_PATH = 20
 MOST_SHOWN = 100
 TAB = 4
 
@@ -88,9 +89,16 @@ def one(item: Diagnostic, root: str, *, colour: bool = False) -> str:
             lines.append(f"{' ' * (width + 2)}{bar} {' ' * before}{under}")
     margin = " " * (width + 2)
     if item.path:
-        lines.append(f"{margin}{paint('=', BLUE)} path: {visible(' -> '.join(item.path))}")
+        lines.append(f"{margin}{paint('=', BLUE)} path: {visible(' -> '.join(_shortened(item.path)))}")
     lines.append(f"{margin}{paint('=', BLUE)} help: {visible(item.help or help_of(item.code))}")
     return "\n".join(lines) + "\n"
+
+
+def _shortened(path: tuple[str, ...]) -> tuple[str, ...]:
+    """Leave the middle of a long path out: its beginning and its end tell more than its length."""
+    more = len(path) - LONGEST_PATH
+    half = LONGEST_PATH // 2
+    return path if more <= 0 else (*path[:half], f"… {more} more …", *path[-half:])
 
 
 def _excerpt(span: Span, root: str) -> tuple[str, int, int] | None:

@@ -128,7 +128,7 @@ def _call(node: Linked, declaration: Use, reader: Reader) -> CheckedNode:
 def _literal_keys(key: str, value: Template, node: Linked, reader: Reader) -> None:
     """Hold `match` and `where` to a mapping whose keys stand in the text and name fields of the record."""
     if isinstance(value, Literal) and isinstance(value.value, dict):
-        return
+        value = Record(tuple((name, Literal(item, value.span)) for name, item in value.value.items()), value.span)
     if not isinstance(value, Record):
         shown = f"`{value.text}`" if isinstance(value, Reference) else "this"
         reader.report("OB410", f"`{key}` must be a mapping whose keys stand in the text; {shown} is not", value.span)

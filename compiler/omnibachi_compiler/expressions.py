@@ -25,6 +25,8 @@ MOST_NESTING = 40
 FUNCTIONS = ("size", "type", "has")
 METHODS = {"size": 0, "startsWith": 1, "endsWith": 1, "contains": 1}
 
+MIRROR = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne"}  # with the operands exchanged
+
 Sealed: TypeAlias = list[Any]
 
 _ELSEWHERE: dict[Any, str] = {"and": "&&", "or": "||", "is": "==", "not": "!"}  # what other languages write

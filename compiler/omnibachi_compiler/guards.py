@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .expressions import Expression
+from .expressions import MIRROR, Expression
 from .fits import member
 from .kinds import Schema, kinds
 
 _JSON_TYPES = {"list": "array", "record": "object"}
 _OPPOSITE = {"lt": "ge", "ge": "lt", "le": "gt", "gt": "le", "eq": "ne", "ne": "eq"}
-_MIRROR = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne"}
 _BOUNDS = {"lt": "exclusiveMaximum", "le": "maximum", "gt": "exclusiveMinimum", "ge": "minimum"}
 
 
@@ -29,11 +28,11 @@ def narrowed(condition: Expression, names: Mapping[str, Schema], *, truth: bool)
         return narrowed(operands[1], narrowed(operands[0], names, truth=truth), truth=truth)
     if operation == "has" and truth:
         return _refined(names, operands[0], lambda schema: _having(schema, operands[1], None))
-    if operation in _MIRROR:
+    if operation in MIRROR:
         operation = operation if truth else _OPPOSITE[operation]
         left, right = operands
         if left.operation == "lit":
-            left, right, operation = right, left, _MIRROR[operation]
+            left, right, operation = right, left, MIRROR[operation]
         if right.operation == "lit":
             return _compared(names, operation, left, right.operands[0])
     return names

@@ -12,6 +12,8 @@ from omnibachi_model.sealed import FAULT
 from .declarations import Workflow
 from .links import Ending, Linked
 
+MOST_SHOWN = 8  # of a cycle's nodes in the message; the path holds all of them
+
 
 def check_form(
     workflow: Workflow,
@@ -73,11 +75,13 @@ def _acyclic(graph: nx.DiGraph[str], nodes: Mapping[str, Linked], found: list[Di
         names = [before for before, _ in edges]
         lowest = names.index(min(names))
         names, path = names[lowest:] + names[:lowest], path[lowest:] + path[:lowest]
-        shown = " -> ".join(f"`{name}`" for name in [*names, names[0]])
+        shown = [f"`{name}`" for name in [*names, names[0]]]
+        if len(shown) > MOST_SHOWN:
+            shown[MOST_SHOWN - 1 : -1] = [f"… {len(shown) - MOST_SHOWN} more …"]
         found.append(
             Diagnostic(
                 "OB505",
-                f"the graph has a cycle: {shown}",
+                f"the graph has a cycle: {' -> '.join(shown)}",
                 nodes[names[0]].declaration.name.span,
                 help="break the cycle: a graph is acyclic",
                 path=path,

@@ -23,6 +23,7 @@ from typing import Any, TypeAlias
 
 from omnibachi_model.checks import same
 
+from .expressions import MIRROR
 from .fits import member
 from .kinds import Schema, integral, kinds, values
 
@@ -41,7 +42,6 @@ class _Without:
 FAULT, LIST, RECORD = _Without(), _Without(), _Without()
 BOOLEANS = frozenset(("eq", "ne", "lt", "le", "gt", "ge", "in", "has", "startsWith", "endsWith", "contains"))
 ORDERS = frozenset(("lt", "le", "gt", "ge"))
-MIRROR = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne"}
 
 
 @dataclass(slots=True)

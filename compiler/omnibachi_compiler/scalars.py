@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import re
 
-from omnibachi_model.values import LIMIT
+from omnibachi_model.values import LEAST, LIMIT, MOST
 
 WORDS: dict[str, bool | None] = {"null": None, "true": True, "false": False}
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)\Z")
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
-_SMALLEST, _LARGEST = 1e-5, 1e15
 _LONGEST_INTEGER = 17  # a sign and the 16 digits of 2^53
 
 
@@ -59,8 +58,8 @@ def _decimal(text: str) -> int | float:
         return 0
     if value.is_integer():
         return _whole(int(value))
-    if abs(value) < _SMALLEST:
+    if abs(value) < LEAST:
         raise RangeError("is nearer to zero than 1e-5")
-    if abs(value) >= _LARGEST:
+    if abs(value) >= MOST:
         raise RangeError("does not lie strictly between -1e15 and 1e15")
     return value

@@ -204,7 +204,7 @@ def _keyword(key: str, tree: Tree, key_span: Span, state: _Sealing) -> _Sealed |
         state.report("OB207", "`$defs` stands at the top of a schema only", key_span)
     else:
         near = nearest(key, KEYWORDS)
-        advice = f"did you mean `{near}`?" if near else "the language reference lists the keywords"
+        advice = f"did you mean `{near}`?" if near else f"known: {', '.join(f'`{known}`' for known in KEYWORDS)}"
         state.report("OB207", f"`{key}` is no keyword of a schema here", key_span, advice)
     return None
 

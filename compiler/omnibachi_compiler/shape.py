@@ -20,7 +20,7 @@ from omnibachi_model.nearest import nearest
 
 from .language import LATER, LATER_KINDS, SCHEMAS
 from .loader import is_hole, short
-from .shape_words import listing, misnamed, mistyped, reshaped
+from .shape_words import form_of, listing, misnamed, mistyped, reshaped
 from .tree import Mapping, Scalar, Sequence, Tree, plain
 
 _ASIDE = ("summary", "result", "because", "keeps", "seed", "evidence", "hosts", "examples")
@@ -179,7 +179,8 @@ def _one(place: _Place, error: ValidationError) -> Iterator[Diagnostic]:
         message = f"{place.name} must be {schema['title']}, not {mistyped(value)}"
         yield Diagnostic("OB204", message, place.span, help=reshaped(value, schema))
     elif rule in ("minLength", "minItems", "minProperties"):
-        yield Diagnostic("OB204", f"{place.name} must be {schema['title']}, and is empty", place.span)
+        advice = form_of(schema) if "examples" in schema else None
+        yield Diagnostic("OB204", f"{place.name} must be {schema['title']}, and is empty", place.span, help=advice)
     elif rule == "uniqueItems":
         yield Diagnostic("OB204", f"{place.name} names something twice", place.span, help="name each once")
     elif rule == "enum":

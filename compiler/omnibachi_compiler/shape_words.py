@@ -71,19 +71,22 @@ def _repairs(value: str, schema: dict[str, Any]) -> list[str]:
     """Return what the writer may have meant: without spaces or a domain, other case, with a version or a prefix."""
     bare = re.sub(r"[\s-]+", "_", value.strip())
     domain, code = split(bare)
-    upper = f"{domain}::{code.upper()}" if domain else code.upper()
+    upper = re.sub(r"_V0+(?=[1-9])", "_V", code.upper())
+    bases = [f"{domain}::{upper}" if domain else upper, upper]
     example: str = schema["examples"][0]
-    prefix = example.partition("_")[0]
-    found = [bare, code, upper, code.upper(), bare.lower()]
-    if not re.search(r"_V[0-9]+$", code.upper()):
-        found[3:3] = [f"{upper}_V0", f"{code.upper()}_V0"]
     if CODE.match(example):
-        found.extend((f"{prefix}_{code.upper()}", f"{prefix}_{code.upper()}_V0"))
-    # A code of another kind is no slip of the pen, so nothing is guessed from it.
-    other = kind_of(code.upper()) or kind_of(f"{code.upper()}_V0")
-    if other is not None and CODE.match(example) and kind_of(example) != other:
-        return []
-    return found
+        # A code of another kind is no slip of the pen, so nothing is guessed from it.
+        other = kind_of(upper) or kind_of(f"{upper}_V0")
+        if other not in (None, kind_of(example)):
+            return []
+        bases.append(f"{example.partition('_')[0]}_{upper}")
+    versioned = re.search(r"_V[0-9]+$", upper) is not None
+    return [
+        bare,
+        code,
+        bare.lower(),
+        *(name for base in bases for name in (base, *([] if versioned else [f"{base}_V0"]))),
+    ]
 
 
 def _article(kind: str) -> str:

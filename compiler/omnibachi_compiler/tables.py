@@ -83,7 +83,7 @@ def _dead(declaration: Decide, rows: list[SealedRow], names: Mapping[str, Schema
         why = "earlier rows cover it" if covered else "its condition is never true"
         row = declaration.rows[index]
         advice = None if covered else "mend the condition, or remove the row"
-        if covered and row.when is None:
+        if covered and by is not None and row.when is None and declaration.rows[by].when is not None:
             advice = "remove it, and the `when` of the last row that can win"
         place = row.when.span if row.when is not None else row.outcome.span
         message = f"row {index + 1} can never win: {why}"

@@ -19,7 +19,7 @@ PREFIXES = {
     "IV": "invariant",
 }
 
-# The forms of names, which the language's schemas are made of too. A code names files of the snapshot, so it has an end.
+# The forms of names; the language's schemas are made of them too. A code names files of the snapshot, so it has an end.
 MOST_IN_CODE = 100
 NAME_FORM = "[a-z][a-z0-9_]{0,63}"
 OUTCOME_FORM = "[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*"

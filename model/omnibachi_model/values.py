@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Segments: TypeAlias = "Sequence[str | int]"
 
 LIMIT = 2**53
+LEAST, MOST = 1e-5, 1e15  # of numbers that are no integers: LEAST <= |x| < MOST
 MAX_DEPTH = 64
 MAX_PAYLOAD_BYTES = 16 * 1024 * 1024
 
@@ -98,7 +99,7 @@ def _number(value: float, at: tuple[str | int, ...]) -> JSON:
         raise Outside(pointer(at), "a number must be finite")
     if value.is_integer():
         return _admit(int(value), at, MAX_DEPTH)
-    if 1e-5 <= abs(value) < 1e15:
+    if LEAST <= abs(value) < MOST:
         return value
     raise Outside(pointer(at), "a number must satisfy 1e-5 <= |x| < 1e15; write it as a string")
 

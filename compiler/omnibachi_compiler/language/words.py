@@ -75,10 +75,15 @@ def one_of(title: str, values: Iterable[str]) -> Schema:
     return {"type": "string", "enum": list(values), "title": title}
 
 
+def shown(schema: Schema, *examples: str) -> Schema:
+    """Return a schema with examples of how a value of it is written."""
+    return {**schema, "examples": list(examples)}
+
+
 SUMMARY = text("one sentence that says what it is for")
 SWITCH: Schema = {"type": "boolean", "title": "`true` or `false`"}
 DATA: Schema = {}
-BINDINGS: Schema = {"type": "object", "title": "a mapping of names to data"}
+BINDINGS = shown({"type": "object", "title": "a mapping of names to data"}, "{amount: $.payload.amount}")
 
 OUTCOME_NAME = named("the name of an outcome", OUTCOME, "SUCCESS", "NOT_FOUND")
 DECLARED_OUTCOME: Schema = {**OUTCOME_NAME, "not": {"enum": list(RESERVED_OUTCOMES)}}
@@ -87,12 +92,13 @@ NODE_NAME = named("the name of a node", NAME, "read_licence")
 EXIT_NAME = named("the name of an exit", NAME, "registered")
 TARGET = named("the name of a node or an exit", NAME, "registered")
 
-ROUTES = entries("a mapping of outcomes to nodes or exits", OUTCOME_NAME, TARGET)
+ROUTES = shown(entries("a mapping of outcomes to nodes or exits", OUTCOME_NAME, TARGET), "{SUCCESS: registered}")
 
 # What a schema may say is decided by the phase that seals schemas; here only what is reserved is found, at any depth.
 VALUE_SCHEMA: Schema = {
     "type": "object",
     "title": "a schema",
+    "examples": ["{type: string}"],
     "properties": {
         "secret": LATER,
         "public": LATER,
@@ -106,5 +112,8 @@ VALUE_SCHEMA: Schema = {
 # The same below the top, where something else than a mapping is left to that phase.
 DEFS: Schema = {"inner": {"properties": VALUE_SCHEMA["properties"]}}
 
-FIELDS = entries("a mapping of fields to their schemas", FIELD_NAME, VALUE_SCHEMA)
-OUTCOMES = entries("a mapping of outcomes to the fields of their output", DECLARED_OUTCOME, FIELDS, least=1)
+FIELDS = shown(entries("a mapping of fields to their schemas", FIELD_NAME, VALUE_SCHEMA), "{amount: {type: integer}}")
+OUTCOMES = shown(
+    entries("a mapping of outcomes to the fields of their output", DECLARED_OUTCOME, FIELDS, least=1),
+    "{SUCCESS: {id: {type: string}}}",
+)

@@ -24,6 +24,7 @@ from .words import (
     named,
     one_of,
     record,
+    shown,
     text,
 )
 
@@ -39,12 +40,15 @@ _USE = named(
     "CS_REGISTRY_V0.REGISTER",
 )
 
-_EXPRESSION = text("an expression, as text")
+_EXPRESSION = shown(text("an expression, as text"), "quantity > 10")
 
-_ROW = record(
-    "a row of a decision",
-    {"when": _EXPRESSION, "outcome": OUTCOME_NAME, "because": text("the reason, as text")},
-    required=("outcome",),
+_ROW = shown(
+    record(
+        "a row of a decision",
+        {"when": _EXPRESSION, "outcome": OUTCOME_NAME, "because": text("the reason, as text")},
+        required=("outcome",),
+    ),
+    "{when: quantity > 10, outcome: LARGE}",
 )
 
 _NODE: Schema = {
@@ -54,8 +58,13 @@ _NODE: Schema = {
             "use": _USE,
             "store": address_of("a store", "ST", "ST_ACTORS_V0"),
             "event": address_of("an event", "EV", "EV_ACTOR_REGISTERED_V0"),
-            "decide": listed("a list of rows", _ROW, least=1),
-            "compute": entries("a mapping of fields to expressions", FIELD_NAME, _EXPRESSION, least=1),
+            "decide": shown(
+                listed("a list of rows", _ROW, least=1), "[{when: quantity > 10, outcome: LARGE}, {outcome: SMALL}]"
+            ),
+            "compute": shown(
+                entries("a mapping of fields to expressions", FIELD_NAME, _EXPRESSION, least=1),
+                "{total: price * quantity}",
+            ),
             "with": BINDINGS,
             "next": ROUTES,
         },
@@ -67,10 +76,10 @@ _NODE: Schema = {
     },
 }
 
-_EXIT: Schema = {
-    **record("an exit", {"status": one_of("a status", STATUSES), "result": BINDINGS}, required=("status",)),
-    "examples": ["{status: COMPLETED}"],
-}
+_EXIT = shown(
+    record("an exit", {"status": one_of("a status", STATUSES), "result": BINDINGS}, required=("status",)),
+    "{status: COMPLETED}",
+)
 
 WORKFLOW: Schema = record(
     "a workflow",
