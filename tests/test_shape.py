@@ -122,7 +122,7 @@ MARKED = [
     ("OB202", "event: EV_X_V0\nrecord: {}\n«colour»: 1", "known here: `event`, `summary` and `record`"),
     ("OB203", "event: «EV_X_V0»", "add `record:`, a schema"),
     ("OB203", "store: «ST_X_V0»", "add `governed_by:`"),
-    ("OB204", "event: EV_X_V0\nrecord: «[1]»", None),
+    ("OB204", "event: EV_X_V0\nrecord: «[1]»", "write it as in `{type: string}`"),
     ("OB204", "event: EV_X_V0\nsummary: «5»\nrecord: {}", "quote it if text is meant: `'5'`"),
     ("OB204", "event: EV_X_V0\nsummary: «''»\nrecord: {}", None),
     ("OB204", "store: ST_X_V0\ngoverned_by: CS_X_V0\nseed: «yes»", "write `true` or `false`"),
