@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from omnibachi_compiler.catalogue import read_catalogue
 from omnibachi_compiler.declarations import Name
 from omnibachi_compiler.implementations import closure, outcomes_returned
 from omnibachi_compiler.impure import MEMORY
@@ -223,3 +224,24 @@ def test_the_outcomes_that_a_function_returns(body: str, outcomes: set[str] | No
 def test_outcomes_are_not_told_of_what_is_no_plain_function() -> None:
     for source in ("@cache\ndef f(x):\n    return 'A', {}\n", "f = lambda x: ('A', {})\n", "def g(): ...\n", "def ("):
         assert outcomes_returned(source.encode(), "f") is None
+
+
+def test_a_module_is_read_once_however_many_functions_it_holds() -> None:
+    """A catalogue of a thousand functions must not cost a thousand readings."""
+    asked: list[str] = []
+    functions = "".join(f"def f{number}(inputs):\n    return 'SUCCESS', {{}}\n" for number in range(20))
+    entries = "".join(f"'shop::CT_F{number}_V0': fees.f{number}, " for number in range(20))
+    files = {
+        "shop": b"",
+        "shop.fees": functions.encode(),
+        "shop.catalogue": f"from . import fees\nCATALOGUE = {{{entries}}}\n".encode(),
+    }
+
+    def read(name: str) -> bytes | None:
+        asked.append(name)
+        return files.get(name)
+
+    phase = read_catalogue("shop", read, lambda module: module)
+    assert not phase.diagnostics
+    assert {entry.function for entry in phase.value.values()} == {f"f{number}" for number in range(20)}
+    assert len(asked) == len(set(asked))

@@ -309,6 +309,15 @@ def test_colour_only_where_it_is_welcome(shop: Path, capfdbinary: Any, monkeypat
     assert "\x1b" not in plain and "\\x1b[31m" in plain and "\\u202e" in plain
 
 
+def test_a_long_path_is_shown_by_its_ends() -> None:
+    from omnibachi.terminal import render
+    from omnibachi_model.diagnostics import Diagnostic
+
+    steps = [f"n{number} SUCCESS" for number in range(30)]
+    text = render([Diagnostic("OB506", "not given", path=steps)], colour=False)
+    assert "n9 SUCCESS -> … 10 more … -> n20 SUCCESS" in text and "n29 SUCCESS" in text and "n15" not in text
+
+
 def child(shop: Path, *arguments: str, **more: Any) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "omnibachi", "run", "--wf", WF, *arguments],
