@@ -18,7 +18,7 @@ from omnibachi_model.nearest import nearest
 from omnibachi_model.values import pointer
 
 from .loader import short
-from .patterns import refusal
+from .patterns import quick_up_to, refusal
 from .tree import Mapping, Scalar, Sequence, Tree, plain
 
 PATTERN_LENGTH = 10_000
@@ -43,7 +43,7 @@ SUBJECTS = {
 class Report(Protocol):
     """Where a reader says what it refuses."""
 
-    def __call__(self, code: str, message: str, span: Span, help: str | None = None) -> None:
+    def __call__(self, code: str, message: str, span: Span, help: str | None = None, severity: str = "error") -> None:
         """Take one finding."""
         ...
 
@@ -154,6 +154,7 @@ def settle(tree: Mapping, schema: dict[str, Any], report: Report) -> None:
     _members(tree, schema, report)
     if "pattern" in schema:
         schema.setdefault("maxLength", max(PATTERN_LENGTH, schema.get("minLength", 0)))
+        _quick(schema["pattern"], schema["maxLength"], places["pattern"], report)
     listed = tree.get("enum")
     if "enum" in schema and isinstance(listed, Sequence):
         check = link({key: value for key, value in schema.items() if key not in ("enum", "const")})
@@ -164,6 +165,14 @@ def settle(tree: Mapping, schema: dict[str, Any], report: Report) -> None:
         check = link({key: value for key, value in schema.items() if key != "const"})
         if found := check(schema["const"]):
             report("OB208", f"`const` breaks the schema's own `{found[0][1]}`", places["const"])
+
+
+def _quick(pattern: str, longest: int, place: Span, report: Report) -> None:
+    enough = quick_up_to(pattern, longest)
+    if enough < longest:
+        message = f"a search for `{short(pattern, 80)}` may take minutes in a text of {longest} characters"
+        help = f"give `maxLength: {enough}` or less, or a pattern whose repetitions end at what they cannot hold"
+        report("OB216", message, place, help, "warning")
 
 
 def _counts(schema: dict[str, Any], places: dict[str, Span], report: Report) -> None:

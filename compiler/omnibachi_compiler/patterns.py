@@ -11,7 +11,8 @@ mended `$` and `.`:
 
 Refused besides what does not compile: look-around, back-references, named groups, inline flags, possessive and atomic
 forms, property escapes, and what makes a search exponential: inside an unbounded repetition (no upper limit, or one
-above 100) a repetition of varying length, an alternative that can be empty, and alternatives that may begin alike.
+above 100) a repetition of varying length, an alternative that can be empty, and alternatives that may begin alike; and
+whatever may take too many steps in a text of 100 characters already.
 A text is a sequence of code points. White space is that of ASCII.
 """
 
@@ -22,10 +23,14 @@ from dataclasses import dataclass, field
 
 from omnibachi_model.checks import compile_pattern
 
+from .pattern_parts import Part, alternatives, effort, repeated, sequence
+
 MOST_REPEATS = 10_000
 MOST_CHARACTERS = 1_000
 MOST_NESTING = 30
 UNBOUNDED = 100
+SHORT = 100
+MOST_STEPS = 9.3  # decimal logarithm; `re` takes about 10^9 of them in a second
 
 _ANY = frozenset(range(0x80)) | {-1}  # -1 stands for everything beyond ASCII
 _DIGITS = frozenset(map(ord, "0123456789"))
@@ -48,22 +53,12 @@ class _Refused(Exception):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """What a piece of a pattern can begin with, whether it can be empty, and what an outer repetition must know."""
-
-    first: frozenset[int] = frozenset()
-    empty: bool = True
-    varies: bool = False  # holds a repetition of varying length
-    clash: bool = False  # holds alternatives that may begin alike, or an empty one
-
-
 @dataclass(slots=True)
 class _Open:
     """A group that is being read: its finished alternatives and the parts of the present one."""
 
-    done: list[_Part] = field(default_factory=list)
-    parts: list[_Part] = field(default_factory=list)
+    done: list[Part] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
 
 
 def refusal(pattern: str) -> str | None:
@@ -71,7 +66,8 @@ def refusal(pattern: str) -> str | None:
     if len(pattern) > MOST_CHARACTERS:
         return f"it is longer than {MOST_CHARACTERS} characters"
     try:
-        _scan(pattern)
+        if effort(_scan(pattern, SHORT), SHORT) > MOST_STEPS:
+            return f"a search may take too long, in a text of {SHORT} characters already"
         compile_pattern(pattern)
     except _Refused as refused:
         return str(refused)
@@ -80,7 +76,19 @@ def refusal(pattern: str) -> str | None:
     return None
 
 
-def _scan(pattern: str) -> None:
+def quick_up_to(pattern: str, longest: int) -> int:
+    """Return the length, at most `longest`, up to which a search for a pattern of the subset takes no long time."""
+    low, high = SHORT, max(longest, SHORT)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if effort(_scan(pattern, middle), middle) > MOST_STEPS:
+            high = middle - 1
+        else:
+            low = middle
+    return min(low, longest)
+
+
+def _scan(pattern: str, longest: int) -> Part:
     stack = [_Open()]
     at = 0
     while at < len(pattern):
@@ -93,25 +101,29 @@ def _scan(pattern: str) -> None:
             continue
         if char == "|":
             top = stack[-1]
-            top.done.append(_sequence(top.parts))
+            top.done.append(sequence(top.parts))
             top.parts = []
             at += 1
             continue
         if char == ")":
             if len(stack) == 1:
                 raise _Refused("a `)` has no `(`")
-            part, at = _alternatives(stack.pop()), at + 1
+            part, at = _chosen(stack.pop()), at + 1
         elif char in "^$":
             if pattern[at + 1 : at + 2] and pattern[at + 1] in "*+?{":
                 raise _Refused(f"`{char}` cannot be repeated")
-            part, at = _Part(), at + 1
+            part, at = Part(fails=True, anchored=char == "^"), at + 1
         else:
             part, at = _atom(pattern, at)
-        part, at = _repeated(pattern, at, part)
+        part, at = _repeated(pattern, at, part, longest)
         stack[-1].parts.append(part)
     if len(stack) > 1:
         raise _Refused("a `(` has no `)`")
-    _alternatives(stack[0])
+    return _chosen(stack[0])
+
+
+def _chosen(group: _Open) -> Part:
+    return alternatives([*group.done, sequence(group.parts)])
 
 
 def _group(pattern: str, at: int) -> int:
@@ -135,26 +147,7 @@ def _group(pattern: str, at: int) -> int:
     return at + 1
 
 
-def _sequence(parts: list[_Part]) -> _Part:
-    first: frozenset[int] = frozenset()
-    for part in parts:
-        first |= part.first
-        if not part.empty:
-            break
-    return _Part(first, all(p.empty for p in parts), any(p.varies for p in parts), any(p.clash for p in parts))
-
-
-def _alternatives(group: _Open) -> _Part:
-    parts = [*group.done, _sequence(group.parts)]
-    first: frozenset[int] = frozenset()
-    clash = any(part.clash for part in parts) or (len(parts) > 1 and any(part.empty for part in parts))
-    for part in parts:
-        clash = clash or bool(first & part.first)
-        first |= part.first
-    return _Part(first, any(p.empty for p in parts), any(p.varies for p in parts), clash)
-
-
-def _repeated(pattern: str, at: int, part: _Part) -> tuple[_Part, int]:
+def _repeated(pattern: str, at: int, part: Part, longest: int) -> tuple[Part, int]:
     """Read the quantifier that may stand at `at` and apply it."""
     char = pattern[at : at + 1]
     low, high = 1, 1
@@ -186,10 +179,10 @@ def _repeated(pattern: str, at: int, part: _Part) -> tuple[_Part, int]:
             raise _Refused("a repetition inside an unbounded repetition is refused")
         if part.clash:
             raise _Refused("alternatives that may begin alike inside an unbounded repetition are refused")
-    return _Part(part.first, part.empty or low == 0, part.varies or unlimited or low != high, part.clash), at
+    return repeated(part, low, None if unlimited else high, longest), at
 
 
-def _atom(pattern: str, at: int) -> tuple[_Part, int]:
+def _atom(pattern: str, at: int) -> tuple[Part, int]:
     """Read one thing that matches one character (or a word boundary)."""
     char = pattern[at]
     if char in "*+?{":
@@ -197,17 +190,17 @@ def _atom(pattern: str, at: int) -> tuple[_Part, int]:
     if char in "]}":
         raise _Refused(f"`{char}` must be escaped")
     if char == ".":
-        return _Part(_ANY, False), at + 1
+        return Part(_ANY, False), at + 1
     if char == "[":
         return _class(pattern, at)
     if char == "\\":
         if pattern[at + 1 : at + 2] in ("b", "B"):
             if pattern[at + 2 : at + 3] and pattern[at + 2] in "*+?{":
                 raise _Refused("a word boundary cannot be repeated")
-            return _Part(), at + 2
+            return Part(fails=True), at + 2
         first, at = _escape(pattern, at)
-        return _Part(first, False), at
-    return _Part(frozenset({_point(ord(char))}), False), at + 1
+        return Part(first, False), at
+    return Part(frozenset({_point(ord(char))}), False), at + 1
 
 
 def _point(code: int) -> int:
@@ -244,7 +237,7 @@ def _escape(pattern: str, at: int) -> tuple[frozenset[int], int]:
     return frozenset({ord(char)}), at + 2
 
 
-def _class(pattern: str, opened: int) -> tuple[_Part, int]:
+def _class(pattern: str, opened: int) -> tuple[Part, int]:
     """Read `[…]`."""
     at = opened + 1
     negated = pattern.startswith("^", at)
@@ -265,7 +258,7 @@ def _class(pattern: str, opened: int) -> tuple[_Part, int]:
             found |= _range(low, high)
         else:
             found |= low
-    return _Part(_ANY - (found - {-1}) if negated else found, False), at + 1
+    return Part(_ANY - (found - {-1}) if negated else found, False), at + 1
 
 
 def _range(low: frozenset[int], high: frozenset[int]) -> frozenset[int]:

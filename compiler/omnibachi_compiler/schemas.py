@@ -59,15 +59,15 @@ class _Sealing:
     trail: list[str] = field(default_factory=list)  # definitions that are being expanded
     level: int = 0  # how deep the schema is that is being sealed, expansions counted
 
-    def report(self, code: str, message: str, span: Span, help: str | None = None) -> None:
+    def report(self, code: str, message: str, span: Span, help: str | None = None, severity: str = "error") -> None:
         """Add a diagnostic, but for a value that was left out."""
         if is_hole(span):
             return
-        self.found.append(Diagnostic(code, message, span, help=help))
+        self.found.append(Diagnostic(code, message, span, help=help, severity=severity))
 
 
 def seal_schema(tree: Mapping, *, defaults: bool = True) -> Phase[Schema]:
-    """Seal a schema. What could not be understood is left open in the value and reported (OB207 to OB210, OB212)."""
+    """Seal a schema. What could not be understood is left open in the value and reported (OB207 to OB210, OB212, OB216)."""
     return _seal_whole(tree, defaults=defaults, member=False)
 
 
