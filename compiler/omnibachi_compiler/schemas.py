@@ -67,7 +67,10 @@ class _Sealing:
 
 
 def seal_schema(tree: Mapping, *, defaults: bool = True) -> Phase[Schema]:
-    """Seal a schema. What could not be understood is left open in the value and reported (OB207 to OB210, OB212, OB216)."""
+    """Seal a schema; what could not be understood is left open in the value and reported (OB207 to OB210, OB212).
+
+    A pattern that may take long is a warning (OB216).
+    """
     return _seal_whole(tree, defaults=defaults, member=False)
 
 
