@@ -58,7 +58,9 @@ def test_one_run_is_finished_and_its_files_named(call: Call, here: Path) -> None
     assert said.status == 0, said.err
     assert said.out.startswith(f"T1: {KEEP}: done (COMPLETED), resumed\n  digest  sha256:")
     assert str(Path("traces/T1/T1.jsonl")) in said.out
-    (run,) = call("resume", "T1", "--json", "--no-picture").json()["runs"]
+    value = call("resume", "T1", "--json", "--no-picture").json()
+    (run,) = value["runs"]
+    assert {**value, **run} == value, "what `run --json` has stands at the top for one run"
     assert (run["state"], run["exit"], run["repeated"]) == ("recorded", "done", True)
     assert sorted(run["trace"]) == ["jsonl", "md"]
     assert [item["trace_id"] for item in call("resume", "--json").json()["left"]] == ["T2"]

@@ -42,7 +42,7 @@ def resume(
     if trace_id is not None:
         with output.progress(f"resuming {trace_id}"):
             result = workspace.resume(trace_id, accept=accept, picture=not no_picture)
-        return _give(output, workspace, result.exit_code, [result])
+        return _give(output, workspace, result.exit_code, [result], only=_run(result))
     if not every and accept:
         raise click.UsageError("`--accept` needs a trace id or `--all`")
     recoverer = workspace.recoverer(picture=not no_picture)
@@ -73,14 +73,16 @@ def _give(
     results: tuple[RunResult, ...] | list[RunResult],
     held: tuple[Left, ...] = (),
     diagnostics: tuple[Diagnostic, ...] = (),
+    only: dict[str, Any] | None = None,
 ) -> int:
+    """Print several runs, or the `only` one, whose members stand at the top then as `run --json` has them."""
     lines = [line for result in results if result.exit is not None for line in _summary(result)]
     lines += [f"{item.row.run}: {_state(item)}; left alone" for item in held]
     if not results and not held:
         lines = ["nothing to resume"]
     elif len(results) > 1:
         lines.append(f"{counted(sum(result.exit is not None for result in results), 'run')} of {len(results)} done")
-    value = {"runs": [_run(result) for result in results], "left": [_left(item) for item in held]}
+    value = {**(only or {}), "runs": [_run(result) for result in results], "left": [_left(item) for item in held]}
     found = [*diagnostics, *(item for result in results for item in result.diagnostics)]
     return output.give(status, value, lines, found, workspace.root)
 
