@@ -201,6 +201,8 @@ def test_show_tells_graph_bounds_and_what_the_digest_depends_on(call: Call, work
 def test_show_draws(call: Call, workspace: Path) -> None:
     assert call("show", GREET, "--format", "dot").out.startswith("digraph")
     assert call("show", GREET, "--format", "png", "--output", "graph.png").status == 0
+    assert call("show", GREET, "--format", "dot", "-o", "graph.dot", "--json").json()["output"] == "graph.dot"
+    assert (workspace / "graph.dot").read_text("utf-8") == call("show", GREET, "--format", "dot").out
     assert (workspace / "graph.png").read_bytes().startswith(b"\x89PNG")
     said = call("show", GREET, "-o", "no/such/folder.txt")
     assert said.status == 6

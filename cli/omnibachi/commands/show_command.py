@@ -53,7 +53,7 @@ def show(output: Output, workspace: Workspace, workflow: str | None, form: str, 
         "depends_on": depends_on(sealed.workflow),
         "graph": decode(sealed.data),
     }
-    if output.as_json:
+    if output.as_json and file is None:
         return output.give(OK, value, [])
     if form == "text":
         data = "\n".join([*outline(sealed.workflow, origins, sealed.digest), ""]).encode()
@@ -61,7 +61,11 @@ def show(output: Output, workspace: Workspace, workflow: str | None, form: str, 
         if form == "png" and file is None and sys.stdout.isatty():
             raise click.UsageError("a picture is no text: name a file with `--output`, or send stdout to one")
         data = _drawn(sealed.workflow, form)
-    return _put(data, file)
+    if file is None:
+        sys.stdout.buffer.write(data)
+        return OK
+    _put(data, file)
+    return output.give(OK, {**value, "output": file}, [])
 
 
 def _drawn(workflow: dict[str, Any], form: str) -> bytes:
@@ -75,17 +79,13 @@ def _drawn(workflow: dict[str, Any], form: str) -> bytes:
         raise Refused([Diagnostic("OB730", message, help="`--format dot` needs no drawing program")], TROUBLE) from None
 
 
-def _put(data: bytes, file: str | None) -> int:
-    if file is None:
-        sys.stdout.buffer.write(data)
-        return OK
+def _put(data: bytes, file: str) -> None:
     try:
         with open(file, "wb") as target:
             target.write(data)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise Trouble(Diagnostic("OB753", f"`{file}` cannot be written: {reason}", help="name another file")) from error
-    return OK
 
 
 command = show
