@@ -168,6 +168,11 @@ def test_texts_of_numbers_outside_are_refused(number: float) -> None:
         parse(f'{{"a": [{text}]}}'.encode())
 
 
+def test_an_integer_of_thousands_of_digits_is_refused_in_our_words() -> None:
+    with pytest.raises(Outside, match="an integer has thousands of digits; write it as a string"):
+        parse(b'{"a":' + b"9" * 5000 + b"}")
+
+
 def test_depth_is_counted_in_levels() -> None:
     value: Any = 0
     for level in range(MAX_DEPTH):

@@ -1,4 +1,4 @@
-"""What `omnibachi run` imports: nothing that costs more than it gives.
+"""What `omnibachi run` imports: nothing that costs more than it gives; and a Ctrl-C while it imports.
 
 Compared with a bare interpreter that imported orjson, hashlib and sqlite3, a run may load rooms of the house and a
 short list of small modules. Nothing is timed here; `benchmarks/cold.py` does that.
@@ -90,3 +90,31 @@ def test_every_public_name_can_be_had() -> None:
     assert set(omnibachi.__all__) <= set(dir(omnibachi))
     with pytest.raises(AttributeError):
         _ = omnibachi.Nothing
+
+
+WHILE_LOADING = """
+import os, signal, sys
+from omnibachi.__main__ import main
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "uuid":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("command", ["run", "compile"])
+def test_ctrl_c_while_modules_are_loaded_is_told_and_no_crash(tmp_path: Path, command: str) -> None:
+    """orjson asks for `uuid` while it is set up, and takes the process with it when that is broken off."""
+    for more in ([], ["--json"]):
+        words = [sys.executable, "-c", WHILE_LOADING, command, *more]
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, check=False, timeout=60)
+        assert done.returncode == 130, done
+        if more:
+            assert [item["code"] for item in json.loads(done.stdout)["diagnostics"]] == ["OB745"]
+        else:
+            assert done.stderr.startswith(b"error[OB745] interrupted: ") and b"Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())

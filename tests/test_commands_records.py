@@ -72,6 +72,11 @@ def test_verify_of_a_snapshot_finds_every_change(call: Call, workspace: Path) ->
     changed = call("verify", "protocol_snapshot/manifest.json", "--json").json()
     assert (changed["verdict"], changed["exit_code"]) == ("BROKEN", 4)
     assert {item["code"] for item in changed["diagnostics"]} == {"OB604"}
+    assert changed["reason"] == changed["diagnostics"][0]["message"]
+    (snapshot / "manifest.json").unlink()
+    (snapshot / "manifest.json").mkdir()
+    unread = call("verify", "protocol_snapshot", "--json").json()
+    assert (unread["verdict"], [item["code"] for item in unread["diagnostics"]]) == ("BROKEN", ["OB608"])
 
 
 def test_examine_tells_a_run_by_id_and_by_file(call: Call, workspace: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -139,3 +140,17 @@ def test_names_that_look_like_numbers_come_before_items() -> None:
     assert [at(pointer) for pointer in ("", "/7", "/8", "/7/8", "/a~1b", "/a~1b/0", "/b")] == [
         [0], [1], [2], [3], [4], [4], [0],
     ]  # fmt: skip
+
+
+def test_a_node_may_lead_to_the_reserved_exit(tmp_path: Path) -> None:
+    """Then no payload was refused, so there is nothing to say about one; also when the run is asked for again."""
+    sources = tmp_path / "protocols" / "shop"
+    sources.mkdir(parents=True)
+    ending = WORKFLOW.replace("SUCCESS: done", "SUCCESS: rejected").replace("  done: {status: COMPLETED}\n", "")
+    (sources / "asked.yaml").write_text(f"domain: shop\nsummary: A shop.\n---\n{INTENT}---\n{ending}")
+    workspace = Workspace(tmp_path)
+    assert workspace.compile().ok
+    for _ in range(2):
+        ended = workspace.run("shop::WF_ORDER_V0", {"customer": {}}, data_root=tmp_path / "data", trace_id="twice")
+        assert (ended.exit, ended.status, ended.result, ended.diagnostics) == ("rejected", "REJECTED", {}, ())
+        assert [(step.node, step.outcome) for step in ended.path] == [("enough", "SUCCESS")]

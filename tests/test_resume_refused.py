@@ -214,9 +214,21 @@ def test_what_cannot_be_published_is_left_for_the_next(here: Path) -> None:
     every = Workspace(here).recoverer(picture=False).all()
     assert (every.exit_code, [item.exit for item in every.results]) == (6, ["done"])
     assert "OB726" in [item.code for item in every.results[0].diagnostics]
+    assert Workspace(here).resume("T1", picture=False).exit_code == 6
     (here / "traces").unlink()
-    assert Workspace(here).resume("T1", picture=False).repeated
-    ends_well(here, Workspace(here).resume("T1", picture=False))
+    (result,) = Workspace(here).recoverer(picture=False).all().results
+    assert result.repeated
+    ends_well(here, result)
+
+
+def test_a_run_whose_trace_could_not_be_written_is_left_for_resume(here: Path) -> None:
+    (here / "traces").write_bytes(b"a file where the folder should be")
+    result = Workspace(here).run(KEEP, dict(ORDER), trace_id="T1", picture=False)
+    assert (result.exit, result.exit_code) == ("done", 6)
+    (here / "traces").unlink()
+    (result,) = Workspace(here).recoverer().all().results
+    assert result.repeated
+    ends_well(here, result, resumptions=0)
 
 
 def test_files_that_are_being_written_are_left_and_those_of_the_dead_removed(here: Path) -> None:

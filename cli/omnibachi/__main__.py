@@ -14,7 +14,11 @@ from .exits import BROKEN_PIPE, DEFECT, INTERRUPTED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import signal
+    from collections.abc import Callable, Sequence
+else:
+    # What `signal` wraps; it is always there, and the wrapper would be one more module to load before a run starts.
+    import _signal as signal
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,25 +27,60 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(given)
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return _told("OB745", "interrupted", "interrupted", "nothing was begun", INTERRUPTED, given)
     except BrokenPipeError:
         # Whoever read our output has gone; Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except Exception as error:
         return _defect(error, given)
+    finally:
+        if arguments is None:
+            # All is done and said: a Ctrl-C while Python shuts down could only add a traceback to it.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _dispatch(given: list[str]) -> int:
     if given[:1] == ["run"]:
         # Most of what one run makes lives until it ends: looking for garbage so soon costs a twentieth of its time.
         gc.set_threshold(100_000)
-        from .run_command import main as run
+        return _uninterrupted(_run_command)(given[1:])
+    return _uninterrupted(_other_commands)(given)
 
-        return run(given[1:])
+
+def _run_command() -> Callable[[Sequence[str]], int]:
+    from .run_command import main as run
+
+    return run
+
+
+def _other_commands() -> Callable[[Sequence[str]], int]:
     from .commands import main as others
 
-    return others(given)
+    return others
+
+
+def _uninterrupted(imported: Callable[[], Callable[[Sequence[str]], int]]) -> Callable[[Sequence[str]], int]:
+    """Import a command while Ctrl-C waits for it; raises KeyboardInterrupt afterwards.
+
+    A module of C whose own imports are broken off may take the process with it: orjson dies of it (SIGSEGV).
+    """
+    waiting: list[bool] = []
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler:
+        return imported()
+    try:
+        signal.signal(signal.SIGINT, lambda *_: waiting.append(True))
+    except ValueError:
+        # Not the main thread: no signal is handled here.
+        return imported()
+    try:
+        command = imported()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if waiting:
+        raise KeyboardInterrupt
+    return command
 
 
 def _defect(error: Exception, given: list[str]) -> int:
@@ -53,15 +92,19 @@ def _defect(error: Exception, given: list[str]) -> int:
     text = f"{type(error).__name__}: {error}".splitlines()[0]
     message = f"this is a mistake of OmniBachi itself, not of what you wrote ({text})"
     help = "set OMNIBACHI_DEBUG=1 to see where, and report it"
+    return _told("OB799", "defect", message, help, DEFECT, given)
+
+
+def _told(code: str, slug: str, message: str, help: str, status: int, given: Sequence[str]) -> int:
     if "--json" in given:
         from omnibachi_model.diagnostics import Diagnostic
         from omnibachi_model.digests import encode
 
-        found = {"schema": "omnibachi.error/1", "ok": False, "exit_code": DEFECT}
-        print(encode({**found, "diagnostics": [Diagnostic("OB799", message, help=help).as_json()]}).decode())
+        answer = {"schema": "omnibachi.error/1", "ok": False, "exit_code": status}
+        print(encode({**answer, "diagnostics": [Diagnostic(code, message, help=help).as_json()]}).decode())
     else:
-        print(f"error[OB799] defect: {message}\n   = help: {help}", file=sys.stderr)
-    return DEFECT
+        print(f"error[{code}] {slug}: {message}\n   = help: {help}", file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":

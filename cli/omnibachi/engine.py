@@ -234,7 +234,7 @@ def ended_result(linked: Linked, ended: Walk) -> RunResult:
     diagnostics: tuple[Diagnostic, ...] = ()
     if ended.mishaps:
         diagnostics = _faults(snapshot, program.address, program.digest, ended.mishaps, ended.status)
-    elif ended.status == "REJECTED" and ended.exit == program.rejected[0]:
+    elif ended.exit == REJECTED_EXIT and "violations" in ended.result:  # a node may lead there too, without any
         origins = origins_of(snapshot, program.address, program.digest)
         diagnostics = (rejection(ended.result["violations"], origins),)
     return RunResult(

@@ -61,6 +61,11 @@ def publish(engine: Engine, traces: Traces, result: RunResult, sealed: bytes, *,
     return found
 
 
+def unwritten(result: RunResult) -> bool:
+    """Tell whether a file of the trace could not be written; a picture that could not be drawn is none."""
+    return any(item.code == "OB726" for item in result.diagnostics)
+
+
 def _keep(traces: Traces, result: RunResult, kind: str, make: Any) -> None:
     """Write a file of the trace, unless an earlier run of the same id left it."""
     trace_id = str(result.trace_id)

@@ -18,7 +18,7 @@ from . import wiring
 from .catalogue import Capabilities
 from .engine import Engine
 from .exits import TROUBLE
-from .publish import publish
+from .publish import publish, unwritten
 from .records import is_workflow
 from .results import RunResult
 from .resuming import stored_workflow, unknown
@@ -115,6 +115,7 @@ class Recoverer:
         traces, picture = self._published(notes.get(row.holder or "", b""))
         with self._engine(traces, picture) as engine:
             result = _finished(engine, trace_id, accept, traces, picture)
+            engine.close(done=not unwritten(result))
         self._tidy()
         return result
 
@@ -139,6 +140,7 @@ class Recoverer:
                         held.append(replace(item, row=row, state=HELD))  # Another process was faster.
                     else:
                         results.append(result)
+                engine.close(done=not any(map(unwritten, results)))
         self._tidy()
         unused = [address for address in accept if not any(address in addresses for addresses in called.values())]
         return Recovery(tuple(results), tuple(held), tuple(_unused(unused)))

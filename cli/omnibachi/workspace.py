@@ -143,11 +143,13 @@ class Workspace:
         with Engine(snapshot, self.capabilities, root, past=self.traces.read, note=note) as engine:
             result = engine.run(workflow, payload, trace_id=trace_id, actor=actor)
             if result.exit is not None:
-                from .publish import changed_sources, publish
+                from .publish import changed_sources, publish, unwritten
 
                 found = [*result.diagnostics, *changed_sources(self.root, snapshot, workflow)]
                 found += publish(engine, self.traces, result, engine.linked(workflow).program.sealed, picture=picture)
                 result.diagnostics = in_order(found)
+                if unwritten(result):
+                    engine.close(done=False)  # `resume --all` writes it when there is room again
         return result
 
     def resume(

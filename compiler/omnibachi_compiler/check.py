@@ -13,9 +13,10 @@ from omnibachi_model.diagnostics import Diagnostic, has_errors
 from omnibachi_model.sealed import FAULT
 
 from .binding import Place, Reader, bind, type_of
-from .declarations import Compute, Decide, Use
+from .declarations import Broken, Compute, Decide, Use
 from .facts import advance, prepare
 from .flows import lost_updates
+from .library import Capability
 from .links import Ending, Graph, Linked
 from .narrowing import narrow
 from .phase import Phase
@@ -95,8 +96,12 @@ def _check(graph: Graph, known: frozenset[str], crashed: frozenset[str]) -> Phas
 
 def _node(node: Linked, reader: Reader) -> CheckedNode:
     declaration = node.declaration
-    if isinstance(declaration, Use):
-        return _call(node, declaration, reader)
+    if isinstance(declaration, Use) and node.capability is not None:
+        return _call(node, declaration, node.capability, reader)
+    if isinstance(declaration, Use | Broken):  # not understood, which is reported already
+        type_of(node.bindings, reader)
+        reader.facts.outputs[node.name] = dict(node.outcomes)
+        return CheckedNode(node, node.bindings, None, (), {})
     names = {key: type_of(value, reader) for key, value in node.bindings.entries}
     if isinstance(declaration, Decide):
         rows, texts = judge_rows(declaration, names, reader)
@@ -112,9 +117,7 @@ def _fields(types: Mapping[str, Schema]) -> Schema:
     return {"type": "object", "properties": dict(types), "required": sorted(types), "additionalProperties": False}
 
 
-def _call(node: Linked, declaration: Use, reader: Reader) -> CheckedNode:
-    capability = node.capability
-    assert capability is not None
+def _call(node: Linked, declaration: Use, capability: Capability, reader: Reader) -> CheckedNode:
     reader.facts.outputs[node.name] = dict(node.outcomes)
     inputs = narrow(capability.inputs, node.store, node.event)
     judged = {"record"} if "event" in capability.needs else set()

@@ -72,7 +72,18 @@ class Compute:
     routes: tuple[Route, ...]
 
 
-Node: TypeAlias = Use | Decide | Compute
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A node whose shape is wrong, which is reported; `ways` are the routes of it that can be read. The other nodes of
+    its workflow are judged without it."""
+
+    name: Name
+    ways: tuple[Route, ...]
+    bindings: None = None
+    routes: tuple[Route, ...] = ()
+
+
+Node: TypeAlias = Use | Decide | Compute | Broken
 
 
 @dataclass(frozen=True, slots=True)

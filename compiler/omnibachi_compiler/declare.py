@@ -1,7 +1,7 @@
 """Declarations out of trees: every document is checked for its shape and read into the type of its kind.
 
 A document whose shape is wrong gives its diagnostics and no declaration, unless what is wrong leaves the rest meaning
-what it says (an unknown key, a missing summary): then the other phases can go on speaking about it.
+what it says (an unknown key, a missing summary, a single node): then the other phases can go on speaking about it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from omnibachi_model.diagnostics import Diagnostic, in_order
 
 from .declarations import (
+    Broken,
     Compute,
     Decide,
     Declaration,
@@ -48,7 +49,7 @@ def declare(source: Source, trees: Iterable[Tree]) -> Phase[tuple[Declaration, .
         found.extend(shape.diagnostics)
         if not shape.sound or not isinstance(tree, Mapping):
             continue
-        declaration = _read(shape.kind or "", tree, source)
+        declaration = _read(shape.kind or "", tree, source, shape.broken)
         if isinstance(declaration, Domain) and declaration.name.text != source.domain:
             found.append(_misplaced(declaration, source))
             declaration = _renamed(declaration, source.domain)
@@ -66,12 +67,12 @@ def _renamed(domain: Domain, name: str) -> Domain:
     return Domain(Name(name, domain.name.span), domain.summary, domain.hosts, domain.span)
 
 
-def _read(kind: str, tree: Mapping, source: Source) -> Declaration:
-    """Read a document of sound shape."""
+def _read(kind: str, tree: Mapping, source: Source, broken: frozenset[str]) -> Declaration:
+    """Read a document of sound shape; the nodes that are `broken` have none."""
     name, domain = _name(tree, kind), source.domain
     summary, span = _text(tree, "summary"), tree.span
     if kind == "workflow":
-        return _workflow(tree, domain)
+        return _workflow(tree, domain, broken)
     if kind == "transform":
         examples = tuple(item for item in _items(tree, "examples") if isinstance(item, Mapping))
         return Transform(name, domain, summary, _fields(tree, "inputs"), _outcomes(tree), examples, span)
@@ -92,7 +93,7 @@ def _read(kind: str, tree: Mapping, source: Source) -> Declaration:
     return Scenario(name, domain, _optional(tree, "workflow"), _mapping(tree, "given"), steps, span)
 
 
-def _workflow(tree: Mapping, domain: str) -> Workflow:
+def _workflow(tree: Mapping, domain: str, broken: frozenset[str]) -> Workflow:
     return Workflow(
         _name(tree, "workflow"),
         domain,
@@ -101,14 +102,16 @@ def _workflow(tree: Mapping, domain: str) -> Workflow:
         _name(tree, "start"),
         _optional(tree, "fault"),
         _routes(tree),
-        tuple(_node(entry) for entry in _entries(tree, "nodes")),
+        tuple(_node(entry, entry.key in broken) for entry in _entries(tree, "nodes")),
         tuple(_exit(entry) for entry in _entries(tree, "exits")),
         tree.span,
     )
 
 
-def _node(entry: Entry) -> Node:
+def _node(entry: Entry, broken: bool) -> Node:
     name, body = _key(entry), _body(entry)
+    if broken:
+        return Broken(name, _routes(body))
     bindings, routes = _mapping(body, "with"), _routes(body)
     use = _optional(body, "use")
     if use is not None:

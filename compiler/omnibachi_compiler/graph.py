@@ -6,6 +6,7 @@ Phase between the library and the data flow. A `Graph` holds names, not indices;
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from omnibachi_model.addresses import split
@@ -13,7 +14,7 @@ from omnibachi_model.diagnostics import Diagnostic, Span
 from omnibachi_model.nearest import nearest
 from omnibachi_model.sealed import FAULT, REJECTED_EXIT, RESERVED_OUTCOMES, SUCCESS
 
-from .declarations import Decide, Name, Node, Route, Use, Workflow
+from .declarations import Broken, Decide, Name, Node, Route, Use, Workflow
 from .library import Capability, Library, SealedStore, Shape, lookup
 from .links import Ending, Graph, Linked
 from .narrowing import narrow_outcomes
@@ -26,7 +27,10 @@ Schema = dict[str, Any]
 
 
 def build_graph(address: str, workflow: Workflow, library: Library) -> Phase[Graph | None]:
-    """Resolve and check one workflow; no graph comes out where its form is too broken to go on."""
+    """Resolve and check one workflow; no graph comes out where its form is too broken to go on.
+
+    A graph with unknown capabilities or targets does, so that the data flow of the rest is judged at the same time.
+    """
     found: list[Diagnostic] = []
     intent = lookup(workflow.intent, workflow.domain, library.intents, "OB302", "intent", found, library.broken)
     names = _names(workflow, found)
@@ -41,12 +45,15 @@ def build_graph(address: str, workflow: Workflow, library: Library) -> Phase[Gra
     nodes = {node.name.text: _link(node, workflow, library, found) for node in workflow.nodes}
     _needless_routes(workflow, nodes, found)
     exits = dict(_endings(workflow, found))
-    complete = all(node is not None for node in nodes.values())
-    linked = {name: node for name, node in nodes.items() if node is not None}
-    if any(item.code == "OB305" for item in found):
+    ends = {workflow.start.text, *([workflow.fault.text] if workflow.fault else ())}
+    if names.get(workflow.start.text) != "node" or not ends <= names.keys():
         return Phase(None, tuple(found))
+    complete = all(node is not None for node in nodes.values()) and all(item.code != "OB305" for item in found)
+    linked = {node.name.text: nodes[node.name.text] or _opaque(node, workflow) for node in workflow.nodes}
+    if not complete:
+        linked = {name: _with_targets(node, names) for name, node in linked.items()}
     order = check_form(workflow, linked, exits, complete, found)
-    if intent is None or order is None or not complete:
+    if intent is None or order is None:
         return Phase(None, tuple(found))
     graph = Graph(workflow, address, library.intents[intent], linked, exits, order)
     return Phase(graph, tuple(found))
@@ -106,6 +113,8 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _link(node: Node, workflow: Workflow, library: Library, found: list[Diagnostic]) -> Linked | None:
+    if isinstance(node, Broken):
+        return None
     bindings = parse_bindings(node.bindings, node.name.span)
     found.extend(bindings.diagnostics)
     capability: Capability | None = None
@@ -125,6 +134,25 @@ def _link(node: Node, workflow: Workflow, library: Library, found: list[Diagnost
         outcomes = {SUCCESS: {}}
     targets, spans = _route(node, outcomes, workflow, found)
     return Linked(node, capability, store, event, outcomes, targets, spans, bindings.value)
+
+
+def _opaque(node: Node, workflow: Workflow) -> Linked:
+    """Stand in for a node that is not understood: it may give anything on the ways that it names itself.
+
+    So the other nodes of a workflow are judged all the same; nothing is sealed of it.
+    """
+    ways = node.ways if isinstance(node, Broken) else node.routes
+    targets = {route.outcome.text: route.target.text for route in ways}
+    if workflow.fault is not None:
+        targets.setdefault(FAULT, workflow.fault.text)
+    outcomes: dict[str, Schema] = {outcome: {} for outcome in targets if outcome != FAULT}
+    bindings = parse_bindings(node.bindings, node.name.span).value
+    return Linked(node, None, None, None, outcomes, targets, {}, bindings)
+
+
+def _with_targets(node: Linked, names: Mapping[str, str]) -> Linked:
+    """Leave out the ways that lead to nothing: what is found on the others holds for them."""
+    return replace(node, targets={outcome: to for outcome, to in node.targets.items() if to in names})
 
 
 def _reserved(node: Decide, found: list[Diagnostic]) -> None:

@@ -28,11 +28,13 @@ _ASIDE = ("summary", "result", "because", "keeps", "seed", "evidence", "hosts", 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a document is: its kind (None when it cannot be told), whether it can be declared, and what was found."""
+    """What a document is: its kind (None when it cannot be told), whether it can be declared, what was found, and the
+    nodes of a workflow that cannot be understood."""
 
     kind: str | None
     sound: bool
     diagnostics: tuple[Diagnostic, ...]
+    broken: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,10 @@ def check_shape(tree: Tree) -> Shape:
     diagnostics = [*found, *_worded(known)]
     if kind == "test":
         diagnostics.extend(_steps(tree))
-    sound = (kind, found) == (tree.entries[0].key, ()) and all(_harmless(error) for _, error in errors)
-    return Shape(kind, sound, in_order(diagnostics))
+    harmful = [tuple(error.absolute_path) for _, error in errors if not _harmless(error)]
+    broken = frozenset(str(path[1]) for path in harmful if kind == "workflow" and path[:1] == ("nodes",) and path[1:])
+    sound = (kind, found) == (tree.entries[0].key, ()) and len(broken) == len({path[:2] for path in harmful})
+    return Shape(kind, sound, in_order(diagnostics), broken)
 
 
 def _harmless(error: ValidationError) -> bool:
@@ -98,6 +102,8 @@ def _harmless(error: ValidationError) -> bool:
         known = [key for key in properties["properties"] if key not in instance]
         extras = [key for key in instance if key not in properties["properties"]]
         return all(nearest(key, known) in (None, *_ASIDE) for key in extras)
+    if error.validator == "enum":
+        return "exits" in error.absolute_path  # a status, which only sealing asks for
     # A reserved key of a node changes what the node does.
     return error.validator == "not" and "enum" not in wanted and "nodes" not in error.absolute_path
 

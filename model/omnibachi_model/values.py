@@ -139,8 +139,9 @@ def read(data: bytes, *, limit: int = MAX_PAYLOAD_BYTES) -> Any:
         raise Outside("", f"no JSON: {reason}", error.pos) from None
     except RecursionError:
         raise Outside("", f"nesting is deeper than {MAX_DEPTH} levels") from None
-    except ValueError as error:
-        raise Outside("", f"no JSON: {error}") from None
+    except ValueError:
+        # Python's own limit on the digits of an integer; what it says advises a setting of the interpreter.
+        raise Outside("", "an integer has thousands of digits; write it as a string") from None
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -60,11 +60,15 @@ def verify(output: Output, workspace: Workspace, target: str, require: str) -> i
 def _snapshot(output: Output, workspace: Workspace, folder: str) -> int:
     read = functools.partial(file_of, folder)
     diagnostics = wiring.verify_snapshot(read, _names(folder), workspace.capabilities.source, _version)
+    manifest = read(MANIFEST)
+    if manifest is None and os.path.lexists(os.path.join(folder, MANIFEST)):
+        message = f"`{os.path.join(folder, MANIFEST)}` cannot be read"
+        diagnostics = [Diagnostic("OB608", message, help="check that it is a file and that you may read it")]
     broken = has_errors(diagnostics)
     verdict = "BROKEN" if broken else "INTACT"
-    manifest = read(MANIFEST)
     seal = None if manifest is None else digest(manifest)
-    value = {"verdict": verdict, "seal": seal, "line": None, "reason": None}
+    reason = next((item.message for item in diagnostics if item.severity == "error"), None)
+    value = {"verdict": verdict, "seal": seal, "line": None, "reason": reason}
     line = f"{verdict}  {seal}" if seal else verdict
     return output.give(UNPROVEN if broken else OK, value, [line], diagnostics)
 
