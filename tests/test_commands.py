@@ -97,6 +97,7 @@ def test_init_leaves_nothing_where_it_cannot_make_all(call: Call, tmp_path: Path
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "closed") == ["full", "taken"]
     (tmp_path / "empty").mkdir()
     assert call("init", "empty").status == 0
+    assert "\n  cd 'two words'\n" in call("init", "two words").out
 
 
 def test_compile_shows_all_findings_and_writes_nothing(call: Call, workspace: Path) -> None:

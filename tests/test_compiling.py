@@ -132,3 +132,18 @@ def test_a_folder_whose_domain_is_misnamed_is_one_mistake(shop: Path) -> None:
     (shop / "protocols/My Bank/x.yaml").write_bytes(EVENT)
     (found,) = compiled(shop)
     assert (found.code, found.help) == ("OB206", "did you mean `my_bank`?")
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfew\x00", b"#" * MOST_READ, None])
+def test_a_source_that_cannot_be_read_may_declare_what_a_catalogue_names(shop: Path, data: bytes | None) -> None:
+    (catalogue,) = (shop / "capabilities").glob("*/catalogue.py")
+    catalogue.write_text(catalogue.read_text().replace("{", '{"shop::CT_MORE_V0": price, ', 1))
+    (alone,) = compile_workspace(str(shop), shipped=str(ROOT)).diagnostics
+    assert (alone.code, alone.severity) == ("OB301", "warning")
+    source = shop / "protocols/shop/more.yaml"
+    if data is None:
+        os.mkfifo(source)
+    else:
+        source.write_bytes(data)
+    (found,) = compile_workspace(str(shop), shipped=str(ROOT)).diagnostics
+    assert found.code in ("OB101", "OB102", "OB103")

@@ -106,6 +106,16 @@ def test_the_same_clock_entropy_and_payload_give_the_same_bytes(shop: Workspace)
     assert events[0].body["workflow"] == KEEP
 
 
+def test_engines_whose_clock_and_chance_stand_still_draw_ids_of_their_own(shop: Workspace, tmp_path: Path) -> None:
+    ids, outcomes = [], []
+    for text in ("a", "a", "b"):
+        with shop.engine(tmp_path / "state", clock=Ticking(), entropy=Counting()) as engine:
+            result = engine.run(KEEP, {"text": text})
+        ids.append(result.trace_id)
+        outcomes.append(result.path[0].outcome)
+    assert len(set(ids)) == 3 and outcomes == ["SUCCESS", "ALREADY_EXISTS", "SUCCESS"]
+
+
 def test_state_lies_in_the_data_root_and_records_reads_it(shop: Workspace, tmp_path: Path) -> None:
     root = tmp_path / "state"
     assert shop.records(STORE, data_root=root) == [] and not root.exists()
@@ -189,6 +199,14 @@ def test_a_malformed_trace_id_is_refused(shop: Workspace, trace_id: str) -> None
 def test_what_is_no_canonical_payload_is_refused(shop: Workspace, payload: Any, code: str) -> None:
     assert refused(shop.run(SAY, payload), 3) == code
     assert not Path(shop.traces.folder).exists()
+
+
+@pytest.mark.parametrize("actor", ["\ud800", 5, b"me", ["me"]])
+def test_what_is_no_actor_is_refused_as_such(shop: Workspace, actor: Any) -> None:
+    with shop.engine() as engine:
+        result = engine.run(KEEP, {"text": "a"}, actor=actor)
+    (found,) = result.diagnostics
+    assert (result.exit_code, found.code, found.message.split(":")[0]) == (3, "OB122", "the actor")
 
 
 def test_a_whole_float_in_a_payload_is_an_integer(shop: Workspace) -> None:

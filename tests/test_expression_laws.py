@@ -59,7 +59,7 @@ CEL = cel.NewEnv(
 )
 # Where this language has a fault and CEL a value: its integers and numbers reach further, a number divided by zero is
 # infinite, and `error && false` is false.
-NEVER = ("by zero", "has no item", "counts from 0")  # what this language refuses before it runs
+NEVER = ("by zero", "has no item", "counts from 0", "always leaves the range")  # what this language refuses before it runs
 BEYOND = ("leaves the range", "division by zero")
 
 

@@ -7,6 +7,8 @@ skipped and the limit that the system sets on the size of a file remains: writin
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +108,18 @@ def test_no_file_may_grow_beyond_a_size(trial: Path, undisturbed: Path, tmp_path
     assert resumed.status == 0, resumed.out
     assert in_child((*RUN, "--no-picture"), folder).status == 0
     assert state(folder / "data") == state(undisturbed / "data")
+
+
+@pytest.mark.parametrize("command", [(*RUN, "--no-picture"), ("show",), ("run", "--help")])
+def test_an_output_that_takes_nothing_is_trouble_and_no_mistake_of_ours(
+    trial: Path, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    folder = a_copy(trial, tmp_path / "w")
+    with open("/dev/full", "wb") as full:
+        words = [sys.executable, "-m", "omnibachi", *command]
+        done = subprocess.run(words, cwd=folder, stdout=full, stderr=subprocess.PIPE, check=False, timeout=60)
+    assert done.returncode == 6
+    assert done.stderr.startswith(b"error[OB753] output-unwritable: standard output cannot be written: no space")
+    assert done.stderr.count(b"\n") == 2
+    if "T1" in command:
+        assert in_child(RUN, folder).status == 0

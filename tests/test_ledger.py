@@ -144,11 +144,15 @@ def test_commit_numbers_count_through_all_runs_and_mark_what_was_written(ledger:
 
 def test_what_must_not_be_written_is_a_defect(ledger: Ledger) -> None:
     held = journal(ledger, "run")
-    for action in (
+    for write in (
         lambda: held.store(REGISTRY).put("k", {}),
         lambda: held.store(REGISTRY).remove("k"),
         lambda: held.store(STREAM).append("e", {}),
         lambda: ledger.store(REGISTRY).put("k", {}),
+    ):
+        with pytest.raises(PermissionError, match="READ"):  # a capability's mistake, not ours
+            write()
+    for action in (
         lambda: held.receipt("node", REGISTER, "SUCCESS"),
         lambda: held.write(events(2)),
         lambda: held.finish("done", "COMPLETED", "d"),

@@ -55,6 +55,7 @@ def touches(source: str) -> list[tuple[int, int, str, str]]:
         ("import threading", 1, 1, "other threads", "import threading"),
         ("import importlib", 1, 1, "code that is not sealed", "import importlib"),
         ("x = __import__('os')", 1, 5, "code that is not sealed", "__import__"),
+        ("x = getattr(__builtins__, 'open')", 1, 13, "code that is not sealed", "__builtins__"),
         ("x = eval('1')", 1, 5, "code that is not sealed", "eval"),
         ("print(1)", 1, 1, "the terminal", "print"),
         ("x = input()", 1, 5, "the terminal", "input"),

@@ -50,6 +50,9 @@ def test_its_commands_run_in_a_fresh_checkout(copy_of_checkout: Callable[[Path],
             assert os.path.samefile(folder / words[0], root / "omnibachi")
             said[line] = _command(words, folder)
     assert len(said) >= 6
+    assert not [line for line, text in said.items() if "warning[" in text], (
+        "traces/README.md says how to make the sample"
+    )
     ran = next(iter(said.values()))
     shown = next(text for text in _blocks("") if "(COMPLETED)" in text)
     assert _unvarying(ran) == _unvarying(shown)

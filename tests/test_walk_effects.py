@@ -191,13 +191,6 @@ def test_a_read_leaves_the_database_alone_until_the_end(ledger: Ledger) -> None:
     assert counted(ledger, found) == ["store", "begin", "write", "finish", "commit"]
 
 
-def test_a_read_cannot_write(ledger: Ledger) -> None:
-    nodes = [step("look", "shop::CS_X_V0.GET", "READ", 1, 1), leave("done", "COMPLETED"), leave("rejected", "REJECTED")]
-    with pytest.raises(BaseException, match="write outside"):
-        run(ledger, program(nodes, {"shop::CS_X_V0.GET": put}))
-    assert ledger.records(STORE) == []
-
-
 def test_an_event_is_judged_by_its_sealed_schema_and_the_call_is_known(ledger: Ledger) -> None:
     seen: list[Any] = []
 
@@ -236,3 +229,17 @@ def test_without_a_store_an_operation_gets_none() -> None:
         assert ended.result == {"n": 1}
         assert bodies(ended)[1]["effect"] == "READ"
         assert memory.events("T1") == ended.events
+
+
+def test_a_read_that_writes_is_a_fault_and_writes_nothing(ledger: Ledger) -> None:
+    """Also after an effect of the same run: the mistake is its author's, so the run goes on where `fault` leads."""
+    nodes = [
+        step("write", "shop::CS_X_V0.PUT", "MUTABLE", 1, 3),
+        step("read", "shop::CS_X_V0.GET", "READ", 2, 3),
+        leave("done", "COMPLETED"), leave("failed", "FAILED"), leave("rejected", "REJECTED"),
+    ]  # fmt: skip
+    found = program(nodes, {"shop::CS_X_V0.PUT": put, "shop::CS_X_V0.GET": put})
+    ended = run(ledger, found)
+    assert (ended.exit, ended.status) == ("failed", "FAILED")
+    assert observed(ended)[2]["fault"]["exception"] == "PermissionError"
+    assert ledger.store(STORE).get("k") == ({"key": "k"}, 1)

@@ -6,11 +6,12 @@ with OMNIBACHI_DEBUG=1.
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
 
-from .exits import BROKEN_PIPE, DEFECT, INTERRUPTED
+from .exits import BROKEN_PIPE, DEFECT, INTERRUPTED, TROUBLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 else:
     # What `signal` wraps; it is always there, and the wrapper would be one more module to load before a run starts.
     import _signal as signal
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,15 +32,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _told("OB745", "interrupted", "interrupted", "nothing was begun", INTERRUPTED, given)
     except BrokenPipeError:
-        # Whoever read our output has gone; Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has gone.
+        _turn_output_off()
         return BROKEN_PIPE
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in FULL and error.filename is None:
+            # A file that cannot be opened has a name; this is our output, sent to a disk without space.
+            _turn_output_off()
+            message = f"standard output cannot be written: {error.strerror}".lower()
+            help = "what was asked may be done: make space, or send the output elsewhere, and look"
+            return _told("OB753", "output-unwritable", message, help, TROUBLE, [])
         return _defect(error, given)
     finally:
         if arguments is None:
             # All is done and said: a Ctrl-C while Python shuts down could only add a traceback to it.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _turn_output_off() -> None:
+    """Send the rest of the output to nowhere: Python would complain once more when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(given: list[str]) -> int:

@@ -26,6 +26,7 @@ from .workspace import PROTOCOLS, SNAPSHOT
 
 CAPABILITIES = "capabilities"
 SUFFIXES = (".yaml", ".yml")
+UNREAD = frozenset({"OB101", "OB102", "OB103"})
 MOST_READ = 2 * 1024 * 1024  # of a source; the compiler refuses half of it
 
 
@@ -45,12 +46,15 @@ def compile_workspace(root: str, *, shipped: str) -> wiring.Compilation:
     compilation = wiring.compile_sources(
         sources, implementations, _versions(), lambda module: _shown(os.path.join(root, CAPABILITIES), root, module)
     )
-    if not found:
-        return compilation
-    # A catalogue that cannot be read may name every function that seems to be missing.
-    unread = any(item.code == "OB409" for item in found)
-    kept = [item for item in compilation.diagnostics if not (unread and item.code == "OB406")]
-    return dataclasses.replace(compilation, sealed=None, diagnostics=in_order([*found, *kept]))
+    everything = in_order([*found, *compilation.diagnostics])
+    codes = {item.code for item in everything}
+    # A catalogue that cannot be read may name every function that seems to be missing, and a source that cannot be
+    # read may declare what a catalogue names.
+    if "OB409" in codes:
+        everything = tuple(item for item in everything if item.code != "OB406")
+    if codes & UNREAD:
+        everything = tuple(item for item in everything if (item.code, item.severity) != ("OB301", "warning"))
+    return dataclasses.replace(compilation, sealed=None if found else compilation.sealed, diagnostics=everything)
 
 
 def compiled(compilation: wiring.Compilation, *, written: bool) -> Compiled:

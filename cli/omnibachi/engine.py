@@ -124,7 +124,10 @@ class Engine:
         nothing. What ends the run before an exit is in the result's diagnostics, never raised.
         """
         try:
-            return self._run(workflow, payload, trace_id, actor)
+            result = None
+            while result is None:
+                result = self._run(workflow, payload, trace_id, actor)
+            return result
         except Refused as refused:
             return RunResult(
                 trace_id, workflow, refused.exit_code, seal=self.snapshot.seal, origin=self.snapshot.origin,
@@ -165,7 +168,8 @@ class Engine:
             self._linked[workflow] = found
         return found
 
-    def _run(self, workflow: str, payload: Any, trace_id: str | None, actor: str | None) -> RunResult:
+    def _run(self, workflow: str, payload: Any, trace_id: str | None, actor: str | None) -> RunResult | None:
+        """Run it once; None where the id that was drawn is another run's, and nothing of this one was recorded."""
         linked = self.linked(workflow)
         program = linked.program
         if trace_id is not None:
@@ -189,6 +193,9 @@ class Engine:
         try:
             ended = wiring.walk(program, start, gate)
         except Trouble as trouble:
+            if trace_id is None and trouble.diagnostic.code in ("OB711", "OB712"):
+                # A clock and chance that stand still gave another engine this id; the next one counts on.
+                return None
             if trace_id is not None and trouble.diagnostic.code == "OB711":
                 # Another process finished this very run since this one looked; nothing was done here.
                 repeated = self._repeated(linked, run_id, payload_digest)
@@ -245,7 +252,14 @@ def ended_result(linked: Linked, ended: Walk) -> RunResult:
 
 
 def recorded_result(snapshot: Snapshot, run_id: str, events: list[tuple[str, bytes, bytes]]) -> RunResult:
-    """Say how a run ended, by its events."""
+    """Say how a run ended, by its events; raises Trouble (OB723) where they do not tell it."""
+    try:
+        return _recorded(snapshot, run_id, events)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        raise Trouble(Diagnostic("OB723", f"the journal does not tell how the run `{run_id}` ended")) from None
+
+
+def _recorded(snapshot: Snapshot, run_id: str, events: list[tuple[str, bytes, bytes]]) -> RunResult:
     asked, last = decode(events[0][1]), decode(events[-1][1])
     address, workflow_digest = asked["workflow"], asked["workflow_digest"]
     mishaps = []
@@ -291,11 +305,16 @@ def link(
 def admitted(program: Program, payload: Any, actor: str | None) -> tuple[list[Any], Any, bytes]:
     """Let a payload pass the gate; raises Refused for what is no payload (OB122, OB123)."""
     if type(payload) is not dict:
-        kind = "null" if payload is None else type(payload).__name__
-        raise Refused([Diagnostic("OB123", f"the payload is a `{kind}` and not an object")], FINDINGS)
+        kinds = {list: "list", str: "text", bool: "boolean", int: "number", float: "number", type(None): "null"}
+        kind = kinds.get(type(payload), type(payload).__name__)
+        message = f"the payload is a {kind} and not an object"
+        raise Refused([Diagnostic("OB123", message, help="send a JSON object")], FINDINGS)
     try:
         if actor is not None and type(admit(actor)) is not str:
-            raise Outside("", "the actor is no text")
+            raise Outside("", "this is no text")
+    except Outside as outside:
+        raise Refused([Diagnostic("OB122", f"the actor: {outside.reason}", help="name another")], FINDINGS) from None
+    try:
         return program.gate(payload)
     except Outside as outside:
         raise Refused([Diagnostic("OB122", f"`{outside.pointer or '/'}`: {outside.reason}")], FINDINGS) from None

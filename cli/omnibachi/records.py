@@ -37,7 +37,10 @@ def verify(
     `trace_id` is the id under which the record was found, and another run's record under it is BROKEN. Raises Trouble
     when the data root cannot be read.
     """
-    found = wiring.verify(record, journal=_of_journal(record, data_root)[0], trace_id=trace_id)
+    journal, _, doubt = _of_journal(record, data_root)
+    found = wiring.verify(record, journal=journal, trace_id=trace_id)
+    if found.verdict == "ANCHORED" and doubt is not None:
+        return replace(found, verdict="INTACT", reason=f"the journal contradicts itself about this run: {doubt}")
     wanted = data_root is not None or not found.reaches(require)
     if found.verdict != "INTACT" or found.reason is not None or not wanted:
         return found
@@ -60,7 +63,7 @@ def examine(
     advice: list[str] = []
     journal = stored = None
     try:
-        journal, stored = _of_journal(record, data_root)
+        journal, stored, _ = _of_journal(record, data_root)
     except Trouble as error:
         notes.append(error.diagnostic.as_warning())
         advice.append(f"mend the data root, which could not be read: {help_of(error.diagnostic)}")
@@ -182,16 +185,16 @@ def _run_of(record: bytes) -> str:
         return ""
 
 
-def _of_journal(record: bytes, data_root: str | PathLike[str] | None) -> tuple[bytes | None, bytes | None]:
-    """Return the record as the journal of a data root has it, and the workflow that it stored."""
+def _of_journal(record: bytes, data_root: str | PathLike[str] | None) -> tuple[bytes | None, bytes | None, str | None]:
+    """Return the record as the journal of a data root has it, the workflow that it stored, and what contradicts it."""
     run = _run_of(record)
     if data_root is None or not run or not os.path.isdir(data_root):
-        return None, None
+        return None, None, None
     with wiring.open_root(os.fspath(data_root), reading=True) as ledger:
         row = ledger.finished(run)
         if row is None:
-            return None, None
-        return ledger.record(run), ledger.sealed(row.workflow_digest)
+            return None, None, None
+        return ledger.record(run), ledger.sealed(row.workflow_digest), ledger.doubt(row)
 
 
 def sealed_in(snapshot: Snapshot, address: str) -> bytes | None:

@@ -21,7 +21,7 @@ from .exits import TROUBLE
 from .publish import publish, unwritten
 from .records import is_workflow
 from .results import RunResult
-from .resuming import stored_workflow, unknown
+from .resuming import ATTEMPTS, stored_workflow, unknown
 from .traces_folder import Traces, noted
 from .wiring import Ledger, RunRow, Snapshot
 
@@ -134,10 +134,14 @@ class Recoverer:
             with self._engine(traces, picture) as engine:
                 for item in items:
                     wanted = [address for address in accept if address in called[item.row.run]]
-                    result = _finished(engine, item.row.run, wanted, traces, picture)
-                    row = engine.ledger.finished(item.row.run) if result.exit is None else None
-                    if row is not None and engine.ledger.worked_on(row):
-                        held.append(replace(item, row=row, state=HELD))  # Another process was faster.
+                    for _ in range(ATTEMPTS):
+                        result = _finished(engine, item.row.run, wanted, traces, picture)
+                        row = engine.ledger.finished(item.row.run) if result.exit is None else None
+                        busy = row is not None and engine.ledger.worked_on(row)
+                        if busy or not _was_held(result):
+                            break  # Else whoever was faster has ended it, or died, since this process was told.
+                    if row is not None and busy:
+                        held.append(replace(item, row=row, state=HELD))
                     else:
                         results.append(result)
                 engine.close(done=not any(map(unwritten, results)))
@@ -179,6 +183,10 @@ def _finished(engine: Engine, trace_id: str, accept: Collection[str], traces: Tr
         found = [trouble.diagnostic]
     result.diagnostics = in_order([*result.diagnostics, *found])
     return result
+
+
+def _was_held(result: RunResult) -> bool:
+    return result.exit is None and any(item.code == "OB713" for item in result.diagnostics)
 
 
 def _calls(ledger: Ledger, item: Left) -> frozenset[str]:

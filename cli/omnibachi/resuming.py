@@ -103,6 +103,9 @@ class _Resumption:
             self.locks: dict[str, str] = dict(first["capabilities"])
         except (IndexError, KeyError, TypeError, ValueError):
             raise Trouble(Diagnostic("OB723", f"the journal does not hold the start of the run `{row.run}`")) from None
+        doubt = engine.ledger.doubt(row)
+        if doubt is not None:
+            raise Trouble(Diagnostic("OB723", f"the journal contradicts itself about the run `{row.run}`: {doubt}"))
 
     def finish(
         self, capabilities: Capabilities, clock: Clock, entropy: Entropy, accept: Sequence[str]

@@ -117,7 +117,8 @@ def _nowhere(reference: Reference, schemas: list[Schema], reader: Reader) -> Non
         known = sorted({str(key) for owner in owners for key in owner.get("properties", {})})
         near = nearest(str(segment), known)
         listed = ", ".join(f"`{name}`" for name in known[:8])
-        advice = f"did you mean `{near}`?" if near else f"it has {listed}" if known else "it has no members"
+        none = "a list counts from 0" if isinstance(segment, int) else "it has no members"
+        advice = f"did you mean `{near}`?" if near else f"it has {listed}" if known else none
         where = "the payload" if reference.scope == "payload" else f"`{reference.node}`"
         if length > 1:
             steps = (f".{step}" if isinstance(step, str) else f"[{step}]" for step in reference.segments[: length - 1])

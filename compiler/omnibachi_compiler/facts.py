@@ -21,7 +21,7 @@ from omnibachi_model.sealed import FAULT
 
 from .fits import Presence, join, member
 from .links import Graph
-from .templates import First, Reference, Template, parts, references
+from .templates import First, Template, parts, references
 
 MOST_EXPLAINED = 100  # references of one graph whose path is looked for: each is a walk over the graph
 
@@ -152,8 +152,14 @@ def _number(template: Template, facts: Facts) -> None:
 
 
 def first_wanted(first: First) -> tuple[Fact, ...]:
-    """Return the alternatives of a `$first` that are plain references to nodes."""
-    return tuple(item.fact for item in first.alternatives if isinstance(item, Reference) and item.scope == "nodes")
+    """Return what each alternative of a `$first` takes from a node, of those that read one thing from one node."""
+    wanted: list[Fact] = []
+    for item in first.alternatives:
+        facts = {part.fact: part.scope for part in references(item) if part.scope != "run"}
+        nested = any(isinstance(part, First) for part in parts(item))
+        if list(facts.values()) == ["nodes"] and not nested:
+            wanted.extend(facts)
+    return tuple(wanted)
 
 
 def _first_fact(alternatives: tuple[Fact, ...]) -> Fact:

@@ -145,6 +145,7 @@ BUILTINS: dict[str, str] = {
     "exec": CODE,
     "compile": CODE,
     "__import__": CODE,
+    "__builtins__": CODE,
     "globals": "the state of its module",
     "id": MEMORY,
     "hash": MEMORY,

@@ -186,6 +186,8 @@ def _bounds(schema: Schema) -> tuple[int, int]:
 
 def _integer(source: Expression, low: int, high: int, scope: Scope) -> Schema:
     """Return the type of integers in these bounds, which may leave the canonical range."""
+    if low >= LIMIT or high <= -LIMIT:
+        scope.report(source, "OB508", f"`{SIGNS[source.operation]}` always leaves the range |x| < 2^53 here")
     scope.limit(source, unless=low > -LIMIT and high < LIMIT)
     kind = dict(INTEGER)
     if low > 1 - LIMIT:

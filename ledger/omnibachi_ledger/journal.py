@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from omnibachi_model.diagnostics import Defect, Diagnostic, Trouble
 
-from .stores import Store
+from .stores import READS_ONLY, Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -200,7 +200,8 @@ class Journal:
 
     def _claim(self) -> int:
         """Return the commit number for what a store writes now; the receipt must follow."""
-        self._must_be_open()
+        if not self._open:
+            raise PermissionError(READS_ONLY)
         self._claimed = True
         return self._number
 

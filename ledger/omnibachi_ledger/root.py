@@ -7,12 +7,12 @@ import os
 import orjson
 
 from omnibachi_model.diagnostics import Defect, Diagnostic, Trouble
-from omnibachi_model.record import export
+from omnibachi_model.record import digest_of, export
 
 from .connect import Database, connect
 from .journal import Journal, Run, take_over
 from .locks import Locks
-from .stores import Store
+from .stores import READS_ONLY, Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,13 +24,18 @@ if TYPE_CHECKING:
 
     from .loads import Facts
 
-_COLUMNS = "run, workflow, workflow_digest, seal, payload_digest, started_at, exit, status, digest, fence, holder, seq"
+# SQLite keeps in a column what it is given; cast, a row that was written by hand still has the types of its table.
+_TEXTS = ("run", "workflow", "workflow_digest", "seal", "payload_digest", "started_at", "exit", "status", "digest")
+_COLUMNS = ", ".join(f"CAST({name} AS TEXT)" for name in _TEXTS) + (
+    ", CAST(fence AS INTEGER), CAST(holder AS TEXT), CAST(seq AS INTEGER)"
+)
 _RUN = f"SELECT {_COLUMNS} FROM runs WHERE run=?"
 _RUNS = f"SELECT {_COLUMNS} FROM runs ORDER BY started_at DESC, run DESC LIMIT ?"
 _UNFINISHED = f"SELECT {_COLUMNS} FROM runs WHERE exit IS NULL ORDER BY started_at, run"
 _HELD = f"SELECT {_COLUMNS} FROM runs WHERE holder IN (%s) ORDER BY started_at, run"
 _AT_ONCE = 500  # holders in one query
-_EVENTS = "SELECT path, body, obs FROM events WHERE run=? ORDER BY seq"
+_EVENTS = "SELECT CAST(path AS TEXT), CAST(body AS BLOB), CAST(obs AS BLOB) FROM events WHERE run=? ORDER BY seq"
+_RECEIPTS = "SELECT path, number, capability, outcome FROM receipts WHERE run=?"
 _RECORDS = "SELECT key, value FROM records WHERE store=? AND value IS NOT NULL ORDER BY created"
 _STREAM = "SELECT sequence, event, record FROM streams WHERE store=? ORDER BY sequence"
 _STORES = (
@@ -180,6 +185,30 @@ class Ledger:
         """Return (path, body, obs) of a run's events in order."""
         return self._db.rows(_EVENTS, (run_id,))
 
+    def doubt(self, row: RunRow) -> str | None:
+        """Say in what a run's row, events and receipts do not agree, or None where they do or are being written."""
+        events = self.events(row.run)
+        given = set(self._db.rows(_RECEIPTS, (row.run,)))
+        now = self.finished(row.run)
+        if now is None or (now.seq, now.fence, now.exit) != (row.seq, row.fence, row.exit):
+            return None
+        if row.seq != len(events) or not events:
+            return f"its row counts {row.seq} events, and {len(events)} are there"
+        told = set()
+        try:
+            for number, (path, text, obs) in enumerate(events, 1):
+                body, seen = orjson.loads(text), orjson.loads(obs)
+                if (body.get("path", ""), seen["seq"]) != (path, number):
+                    return f"event {number} does not belong there"
+                if "receipt" in seen:
+                    told.add((path, seen["receipt"], body["capability"], body["outcome"]))
+            end = None if row.exit is None else (body["exit"], body["status"], digest_of(text for _, text, _ in events))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return "an event is none, or the last one no end"
+        if given != told:
+            return "its events and receipts do not agree"
+        return None if end is None or end == (row.exit, row.status, row.digest) else "its row ends in another way"
+
     def record(self, run_id: str) -> bytes | None:
         """Return a run's record as JSONL, or None for an unknown run."""
         events = self.events(run_id)
@@ -224,7 +253,7 @@ class Ledger:
 
     def sealed(self, digest: str) -> bytes | None:
         """Return the stored bytes of a sealed workflow, or None."""
-        found = self._db.row("SELECT sealed FROM workflows WHERE digest=?", (digest,))
+        found = self._db.row("SELECT CAST(sealed AS BLOB) FROM workflows WHERE digest=?", (digest,))
         return found[0] if found else None
 
     def store(self, address: str) -> Store:
@@ -303,7 +332,7 @@ def _held(run_id: str, holder: str) -> Diagnostic:
 
 
 def _reading() -> int:
-    raise Defect("a write outside a run")
+    raise PermissionError(READS_ONLY)
 
 
 def _keeps(sealed: bytes) -> dict[str, str]:

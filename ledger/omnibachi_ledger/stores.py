@@ -47,8 +47,12 @@ _FIND = (
 )
 
 
+READS_ONLY = "an operation of class READ changes nothing in its store"
+
+
 class Store:
-    """Implements `ports.Txn`. `number` gives the commit number of the open transaction, or raises Defect.
+    """Implements `ports.Txn`. `number` gives the commit number of the open transaction, or raises PermissionError
+    where none is open, as in an operation of class READ.
 
     A key or an event that is no text and a limit that is no integer raise TypeError.
     """

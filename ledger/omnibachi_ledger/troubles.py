@@ -33,6 +33,8 @@ def of_sqlite(error: sqlite3.Error, path: str) -> Trouble | Defect:
     """Read an error of SQLite: Trouble for what the world did, Defect for what this program did."""
     code = getattr(error, "sqlite_errorcode", None)
     reason = str(error)
+    if code is None and reason.startswith("Could not decode"):
+        code = sqlite3.SQLITE_CORRUPT  # a text that is none; Python says it, without a code
     if code is None or code & 0xFF in _OURS:
         return Defect(f"{type(error).__name__} on `{path}`: {reason}")
     named = "OB724" if code in _FULL else _BY_SQLITE.get(code & 0xFF, "OB720")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 
@@ -45,7 +46,7 @@ def init(output: Output, folder: str) -> int:
     lines = [
         f"made {folder}: {len(files)} files, compiled",
         "next:",
-        f"  cd {folder}",
+        f"  cd {shlex.quote(folder)}",
         f"  omnibachi run --wf {SAMPLE} --payload examples/greet.json",
         "  omnibachi test",
     ]
