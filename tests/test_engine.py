@@ -245,6 +245,16 @@ def test_a_run_leaves_trace_page_and_mirror(shop: Workspace, tmp_path: Path) -> 
         assert ledger.record("T1") == result.record
 
 
+def test_an_id_of_the_journal_is_used_also_where_its_trace_is_gone(shop: Workspace, tmp_path: Path) -> None:
+    assert shop.run(KEEP, {"text": "a"}, trace_id="T1", picture=False).ok
+    (tmp_path / "traces/T1/T1.jsonl").unlink()
+    assert refused(shop.run(SAY, {"text": "a"}, trace_id="T1", picture=False), 3) == "OB711"
+    assert not (tmp_path / "traces/T1/T1.jsonl").exists()
+    assert shop.run(SAY, {"text": "a"}, trace_id="T2", picture=False).ok
+    (tmp_path / "data/store.db").write_bytes(b"no database")
+    assert shop.run(SAY, {"text": "a"}, trace_id="T3", picture=False).ok
+
+
 def test_a_picture_is_drawn_unless_it_is_not_wanted(shop: Workspace, tmp_path: Path) -> None:
     result = shop.run(SAY, {"text": "a"}, trace_id="T1")
     assert result.diagnostics == () and set(result.trace) == {"jsonl", "md", "png"}

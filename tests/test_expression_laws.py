@@ -59,7 +59,8 @@ CEL = cel.NewEnv(
 )
 # Where this language has a fault and CEL a value: its integers and numbers reach further, a number divided by zero is
 # infinite, and `error && false` is false.
-NEVER = ("by zero", "has no item", "counts from 0", "always leaves the range")  # what this language refuses before it runs
+# What this language refuses before it runs.
+NEVER = ("by zero", "has no item", "counts from 0", "always leaves the range")
 BEYOND = ("leaves the range", "division by zero")
 
 

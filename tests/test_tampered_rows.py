@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dying import KEEP, ORDER, code, dies_at, here
+from dying import KEEP, ORDER, STORE, code, dies_at, here
 from omnibachi import Workspace, verify
+from omnibachi_model.diagnostics import Trouble
 
 __all__ = ["here"]
 
@@ -80,3 +81,14 @@ def test_a_body_that_was_written_by_hand_is_not_the_lines(here: Path, value: str
     record = Workspace(here).run(KEEP, dict(ORDER), trace_id="T1", picture=False).record
     tampered(here, f"UPDATE events SET body={value} WHERE seq=1")
     assert verify(record, data_root=here / "data", require="anchored").verdict != "ANCHORED"
+
+
+@pytest.mark.parametrize("value", ["x''", "x'ff'", "'[]'", "5", "'text'"])
+def test_a_row_that_is_no_record_is_damage_and_no_capabilitys_fault(here: Path, value: str) -> None:
+    workspace = Workspace(here)
+    assert workspace.run(KEEP, dict(ORDER), trace_id="T1", picture=False).ok
+    tampered(here, f"UPDATE records SET value={value}")
+    found = workspace.run(KEEP, dict(ORDER), trace_id="T2", picture=False)
+    assert (found.exit, found.exit_code, code(found)) == (None, 6, "OB723")
+    with pytest.raises(Trouble, match="OB723"):
+        workspace.records(STORE)

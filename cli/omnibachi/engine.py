@@ -220,6 +220,8 @@ class Engine:
                 return recorded_result(linked.snapshot, run_id, self.ledger.events(run_id))
         data = self._past(run_id) if self._past else None
         if data is None:
+            if not program.journal and self._journalled(run_id):
+                raise _used(run_id)
             return None
         try:
             events = [(str(item.body.get("path", "")), item.body_bytes, item.obs_bytes) for item in read_record(data)]
@@ -233,6 +235,16 @@ class Engine:
         # A run with side effects that this data root does not know is another data root's: it is run here too.
         finished = decode(events[-1][1]).get("kind") == "RUN_FINISHED"
         return recorded_result(linked.snapshot, run_id, events) if finished and not program.journal else None
+
+    def _journalled(self, run_id: str) -> bool:
+        """Tell whether the journal knows a run: one that was killed has no trace yet, and resuming it writes one."""
+        if self.data_root is None or not os.path.exists(os.path.join(self.data_root, "store.db")):
+            return False
+        try:
+            with wiring.open_root(self.data_root, reading=True) as ledger:
+                return ledger.finished(run_id) is not None
+        except Trouble:
+            return False  # What has no side effect needs no data root that can be used.
 
 
 def ended_result(linked: Linked, ended: Walk) -> RunResult:

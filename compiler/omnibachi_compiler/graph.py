@@ -227,6 +227,7 @@ def _places(
                 "OB401",
                 f"`{store.address}` is governed by `{store.governed_by}`, not by `{capability.governor}`",
                 node.store.span,
+                help=f"use an operation of `{store.governed_by}`, or another store",
                 related=[(store.span, "declared here")],
             )
         )

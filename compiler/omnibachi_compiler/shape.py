@@ -203,7 +203,7 @@ def _one(place: _Place, error: ValidationError) -> Iterator[Diagnostic]:
         yield Diagnostic("OB205" if "format" in schema else "OB206", message, place.span, help=advice)
     elif rule == "minimum":
         message = f"{place.name} must be {schema['title']}, at least {wanted}"
-        yield Diagnostic("OB205", message, place.span)
+        yield Diagnostic("OB205", message, place.span, help=f"write {wanted} or more")
     elif rule == "not":
         message = f"`{plain(place.tree)}` is reserved for a later version"
         yield Diagnostic("OB212", message, place.span, help="leave it out until then")

@@ -31,10 +31,15 @@ _WAIT_SECONDS = 5.0
 # Longer than others take for their own few lines, so that the last of several runs leaves nothing out.
 _PATIENCE_SECONDS = 1.0
 
-_REGISTRY = "SELECT key, number, value FROM records WHERE store=? AND created>? AND value IS NOT NULL ORDER BY created"
-_EVENTS = "SELECT event, number, record, sequence FROM streams WHERE store=? AND sequence>? ORDER BY sequence"
+_REGISTRY = (
+    "SELECT key, number, CAST(value AS BLOB) FROM records"
+    " WHERE store=? AND created>? AND value IS NOT NULL ORDER BY created"
+)
+_EVENTS = (
+    "SELECT event, number, CAST(record AS BLOB), sequence FROM streams WHERE store=? AND sequence>? ORDER BY sequence"
+)
 _RECORDS = (
-    "SELECT key, number, revision, value FROM records"
+    "SELECT key, number, revision, CAST(value AS BLOB) FROM records"
     " WHERE store=? AND created>? AND value IS NOT NULL ORDER BY number, created"
 )
 _LAST_KEY = "SELECT created FROM records WHERE store=? AND key=? AND number=?"

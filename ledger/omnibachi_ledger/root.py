@@ -12,7 +12,7 @@ from omnibachi_model.record import digest_of, export
 from .connect import Database, connect
 from .journal import Journal, Run, take_over
 from .locks import Locks
-from .stores import READS_ONLY, Store
+from .stores import READS_ONLY, Store, read_row
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -268,9 +268,9 @@ class Ledger:
         """Return a store's records: {key, value} in order of creation, or {sequence, event, record}."""
         keyed = self._db.rows(_RECORDS, (address,))
         if keyed:
-            return [{"key": key, "value": orjson.loads(value)} for key, value in keyed]
+            return [{"key": key, "value": read_row(value, address)} for key, value in keyed]
         return [
-            {"sequence": sequence, "event": event, "record": orjson.loads(record)}
+            {"sequence": sequence, "event": event, "record": read_row(record, address)}
             for sequence, event, record in self._db.rows(_STREAM, (address,))
         ]
 

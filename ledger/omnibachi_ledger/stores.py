@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import orjson
 
+from omnibachi_model.diagnostics import Diagnostic, Trouble
 from omnibachi_model.digests import encode
 from omnibachi_model.values import admit
 
@@ -50,6 +51,17 @@ _FIND = (
 READS_ONLY = "an operation of class READ changes nothing in its store"
 
 
+def read_row(data: bytes, store: str) -> Record:
+    """Read a record as it is kept; raises Trouble (OB723) for a row that holds none."""
+    try:
+        value = orjson.loads(data)
+    except ValueError:
+        value = None
+    if type(value) is not dict:
+        raise Trouble(Diagnostic("OB723", f"the store `{store}` holds a row that is no record"))
+    return value
+
+
 class Store:
     """Implements `ports.Txn`. `number` gives the commit number of the open transaction, or raises PermissionError
     where none is open, as in an operation of class READ.
@@ -68,7 +80,7 @@ class Store:
     def get(self, key: str) -> tuple[Record, int] | None:
         """Return (value, revision) of a key, or None."""
         found = self._db.row(_GET, (self.address, _text(key)))
-        return None if found is None else (orjson.loads(found[0]), found[1])
+        return None if found is None else (read_row(found[0], self.address), found[1])
 
     def put(self, key: str, value: Mapping[str, JSON], *, revision: int | None = None) -> int | None:
         """Write a record: always, only if absent (`revision` 0), or only over that revision.
@@ -94,7 +106,7 @@ class Store:
             new = seen + 1
             self._db.run(_CHANGE, (encode(plain), new, created, number, self.address, key))
         if keysets:
-            note(self._db, self.address, "", created, old and orjson.loads(old), plain)
+            note(self._db, self.address, "", created, old and read_row(old, self.address), plain)
         return new
 
     def remove(self, key: str) -> int | None:
@@ -107,7 +119,7 @@ class Store:
             raise ValueError(f"the registry `{self.address}` never removes a record")
         old, revision, created = seen
         self._db.run(_CHANGE, (None, revision + 1, created, number, self.address, key))
-        note(self._db, self.address, "", created, orjson.loads(old), None)
+        note(self._db, self.address, "", created, read_row(old, self.address), None)
         return int(revision) + 1
 
     def list(self, where: Mapping[str, JSON], limit: int) -> tuple[builtins.list[tuple[str, Record, int]], int]:
@@ -116,7 +128,8 @@ class Store:
             raise TypeError(f"a limit is an integer, not a `{type(limit).__name__}`")
         number, value = keyset(self._db, self.address, "", where)
         rows = self._db.rows(_LIST, (self.address, number, value, limit))
-        return [(key, orjson.loads(data), revision) for key, data, revision in rows], tally(self._db, number, value)
+        items = [(key, read_row(data, self.address), revision) for key, data, revision in rows]
+        return items, tally(self._db, number, value)
 
     def append(self, event: str, record: Mapping[str, JSON]) -> int:
         """Append a record under an event's address; return its sequence."""
@@ -134,7 +147,7 @@ class Store:
         """Return (record, sequence) of the latest such event, or None."""
         number, value = keyset(self._db, self.address, _text(event), match)
         found = self._db.row(_FIND, (self.address, number, value))
-        return None if found is None else (orjson.loads(found[0]), found[1])
+        return None if found is None else (read_row(found[0], self.address), found[1])
 
     def count(self, match: Mapping[str, JSON], *, event: str | None = None) -> int:
         """Return how many records (of a stream: of that event) match."""

@@ -38,6 +38,7 @@ class Txn(Protocol):
 
     Keyed stores: a record is (value, revision), revisions count from 1 for each key and never go back.
     Streams: sequences count from 1 in each store. `where` and `match` compare top-level fields for JSON equality.
+    In an operation of class READ `put`, `remove` and `append` raise PermissionError, which is FAULT of the node.
     """
 
     address: str
