@@ -1,14 +1,18 @@
-"""Doing one effect as a run does it: begin, the function, its receipt, commit; clock and chance are given."""
+"""A data root, and doing one effect there as a run does it: begin, the function, its receipt, commit; clock and chance
+are given."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from omnibachi_capabilities.catalogue import CATALOGUE
-from omnibachi_ledger import Ledger
+from omnibachi_ledger import Ledger, open_root
 from omnibachi_ledger.journal import Journal
 from omnibachi_model.checks import link, listed
 from omnibachi_model.diagnostics import Trouble
@@ -112,3 +116,19 @@ def trouble(action: Callable[[], Any]) -> str:
     assert message[0].islower() or message[0] == "`"
     assert not message.endswith(".")
     return caught.value.diagnostic.code
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> str:
+    return str(tmp_path / "data")
+
+
+@pytest.fixture
+def ledger(root: str) -> Iterator[Ledger]:
+    with open_root(root) as opened:
+        yield opened
+
+
+def raw(root: str) -> sqlite3.Connection:
+    """Open the database as any other tool would."""
+    return sqlite3.connect(os.path.join(root, "store.db"), isolation_level=None, timeout=0)

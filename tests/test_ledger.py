@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +14,12 @@ from omnibachi_ledger import Ledger, open_root
 from omnibachi_model.diagnostics import Defect, Trouble
 from omnibachi_model.digests import digest
 from omnibachi_model.record import digest_of, export, read
-from performing import KEEPS, RECORDS, REGISTRY, SEALED, STREAM, events, journal, perform, trouble
+from performing import KEEPS, RECORDS, REGISTRY, SEALED, STREAM, events, journal, ledger, perform, raw, root, trouble
+
+__all__ = ["ledger", "root"]
 
 REGISTER = "std::CS_REGISTRY_V0.REGISTER"
 APPEND = "std::CS_EVENTS_V0.APPEND"
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> str:
-    return str(tmp_path / "data")
-
-
-@pytest.fixture
-def ledger(root: str) -> Iterator[Ledger]:
-    with open_root(root) as opened:
-        yield opened
-
-
-def raw(root: str) -> sqlite3.Connection:
-    """Open the database as any other tool would."""
-    return sqlite3.connect(os.path.join(root, "store.db"), isolation_level=None, timeout=0)
 
 
 # Journal

@@ -8,7 +8,6 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,26 +18,12 @@ from omnibachi_ledger.locks import acquire
 from omnibachi_ledger.schema import VERSION
 from omnibachi_model.diagnostics import Defect
 from omnibachi_model.digests import encode
-from performing import KEEPS, REGISTRY, STREAM, journal, perform, trouble
+from performing import KEEPS, REGISTRY, STREAM, journal, ledger, perform, raw, root, trouble
+
+__all__ = ["ledger", "root"]
 
 REGISTER = "std::CS_REGISTRY_V0.REGISTER"
 APPEND = "std::CS_EVENTS_V0.APPEND"
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> str:
-    return str(tmp_path / "data")
-
-
-@pytest.fixture
-def ledger(root: str) -> Iterator[Ledger]:
-    with open_root(root) as opened:
-        yield opened
-
-
-def raw(root: str) -> sqlite3.Connection:
-    """Open the database as any other tool would."""
-    return sqlite3.connect(os.path.join(root, "store.db"), isolation_level=None, timeout=0)
 
 
 # Written once

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +15,9 @@ from omnibachi_ledger.journal import Journal
 from omnibachi_ledger.locks import Locks
 from omnibachi_model.diagnostics import Defect
 from omnibachi_model.digests import digest
-from performing import SEALED, events, journal, trouble
+from performing import SEALED, events, journal, ledger, root, trouble
 
-
-@pytest.fixture
-def root(tmp_path: Path) -> str:
-    return str(tmp_path / "data")
-
-
-@pytest.fixture
-def ledger(root: str) -> Iterator[Ledger]:
-    with open_root(root) as opened:
-        yield opened
+__all__ = ["ledger", "root"]
 
 
 def left_by(folder: Path, note: bytes = b"") -> str:

@@ -16,6 +16,7 @@ from . import wiring
 from .engine import origins_of
 from .exits import TROUBLE
 from .traces_folder import Traces, runs_here
+from .workspace import SNAPSHOT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _drawn(traces: Traces, result: RunResult, workflow: dict[str, Any]) -> str |
 def changed_sources(root: str, snapshot: Snapshot, workflow: str) -> list[Diagnostic]:
     """Warn (OB609) of each source of a workflow that is newer than the manifest and has another digest."""
     try:
-        sealed_at = os.stat(os.path.join(root, "protocol_snapshot", MANIFEST)).st_mtime_ns
+        sealed_at = os.stat(os.path.join(root, SNAPSHOT, MANIFEST)).st_mtime_ns
     except OSError:
         return []
     sources: dict[str, str] = snapshot.manifest["sources"]
