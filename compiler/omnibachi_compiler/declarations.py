@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from omnibachi_model.diagnostics import Span
 
-from .tree import Mapping
+from .tree import Mapping, Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,19 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class Retry:
+    """Ask again after one of `on`, at most `most` times, waiting `backoff` (as written) times `factor` ** attempt."""
+
+    on: tuple[Name, ...]
+    most: int
+    backoff: Name | None
+    factor: float
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Use:
-    """A node that calls a capability."""
+    """A node that calls a capability, a contract or a workflow; `deadline` as written (`5s`)."""
 
     name: Name
     use: Name
@@ -40,6 +51,57 @@ class Use:
     event: Name | None
     bindings: Mapping | None
     routes: tuple[Route, ...]
+    retry: Retry | None = None
+    deadline: Name | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """A node that does its `call` for each of `items` (a template), known to it as `$.each.<item>`.
+
+    The call carries the node's name, bindings and no routes; `good` is None where the text has none.
+    """
+
+    name: Name
+    items: Tree
+    item: Name
+    most: int
+    good: tuple[Name, ...] | None
+    call: Use
+    routes: tuple[Route, ...]
+
+    @property
+    def bindings(self) -> Mapping | None:
+        """The `with` of its call."""
+        return self.call.bindings
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A node that does its `call` again `until` an expression over its output is true, at most `most` times."""
+
+    name: Name
+    most: int
+    until: Name
+    every: Name | None
+    call: Use
+    routes: tuple[Route, ...]
+
+    @property
+    def bindings(self) -> Mapping | None:
+        """The `with` of its call."""
+        return self.call.bindings
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """A node that asks several READ operations in the order of the text; each call carries its member's name."""
+
+    name: Name
+    calls: tuple[Use, ...]
+    good: tuple[Name, ...] | None
+    routes: tuple[Route, ...]
+    bindings: None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +145,7 @@ class Broken:
     routes: tuple[Route, ...] = ()
 
 
-Node: TypeAlias = Use | Decide | Compute | Broken
+Node: TypeAlias = Use | Decide | Compute | Each | Repeat | All | Broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +155,15 @@ class Exit:
     name: Name
     status: Name
     result: Mapping | None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a workflow promises not to exceed: node visits (None: not limited), and effects by class."""
+
+    visits: int | None
+    effects: tuple[tuple[Name, int], ...]
+    span: Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +180,7 @@ class Workflow:
     nodes: tuple[Node, ...]
     exits: tuple[Exit, ...]
     span: Span
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +189,60 @@ class Field:
 
     name: Name
     schema: Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """A reusable piece of graph: `exits` are its outcomes, with the status empty; a crash inside is the caller's."""
+
+    name: Name
+    domain: str
+    summary: str
+    inputs: tuple[Field, ...]
+    start: Name
+    routes: tuple[Route, ...]
+    nodes: tuple[Node, ...]
+    exits: tuple[Exit, ...]
+    span: Span
+    fault: None = None
+
+
+Body: TypeAlias = Workflow | Contract
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What a law speaks of: one of `start`, `exit`, `status`, `node`, `use`, `effect`, named by `kind`; `name` is what
+    stands behind it (for a plain `start` and `exit` the word itself). The rest narrows it."""
+
+    kind: str
+    name: Name
+    outcome: Name | None
+    store: Name | None
+    event: Name | None
+    evidence: bool | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """A law: every path from `source` passes (`never`: avoids) `passes` before `before`.
+
+    It binds the `workflows` named, those that use `uses`, or, where both are None, all. `failed_too`: also on paths to
+    exits that are FAILED.
+    """
+
+    name: Name
+    domain: str
+    summary: str
+    workflows: tuple[Name, ...] | None
+    uses: Name | None
+    source: Point
+    passes: Point
+    before: Point
+    never: bool
+    failed_too: bool
+    span: Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,4 +347,6 @@ class Scenario:
     span: Span
 
 
-Declaration: TypeAlias = Workflow | Transform | SideEffect | Store | Intent | EventShape | Domain | Scenario
+Declaration: TypeAlias = (
+    Workflow | Contract | Transform | SideEffect | Store | Intent | EventShape | Invariant | Domain | Scenario
+)
