@@ -15,6 +15,8 @@ from omnibachi_model.diagnostics import Diagnostic, Span
 from omnibachi_model.nearest import nearest_address
 
 from .declarations import (
+    Body,
+    Contract,
     Declaration,
     Domain,
     EventShape,
@@ -111,8 +113,15 @@ class Library:
     intents: dict[str, Shape] = field(default_factory=dict)
     events: dict[str, Shape] = field(default_factory=dict)
     workflows: dict[str, Workflow] = field(default_factory=dict)
+    contracts: dict[str, Contract] = field(default_factory=dict)
+    contract_inputs: dict[str, Schema] = field(default_factory=dict)
     scenarios: list[Scenario] = field(default_factory=list)
     broken: frozenset[str] = frozenset()  # addresses whose declarations could not be understood
+
+    @property
+    def bodies(self) -> dict[str, Body]:
+        """Everything that has a graph: contracts and workflows."""
+        return {**self.contracts, **self.workflows}
 
 
 def address_of(declaration: Declaration) -> str:
@@ -161,6 +170,9 @@ def _file(item: Declaration, address: str, library: Library, found: list[Diagnos
         library.domains[item.name.text] = item
     elif isinstance(item, Workflow):
         library.workflows[address] = item
+    elif isinstance(item, Contract):
+        library.contracts[address] = item
+        library.contract_inputs[address] = _taken(seal_fields(item.inputs), found)
     elif isinstance(item, Scenario):
         library.scenarios.append(item)
     elif isinstance(item, Transform):

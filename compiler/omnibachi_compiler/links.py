@@ -9,16 +9,32 @@ from typing import Any
 from omnibachi_model.diagnostics import Span
 from omnibachi_model.sealed import FAULT
 
-from .declarations import Exit, Node, Workflow
+from .declarations import Body, Exit, Node
 from .library import Capability, SealedStore, Shape
-from .templates import Record
+from .templates import Record, Template
 
 Schema = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Signature:
+    """What a proven body promises to those who use it: the schema of its inputs (of a workflow: its payload) and the
+    types of its outcomes (of a workflow: its exits, `rejected` among them). `gate`: a misfit of the inputs is the
+    outcome `rejected`, not a crash."""
+
+    address: str
+    inputs: Schema
+    outcomes: Mapping[str, Schema]
+    gate: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Linked:
-    """A node with what it uses and where each of its outcomes goes (target name; FAULT included)."""
+    """A node with what it uses and where each of its outcomes goes (target name; FAULT included).
+
+    At most one of `capability` and `body` is there. Of a loop both are None, and `calls` are its members, linked each
+    as a node of its own without targets; `items` is the template of an EACH.
+    """
 
     declaration: Node
     capability: Capability | None
@@ -28,6 +44,15 @@ class Linked:
     targets: Mapping[str, str]
     route_spans: Mapping[str, Span]
     bindings: Record
+    body: Signature | None = None
+    calls: tuple[Linked, ...] = ()
+    items: Template | None = None
+
+    @property
+    def templates(self) -> tuple[Template, ...]:
+        """All that it reads."""
+        own: tuple[Template, ...] = (self.bindings,) if self.items is None else (self.bindings, self.items)
+        return (*own, *(template for call in self.calls for template in call.templates))
 
     @property
     def name(self) -> str:
@@ -37,9 +62,10 @@ class Linked:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """An exit with its result's template; `fault` is where it goes if its result cannot be built."""
+    """An exit, or an outcome of a contract, with its result's template; `fault` is where it goes if that cannot be
+    built."""
 
-    declaration: Exit | None  # None for the reserved exit `rejected`
+    declaration: Exit | None  # None for the reserved exit `rejected`, and for FAULT, where a contract's crashes end
     name: str
     status: str
     result: Record
@@ -48,11 +74,17 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """One workflow's graph; `order` is topological, ties by name."""
+    """The graph of one body; `order` is topological, ties by name.
 
-    workflow: Workflow
+    `scope` is what its inputs are called in paths, `payload` or `inputs`, and `inputs` their schema; only a workflow has
+    an `intent`.
+    """
+
+    body: Body
     address: str
-    intent: Shape
+    intent: Shape | None
+    scope: str
+    inputs: Schema
     nodes: Mapping[str, Linked]
     exits: Mapping[str, Ending]
     order: tuple[str, ...]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
@@ -19,10 +19,16 @@ from omnibachi_model.diagnostics import Diagnostic, Span, in_order
 from omnibachi_model.nearest import nearest
 
 from .language import LATER, LATER_KINDS, SCHEMAS
+from .language.durations import DURATION
+from .language.nodes import ACTIONS
 from .loader import is_hole, short
 from .shape_words import form_of, listing, misnamed, mistyped, reshaped
 from .tree import Mapping, Scalar, Sequence, Tree, plain
 
+if TYPE_CHECKING:
+    from omnibachi_model.values import JSON
+
+_GRAPHS = ("workflow", "contract")
 _ASIDE = ("summary", "result", "because", "keeps", "seed", "evidence", "hosts", "examples")
 
 
@@ -72,20 +78,38 @@ class _Place:
 
 
 def check_shape(tree: Tree) -> Shape:
-    """Check one document against the schema of its kind. Diagnostics: OB201 to OB206, OB211, OB212, OB314."""
+    """Check one document against the schema of its kind. Diagnostics: OB201 to OB206, OB211, OB212, OB220, OB221, OB314."""
     kind, found = _kind_of(tree)
     if kind is None or not isinstance(tree, Mapping):
         return Shape(None, False, found)
-    errors = [(_at(tree, error.absolute_path), error) for error in _validator(kind).iter_errors(plain(tree))]
+    errors = [
+        (_at(tree, error.absolute_path), error)
+        for whole in _validator(kind).iter_errors(plain(tree))
+        for error in _opened(whole)
+    ]
     # A value that the text leaves out has been reported by the loader.
     known = [(place, error) for place, error in errors if not is_hole(place.tree.span)]
     diagnostics = [*found, *_worded(known)]
     if kind == "test":
         diagnostics.extend(_steps(tree))
     harmful = [tuple(error.absolute_path) for _, error in errors if not _harmless(error)]
-    broken = frozenset(str(path[1]) for path in harmful if kind == "workflow" and path[:1] == ("nodes",) and path[1:])
+    broken = frozenset(str(path[1]) for path in harmful if kind in _GRAPHS and path[:1] == ("nodes",) and path[1:])
     sound = (kind, found) == (tree.entries[0].key, ()) and len(broken) == len({path[:2] for path in harmful})
     return Shape(kind, sound, in_order(diagnostics), broken)
+
+
+def _opened(error: ValidationError) -> Iterator[ValidationError]:
+    """Yield what is wrong with a value of one of several types: by the schema of its own type, if there is one."""
+    if error.validator != "anyOf":
+        yield error
+        return
+    inner = error.context or ()
+    others = {item.relative_schema_path[0] for item in inner if list(item.relative_schema_path)[1:] == ["type"]}
+    meant = [item for item in inner if item.relative_schema_path[0] not in others]
+    for item in meant:
+        yield from _opened(item)
+    if not meant:
+        yield error
 
 
 def _harmless(error: ValidationError) -> bool:
@@ -95,6 +119,8 @@ def _harmless(error: ValidationError) -> bool:
     """
     wanted: Any = error.validator_value
     instance: Any = error.instance
+    if error.absolute_path and error.absolute_path[0] == "limits":
+        return True  # only what is sealed needs them
     if error.validator == "required":
         return [key for key in wanted if key not in instance] == ["summary"]
     if error.validator == "additionalProperties":
@@ -103,7 +129,8 @@ def _harmless(error: ValidationError) -> bool:
         extras = [key for key in instance if key not in properties["properties"]]
         return all(nearest(key, known) in (None, *_ASIDE) for key in extras)
     if error.validator == "enum":
-        return "status" in error.absolute_path or "effect" in error.absolute_path  # only what is sealed needs them
+        # Only what is sealed needs them; in a law they say what it means.
+        return error.absolute_path[-1] in ("status", "effect") and "every_path" not in error.absolute_path
     # A reserved key of a node changes what the node does.
     return error.validator == "not" and "enum" not in wanted and "nodes" not in error.absolute_path
 
@@ -159,6 +186,10 @@ def _worded(errors: list[tuple[_Place, ValidationError]]) -> Iterator[Diagnostic
             if ("required", *path) not in said:
                 said.add(("required", *path))
                 yield from _missing(place, error)
+        elif error.validator == "dependentRequired":
+            if ("dependent", *path) not in said:
+                said.add(("dependent", *path))
+                yield from _lonely(place, error)
         elif error.validator == "not" and error.validator_value == {}:
             # One reserved key of a mapping is enough to say; the others belong to it.
             if ("later", *path[:-1]) not in said:
@@ -179,7 +210,11 @@ def _one(place: _Place, error: ValidationError) -> Iterator[Diagnostic]:
     elif rule == "additionalProperties":
         yield from _unknown(place, schema)
     elif rule == "oneOf":
-        yield from _not_one(place, schema)
+        yield from _homeless(place) if "dependentSchemas" in error.absolute_schema_path else _not_one(place, schema)
+    elif schema == DURATION:
+        value = plain(place.tree)
+        message = f"{place.name} must be a duration, and {_told(value)} is none"
+        yield Diagnostic("OB220", message, place.span, help="write `200ms`, `5s`, `10m` or `2h`; at most 24 hours")
     elif rule == "type":
         value = plain(place.tree)
         message = f"{place.name} must be {schema['title']}, not {mistyped(value)}"
@@ -201,14 +236,18 @@ def _one(place: _Place, error: ValidationError) -> Iterator[Diagnostic]:
         value = str(plain(place.tree))
         message, advice = misnamed(value, schema)
         yield Diagnostic("OB205" if "format" in schema else "OB206", message, place.span, help=advice)
-    elif rule == "minimum":
-        message = f"{place.name} must be {schema['title']}, at least {wanted}"
-        yield Diagnostic("OB205", message, place.span, help=f"write {wanted} or more")
+    elif rule in ("minimum", "maximum"):
+        bounded = "" if "maximum" in schema else f", at least {wanted}"
+        message = f"{place.name} must be {schema['title']}{bounded}"
+        advice = f"write {wanted} or {'more' if rule == 'minimum' else 'less'}"
+        yield Diagnostic("OB205", message, place.span, help=advice)
     elif rule == "not":
         message = f"`{plain(place.tree)}` is reserved for a later version"
         yield Diagnostic("OB212", message, place.span, help="leave it out until then")
     else:
-        yield Diagnostic("OB204", f"{place.name} must be {schema.get('title', 'of another shape')}", place.span)
+        advice = form_of(schema) if "examples" in schema else None
+        message = f"{place.name} must be {schema.get('title', 'of another shape')}"
+        yield Diagnostic("OB204", message, place.span, help=advice)
 
 
 def _missing(place: _Place, error: ValidationError) -> Iterator[Diagnostic]:
@@ -222,6 +261,41 @@ def _missing(place: _Place, error: ValidationError) -> Iterator[Diagnostic]:
             continue
         what = properties[key].get("title")
         yield Diagnostic("OB203", f"{title} needs `{key}`", place.label, help=f"add `{key}:`, {what}" if what else None)
+
+
+def _lonely(place: _Place, error: ValidationError) -> Iterator[Diagnostic]:
+    """Report keys of a node that need others: `each` and `repeat` a call, `as` and `max` a loop."""
+    assert isinstance(place.tree, Mapping)
+    wanted: Any = error.validator_value
+    properties: Any = error.schema["properties"]  # type: ignore[index]
+    acts = [entry.key for entry in place.tree if entry.key in ACTIONS]
+    for entry in place.tree:
+        for key in wanted.get(entry.key, ()):
+            if place.tree.entry(key) or (key == "use" and acts):
+                continue  # another action beside a loop is reported as that
+            if any(nearest(other.key, [key]) for other in place.tree if other.key not in properties):
+                continue
+            if key == "each":
+                message = f"`{entry.key}` belongs to `each`, and this node has none"
+                inside = entry.key == "max" and place.tree.entry("repeat") is not None
+                advice = "write it inside `repeat`" if inside else "add `each:`, a list or a path to one"
+                yield Diagnostic("OB221", message, entry.key_span, help=advice)
+            else:
+                advice = f"add `{key}:`, {properties[key]['title']}"
+                yield Diagnostic("OB203", f"a node with `{entry.key}` needs `{key}`", entry.key_span, help=advice)
+
+
+def _homeless(place: _Place) -> Iterator[Diagnostic]:
+    """Report `good` in a node that has no results to judge; in one with two actions that is said already."""
+    assert isinstance(place.tree, Mapping)
+    entry = place.tree.entry("good")
+    if entry is not None and not (place.tree.entry("each") or place.tree.entry("all")):
+        message = "`good` belongs to `each` and `all`, and this node has neither"
+        yield Diagnostic("OB221", message, entry.key_span, help="route the outcomes of the node in its `next`")
+
+
+def _told(value: JSON) -> str:
+    return f"`{short(value)}`" if isinstance(value, str) else mistyped(value)
 
 
 def _unknown(place: _Place, schema: Any) -> Iterator[Diagnostic]:
@@ -246,11 +320,11 @@ def _not_one(place: _Place, schema: Any) -> Iterator[Diagnostic]:
     properties = schema["properties"]
     if not given:
         # A reserved action or a misspelt one is reported as that.
-        if any(properties.get(key) == LATER for key in others):
+        if any(properties.get(key) == LATER for key in others) or {"each", "repeat"} & set(others):
             return
         if any(nearest(key, choices) for key in others if key not in properties):
             return
-    code = "OB211" if "use" in choices else "OB204"
+    code = "OB211" if "decide" in choices else "OB204"
     what = "nothing" if not given else "more than one thing: " + " and ".join(f"`{entry.key}`" for entry in given)
     name = place.name if place.key is not None else schema["title"]
     span = given[1].key_span if given else place.label
@@ -263,13 +337,13 @@ def _malformed_key(place: _Place, error: ValidationError) -> Diagnostic:
     key = str(error.instance)
     entry = place.tree.entry(key)
     span = entry.key_span if entry else place.span
+    schema: Any = error.schema
     if "dependentSchemas" in error.absolute_schema_path:
-        message = f"`{key}` is not known in a node that calls nothing"
-        return Diagnostic("OB202", message, span, help="only a node with `use` takes `store` and `event`")
+        message = f"`{key}` is not known in {schema['title']}"
+        return Diagnostic("OB202", message, span, help=schema["description"])
     if error.validator == "not":
         advice = "no capability declares it: it is what a crash, a deadline or a lost answer becomes"
         return Diagnostic("OB314", f"`{key}` is a reserved outcome", span, help=advice)
-    schema: Any = error.schema
     message, advice = misnamed(key, schema)
     return Diagnostic("OB206", message, span, help=advice)
 

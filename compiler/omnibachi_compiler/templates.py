@@ -1,8 +1,8 @@
 """Templates: what stands in `with` and in results, taken apart into literals, references and their joins.
 
 A string that begins with `$.` or `$[` is a reference (RFC 9535 singular query); `$$` escapes a dollar; a mapping whose
-one key begins with `$` is an operator. This phase knows the scopes (`payload`, `nodes`, `run`), not yet what each node
-gives: that is the flow phase's part.
+one key begins with `$` is an operator. This phase knows the scopes, not yet which of them stand at a place nor what each
+node gives: that is the flow phase's part.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from .tree import Mapping, Scalar, Sequence, Tree, plain
 if TYPE_CHECKING:
     from omnibachi_model.values import JSON
 
-SCOPES = ("payload", "nodes", "run")
-LATER_SCOPES = ("inputs", "each")
+SCOPES = ("payload", "inputs", "nodes", "each", "run")
 RUN_FIELDS = ("id", "started_at", "actor")
 
 
@@ -187,10 +186,6 @@ def _at(tree: Scalar, offset: int) -> Span:
 
 def _reference(text: str, path: tuple[str | int, ...], span: Span, found: list[Diagnostic]) -> Template:
     scope = path[0] if path else ""
-    if scope in LATER_SCOPES:
-        message = f"`$.{scope}` is not yet built: it belongs to contracts and loops"
-        found.append(Diagnostic("OB212", message, span, help="leave it out until a version announces it"))
-        return Literal(None, span)
     if scope not in SCOPES:
         near = nearest(str(scope), SCOPES)
         found.append(
@@ -202,8 +197,8 @@ def _reference(text: str, path: tuple[str | int, ...], span: Span, found: list[D
             )
         )
         return Literal(None, span)
-    if scope == "payload":
-        return Reference("payload", None, path[1:], text, span)
+    if scope in ("payload", "inputs", "each"):
+        return Reference(str(scope), None, path[1:], text, span)
     if scope == "run":
         if len(path) != 2 or path[1] not in RUN_FIELDS:
             near = nearest(str(path[1]), RUN_FIELDS) if len(path) > 1 else None

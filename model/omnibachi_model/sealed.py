@@ -28,6 +28,13 @@ CALL = "CALL"
 DECIDE = "DECIDE"
 COMPUTE = "COMPUTE"
 EXIT = "EXIT"
+PASS = "PASS"
+EACH = "EACH"
+REPEAT = "REPEAT"
+ALL = "ALL"
+END = "END"
+SILENT = (PASS, END)  # they leave no event and are counted nowhere
+LOOPS = (EACH, REPEAT, ALL)
 
 FAULT = "FAULT"
 SUCCESS = "SUCCESS"

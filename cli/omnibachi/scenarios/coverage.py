@@ -1,19 +1,26 @@
-"""Which nodes, outcomes and decision rows of sealed workflows did scenarios reach.
+"""Which nodes, outcomes, decision rows, exits and laws of sealed workflows did scenarios reach.
 
-`FAULT` is not counted, and exits are not: each is reached by an outcome. What was reached by forced answers alone
-counts and is listed, since nothing shows that the capability ever gives that answer.
+Counted is the flat sealed graph: nodes of inlined contracts and workflows (`license/read`), bodies of loops
+(`mint_all[]/read`, once for all iterations), and loops with the outcomes that they can have. Silent nodes are not
+counted, nor is the outcome `FAULT`. A law is reached by a run on which it says something (`laws`). What was reached by
+forced answers alone counts and is listed, since nothing shows that the capability ever gives that answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from omnibachi_model.record import CALLED, COMPUTED, DECIDED
 from omnibachi_model.sealed import DECIDE, EXIT, FAULT
 
-Place = tuple[str, str, str]  # workflow, node, and "" for the node itself, an outcome's name, or `row N` (from 1)
+from .laws import Law, says_something
+from .tours import Stop, visible
+
+# Workflow, node or exit or law, and what of it: "" for a node itself, an outcome's name, `row N` (from 1), EXITED, HELD.
+Place = tuple[str, str, str]
+EXITED = "exit"
+HELD = "law"
 
 
 @dataclass(slots=True)
@@ -23,67 +30,110 @@ class Coverage:
     nodes: set[Place] = field(default_factory=set)
     outcomes: set[Place] = field(default_factory=set)
     rows: set[Place] = field(default_factory=set)
+    exits: set[Place] = field(default_factory=set)
+    laws: set[Place] = field(default_factory=set)
     reached: set[Place] = field(default_factory=set)
     forced: set[Place] = field(default_factory=set)
 
-    def expect(self, workflow: Mapping[str, Any]) -> None:
-        """Add what a sealed workflow offers."""
+    def expect(self, workflow: Mapping[str, Any], laws: Collection[str] = ()) -> None:
+        """Add what a sealed workflow offers; `laws` are the addresses of those that bind it."""
         address = workflow["address"]
+        self.laws |= {(address, law, HELD) for law in laws}
         for node in workflow["nodes"]:
-            if node["kind"] == EXIT:
-                continue
             name = node["name"]
+            if node["kind"] == EXIT:
+                self.exits.add((address, name, EXITED))
+            if not visible(node):
+                continue
             self.nodes.add((address, name, ""))
             self.outcomes |= {(address, name, outcome) for outcome in node["next"] if outcome != FAULT}
             if node["kind"] == DECIDE:
                 self.rows |= {(address, name, f"row {number}") for number, _ in enumerate(node["rows"], 1)}
 
-    def visit(self, address: str, bodies: Iterable[Mapping[str, Any]], forced: Iterable[str]) -> None:
-        """Add what one run's events reached; `forced` are the nodes whose answers were."""
-        for body in bodies:
-            if body["kind"] not in (CALLED, DECIDED, COMPUTED):
-                continue
-            name = body["path"]
-            places = {(address, name, ""), (address, name, body["outcome"])}
-            if body["kind"] == DECIDED and body["row"] is not None:
-                places.add((address, name, f"row {body['row'] + 1}"))
-            if name in forced:
-                self.reached.add((address, name, ""))
-                self.forced |= places
-            else:
-                self.reached |= places
+    def visit(
+        self,
+        workflow: Mapping[str, Any],
+        stops: Sequence[Stop],
+        exit: str,
+        forced: Collection[str] = (),
+        laws: Mapping[str, Law] | None = None,
+    ) -> None:
+        """Add what one run reached: its tour and its exit; `forced` are the nodes whose answers were."""
+        real, by_force = places_of(workflow, stops, exit, forced)
+        self.reached |= real
+        self.forced |= by_force
+        address = workflow["address"]
+        self.reached |= {(address, name, HELD) for name, law in (laws or {}).items() if says_something(law, workflow, stops)}
 
     def missed(self) -> list[Place]:
         """Return what nothing reached: a node that was not reached stands for its outcomes and rows."""
         there = self.reached | self.forced
         nodes = self.nodes - there
         within = {place for place in (self.outcomes | self.rows) - there if (place[0], place[1], "") not in nodes}
-        return sorted(nodes | within)
+        return sorted(nodes | within | ((self.exits | self.laws) - there))
 
     def as_json(self) -> dict[str, Any]:
-        """Return {nodes, outcomes, rows: [reached, of], missed, forced}."""
+        """Return {nodes, outcomes, rows, exits, laws: [reached, of], missed, forced}."""
         there = self.reached | self.forced
         return {
             **{
                 name: [len(places & there), len(places)]
-                for name, places in (("nodes", self.nodes), ("outcomes", self.outcomes), ("rows", self.rows))
+                for name, places in (
+                    ("nodes", self.nodes),
+                    ("outcomes", self.outcomes),
+                    ("rows", self.rows),
+                    ("exits", self.exits),
+                    ("laws", self.laws),
+                )
             },
-            "missed": [_named(place) for place in self.missed()],
-            "forced": [_named(place) for place in sorted((self.outcomes | self.rows) & (self.forced - self.reached))],
+            "missed": [named(place) for place in self.missed()],
+            "forced": [named(place) for place in sorted((self.outcomes | self.rows) & (self.forced - self.reached))],
         }
 
 
-def _named(place: Place) -> dict[str, str | int]:
-    workflow, node, what = place
-    named: dict[str, str | int] = {"workflow": workflow, "node": node}
+def places_of(
+    workflow: Mapping[str, Any], stops: Sequence[Stop], exit: str, forced: Collection[str] = ()
+) -> tuple[set[Place], set[Place]]:
+    """Return what a tour reached really, and what by force: a forced answer marks what it gave, not the node."""
+    address = workflow["address"]
+    real: set[Place] = {(address, exit, EXITED)}
+    by_force: set[Place] = set()
+    for stop in stops:
+        node = workflow["nodes"][stop.index]
+        if not visible(node):
+            continue
+        name = node["name"]
+        real.add((address, name, ""))
+        found = by_force if name in forced else real
+        if stop.left_by:
+            found.add((address, name, stop.left_by))
+        if stop.event is not None and stop.event.get("row") is not None:
+            found.add((address, name, f"row {stop.event['row'] + 1}"))
+    return real, by_force
+
+
+def named(place: Place) -> dict[str, Any]:
+    """Return a place as JSON: {workflow, node, outcome or row}, {workflow, exit} or {workflow, law}."""
+    workflow, name, what = place
+    if what in (EXITED, HELD):
+        return {"workflow": workflow, what: name}
+    found: dict[str, Any] = {"workflow": workflow, "node": name}
     if what.startswith("row "):
-        named["row"] = int(what[4:])
+        found["row"] = int(what[4:])
     elif what:
-        named["outcome"] = what
-    return named
+        found["outcome"] = what
+    return found
 
 
-def worded(place: Mapping[str, str | int]) -> str:
+def worded(place: Mapping[str, Any]) -> str:
     """Write a place that was missed or forced for people."""
+    return f"{place['workflow']}: {part_worded(place)}"
+
+
+def part_worded(place: Mapping[str, Any]) -> str:
+    """Write what of its workflow a place is: `read NOT_FOUND`, `within row 2`, `exit refused`, `law …`."""
+    for kind in (EXITED, HELD):
+        if kind in place:
+            return f"{kind} {place[kind]}"
     what = f" row {place['row']}" if "row" in place else f" {place['outcome']}" if "outcome" in place else ""
-    return f"{place['workflow']}: {place['node']}{what}"
+    return f"{place['node']}{what}"

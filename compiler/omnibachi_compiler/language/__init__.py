@@ -9,22 +9,25 @@ from __future__ import annotations
 from typing import Any
 
 from .capabilities import SIDE_EFFECT, TRANSFORM
+from .laws import INVARIANT
 from .scenarios import TEST
 from .state import DOMAIN, EVENT, INTENT, STORE
 from .words import LATER
-from .workflows import WORKFLOW
+from .workflows import CONTRACT, WORKFLOW
 
 SCHEMAS: dict[str, dict[str, Any]] = {
     "workflow": WORKFLOW,
+    "contract": CONTRACT,
     "transform": TRANSFORM,
     "side_effect": SIDE_EFFECT,
     "intent": INTENT,
     "event": EVENT,
     "store": STORE,
+    "invariant": INVARIANT,
     "test": TEST,
     "domain": DOMAIN,
 }
 
-LATER_KINDS = ("contract", "invariant", "policy", "overlay", "actor")
+LATER_KINDS = ("policy", "overlay", "actor")
 
 __all__ = ["LATER", "LATER_KINDS", "SCHEMAS"]

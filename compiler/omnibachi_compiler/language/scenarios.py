@@ -9,7 +9,6 @@ from .words import (
     DATA,
     EXIT_NAME,
     NAME,
-    NODE_NAME,
     OUTCOME,
     OUTCOME_NAME,
     Schema,
@@ -43,6 +42,10 @@ _FACTS = entries(
     {"type": "object", "title": "a mapping of keys to records", "additionalProperties": BINDINGS},
 )
 
+# What a run names: a node, one inside a contract or a loop; iterations count from 0.
+_STEP_NAME = f"{NAME}(?:\\[[0-9]+\\])?"
+_PATH = f"{_STEP_NAME}(?:/{_STEP_NAME})*"
+
 _ANSWER = record("an answer", {"outcome": OUTCOME_NAME, "output": BINDINGS}, required=("outcome",))
 
 _GIVEN = record(
@@ -51,7 +54,11 @@ _GIVEN = record(
         "clock": _TIME,
         "entropy": {"type": "integer", "minimum": 0, "title": "a whole number"},
         "stores": _FACTS,
-        "answers": entries("a mapping of nodes to forced answers", NODE_NAME, _ANSWER),
+        "answers": entries(
+            "a mapping of nodes to forced answers",
+            named("the path of a node", _PATH, "read_licence", "license/read"),
+            _ANSWER,
+        ),
     },
 )
 
@@ -62,7 +69,7 @@ _EXPECT = record(
         "status": one_of("a status", STATUSES),
         "path": listed(
             "a list of nodes with their outcomes",
-            named("a node and its outcome", f"{NAME} {OUTCOME}", "register ALREADY_EXISTS"),
+            named("a node and its outcome", f"{_PATH} (?:{OUTCOME}|{NAME})", "register ALREADY_EXISTS"),
         ),
         "result": DATA,
         "stores": entries(

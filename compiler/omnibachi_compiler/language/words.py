@@ -75,6 +75,16 @@ def one_of(title: str, values: Iterable[str]) -> Schema:
     return {"type": "string", "enum": list(values), "title": title}
 
 
+def either(title: str, *choices: Schema) -> Schema:
+    """Return the schema of a value of one of several types, each told by its `type`."""
+    return {"anyOf": list(choices), "title": title}
+
+
+def whole_number(least: int, most: int) -> Schema:
+    """Return the schema of a whole number in bounds."""
+    return {"type": "integer", "minimum": least, "maximum": most, "title": f"a whole number from {least} to {most}"}
+
+
 def shown(schema: Schema, *examples: str) -> Schema:
     """Return a schema with examples of how a value of it is written."""
     return {**schema, "examples": list(examples)}
@@ -92,7 +102,13 @@ NODE_NAME = named("the name of a node", NAME, "read_licence")
 EXIT_NAME = named("the name of an exit", NAME, "registered")
 TARGET = named("the name of a node or an exit", NAME, "registered")
 
-ROUTES = shown(entries("a mapping of outcomes to nodes or exits", OUTCOME_NAME, TARGET), "{SUCCESS: registered}")
+CONTRACT_TARGET = named("the name of a node or an outcome", f"{NAME}|{OUTCOME}", "read_licence", "NOT_FOUND")
+
+
+def routes(target: Schema) -> Schema:
+    """Return the schema of routes from outcomes to names of a form."""
+    return shown(entries("a mapping of outcomes to nodes or exits", OUTCOME_NAME, target), "{SUCCESS: registered}")
+
 
 # What a schema may say is decided by the phase that seals schemas; here only what is reserved is found, at any depth.
 VALUE_SCHEMA: Schema = {

@@ -1,85 +1,54 @@
-"""The schema of a workflow: its nodes (`use`, `decide`, `compute`), routes and exits."""
+"""The schemas of graphs: workflows and contracts, with their nodes, routes, exits and outcomes."""
 
 from __future__ import annotations
 
-from omnibachi_model.addresses import code_form
-from omnibachi_model.sealed import STATUSES
+from omnibachi_model.sealed import EFFECTS, STATUSES
 
+from .nodes import node
 from .words import (
     BINDINGS,
+    CONTRACT_TARGET,
+    DECLARED_OUTCOME,
+    DEFS,
     EXIT_NAME,
-    FIELD_NAME,
+    FIELDS,
     NAME,
     NODE_NAME,
-    OUTCOME,
     OUTCOME_NAME,
-    ROUTES,
     SUMMARY,
     TARGET,
     Schema,
     address_of,
     code_of,
     entries,
-    listed,
     named,
     one_of,
     record,
+    routes,
     shown,
-    text,
 )
-
-ACTIONS = ("use", "decide", "compute")
-LATER_ACTIONS = ("each", "repeat", "all", "wait")
-
-# Contracts, workflows and side effects without an operation are well-formed here and refused where uses are resolved,
-# which knows the operations.
-_USE = named(
-    "a transform, or a side effect with its operation",
-    f"(?:{NAME}::)?(?:{code_form('(?:CT|CC|WF)')}|{code_form('CS')}(?:\\.{OUTCOME})?)",
-    "CT_GENERATE_ID_V0",
-    "CS_REGISTRY_V0.REGISTER",
-)
-
-_EXPRESSION = shown(text("an expression, as text"), "quantity > 10")
-
-_ROW = shown(
-    record(
-        "a row of a decision",
-        {"when": _EXPRESSION, "outcome": OUTCOME_NAME, "because": text("the reason, as text")},
-        required=("outcome",),
-    ),
-    "{when: quantity > 10, outcome: LARGE}",
-)
-
-_NODE: Schema = {
-    **record(
-        "a node",
-        {
-            "use": _USE,
-            "store": address_of("a store", "ST", "ST_ACTORS_V0"),
-            "event": address_of("an event", "EV", "EV_ACTOR_REGISTERED_V0"),
-            "decide": shown(
-                listed("a list of rows", _ROW, least=1), "[{when: quantity > 10, outcome: LARGE}, {outcome: SMALL}]"
-            ),
-            "compute": shown(
-                entries("a mapping of fields to expressions", FIELD_NAME, _EXPRESSION, least=1),
-                "{total: price * quantity}",
-            ),
-            "with": BINDINGS,
-            "next": ROUTES,
-        },
-        later=(*LATER_ACTIONS, "as", "max", "good", "retry", "deadline"),
-    ),
-    "oneOf": [{"required": [action]} for action in ACTIONS],
-    "dependentSchemas": {
-        action: {"propertyNames": {"not": {"enum": ["store", "event"]}}} for action in ("decide", "compute")
-    },
-}
 
 _EXIT = shown(
     record("an exit", {"status": one_of("a status", STATUSES), "result": BINDINGS}, required=("status",)),
     "{status: COMPLETED}",
 )
+
+_COUNT: Schema = {"type": "integer", "minimum": 0, "title": "a whole number"}
+
+_LIMITS = shown(
+    record(
+        "limits",
+        {
+            "visits": {**_COUNT, "minimum": 1},
+            "effects": shown(
+                record("a mapping of effect classes to numbers", dict.fromkeys(EFFECTS[1:], _COUNT)), "{MUTABLE: 10}"
+            ),
+        },
+    ),
+    "{visits: 200, effects: {MUTABLE: 10}}",
+)
+
+_START = named("the name of a node", NAME, "read_licence")
 
 WORKFLOW: Schema = record(
     "a workflow",
@@ -87,12 +56,32 @@ WORKFLOW: Schema = record(
         "workflow": code_of("a workflow", "WF", "WF_REGISTER_ACTOR_V0"),
         "summary": SUMMARY,
         "intent": address_of("an intent", "IN", "IN_ACTOR_REGISTERED_V0"),
-        "start": named("the name of a node", NAME, "read_licence"),
+        "start": _START,
         "fault": TARGET,
-        "next": ROUTES,
-        "nodes": entries("a mapping of names to nodes", NODE_NAME, _NODE, least=1),
+        "next": routes(TARGET),
+        "nodes": entries("a mapping of names to nodes", NODE_NAME, node(OUTCOME_NAME, TARGET), least=1),
         "exits": entries("a mapping of names to exits", EXIT_NAME, _EXIT, least=1),
+        "limits": _LIMITS,
     },
     required=("workflow", "summary", "intent", "start", "nodes", "exits"),
-    later=("limits",),
 )
+
+CONTRACT: Schema = {
+    **record(
+        "a contract",
+        {
+            "contract": code_of("a contract", "CC", "CC_RESOLVE_LICENCE_V0"),
+            "summary": SUMMARY,
+            "inputs": FIELDS,
+            "start": _START,
+            "next": routes(CONTRACT_TARGET),
+            "nodes": entries("a mapping of names to nodes", NODE_NAME, node(OUTCOME_NAME, CONTRACT_TARGET), least=1),
+            "outcomes": shown(
+                entries("a mapping of outcomes to what they give", DECLARED_OUTCOME, BINDINGS, least=1),
+                "{SUCCESS: {tier: $.nodes.read.value.tier}, NOT_FOUND: {}}",
+            ),
+        },
+        required=("contract", "summary", "inputs", "start", "nodes", "outcomes"),
+    ),
+    "$defs": DEFS,
+}

@@ -1,0 +1,115 @@
+"""The flat form of a body: one list of steps with every use inlined, names where the sealed form has indices.
+
+Every proven body (workflow or contract) is flattened once, by `inline`; who uses it takes its steps under a longer name.
+Lowering numbers the steps of a workflow. A step is a node of docs/formats.md in the making:
+
+- `name` is its sealed name inside this body: `read`, `license/read`, `mint_all[]/read`. The name `""` stands for the
+  inputs (of a workflow: the payload) of the body itself, which whoever uses it keeps in the slot of an entry PASS.
+- `sealed` has the members that need neither names nor templates (`kind`, `use`, `effect`, `outcomes`, `rows`, …).
+- `templates` has the members that are made of templates, by name (`with`, `result`, `items`, `output`). In them a
+  reference of scope `nodes` means the slot of the step of that name; `payload` and `inputs` mean the body's own;
+  `each` never occurs: it is a reference to the slot of the loop's step, whose first segment is the item's name.
+- `targets` is the sealed `next` with names. The target `FAULT` is the end of a crash that a contract leaves to its
+  caller; a workflow has none.
+- `of` is the name of the loop's step whose nested graph the step belongs to. `bodies` are the names with which the
+  nested graphs of a loop's step begin: sealed as `body` (EACH, REPEAT) or `bodies` (ALL).
+- An outcome of a contract or an exit of a workflow is a step of kind EXIT with the template `result`; inlined, it
+  becomes a leaving PASS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from omnibachi_model.diagnostics import Span
+from omnibachi_model.sealed import SILENT
+
+from .library import Capability, SealedStore, Shape
+from .templates import First, Items, Record, Reference, Template
+
+Json = dict[str, Any]
+OWN = ""  # the name of the slot that holds a body's inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Via:
+    """A use through which a step came: the sealed name of the calling node, and where that stands."""
+
+    node: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a step was declared: `place` is the origin's own part, `span` its name's; `via` the uses, innermost first."""
+
+    span: Span
+    place: Mapping[str, Any]
+    via: tuple[Via, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a call works with: its capability, its store and its event."""
+
+    capability: Capability
+    store: SealedStore | None
+    event: Shape | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A node of the flat form; see the module."""
+
+    name: str
+    sealed: Mapping[str, Any]
+    templates: Mapping[str, Template]
+    targets: Mapping[str, str]
+    origin: Origin
+    of: str | None = None
+    bodies: tuple[str, ...] = ()
+    parts: Parts | None = None  # of a call
+
+    @property
+    def kind(self) -> str:
+        """Its kind, as sealed."""
+        return str(self.sealed["kind"])
+
+    @property
+    def visible(self) -> bool:
+        """Whether it is a node that runs speak of: neither silent nor an exit."""
+        return self.kind not in SILENT and self.kind != "EXIT"
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """A body with everything that it uses inlined; `checked` are its places that are checked when run, those of its
+    uses too, each with the name of its step and its reason; `files` all that it is made of."""
+
+    address: str
+    start: str
+    steps: tuple[Step, ...]
+    checked: tuple[tuple[str, Span, str, tuple[Via, ...]], ...] = ()
+    files: frozenset[str] = field(default_factory=frozenset)
+
+
+def rewritten(template: Template, change: Mapping[str, Template] | Any) -> Template:
+    """Return a template in which every reference is what `change(reference)` makes of it."""
+    if isinstance(template, Reference):
+        made: Template = change(template)
+        return made
+    if isinstance(template, Record):
+        entries = tuple((key, rewritten(value, change)) for key, value in template.entries)
+        return Record(entries, template.span, template.keys)
+    if isinstance(template, Items):
+        return Items(tuple(rewritten(item, change) for item in template.items), template.span)
+    if isinstance(template, First):
+        return First(tuple(rewritten(item, change) for item in template.alternatives), template.span)
+    return template
+
+
+def calls(steps: tuple[Step, ...]) -> Iterator[Parts]:
+    """Yield what each call of a flat body works with."""
+    return (step.parts for step in steps if step.parts is not None)
