@@ -8,13 +8,14 @@
 - **nobody**: a business decision (a decision row, or an outcome that the workflow routes to a denial) is no failure.
 
 Where values came from is followed through the sealed templates: a computed or decided value comes from what it was
-computed from, a capability's output from that capability.
+computed from, an item from the list, a capability's output from that capability, a loop's from that loop.
 """
 
 from __future__ import annotations
 
 from omnibachi_model import faults
 from omnibachi_model.record import CALLED, DECIDED
+from omnibachi_model.sealed import CALL, EACH, LOOPS
 
 from .expression_text import reference, references
 from .reasons import violations, why
@@ -204,8 +205,11 @@ def origins(story: Story, template: Any) -> tuple[str, ...]:
                 found[reference(scope, segments, names)] = None
             elif 0 <= scope < len(nodes):
                 node = nodes[scope]
-                if node.get("kind") == "CALL":
+                item = node.get("kind") == EACH and list(segments[:1]) == [node.get("as")]
+                if node.get("kind") in (CALL, *LOOPS) and not item:
                     found[f"$.nodes.{names[scope]}"] = None
+                elif item:
+                    follow(node.get("items"))
                 elif scope not in seen:
                     seen.add(scope)
                     follow(node.get("with"))

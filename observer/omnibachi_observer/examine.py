@@ -16,6 +16,7 @@ from omnibachi_model.diagnostics import Diagnostic, Span
 from omnibachi_model.digests import digest, pretty
 from omnibachi_model.record import CALLED, Broken, Event, digest_of, read
 from omnibachi_model.sealed import at_gate
+from omnibachi_model.ways import named
 
 from .blame import Failure, blame, decided
 from .markdown import ending, what
@@ -297,15 +298,16 @@ class _Places:
         """Return where a node, its `with`, one of its rows or one of its fields was declared; the node if unknown."""
         for group in ("nodes", "exits"):
             entry = self.origins.get(group, {})
-            entry = entry.get(node) if isinstance(entry, dict) else None
+            entry = entry.get(named(node)) if isinstance(entry, dict) else None
             if not isinstance(entry, dict):
                 continue
+            file = entry.get("file")  # of a node that a contract or another workflow brought
             found = entry.get(part) if part is not None else None
             if part == "rows" and isinstance(found, list):
                 found = found[index] if isinstance(index, int) and 0 <= index < len(found) else None
             elif part == "fields" and isinstance(found, dict):
                 found = found.get(index)
-            return self._span(found) or self._span(entry.get("span"))
+            return self._span(found, file) or self._span(entry.get("span"), file)
         return None
 
     def _span(self, found: Any, file: Any = None) -> Span | None:

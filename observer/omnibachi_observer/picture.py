@@ -1,9 +1,10 @@
 """The picture of a workflow and of the path that a run took, as DOT text.
 
 Shapes say what a node is, so that a picture in black and white says it too: transforms are rounded, computations
-square, decisions hexagons, effects on a store cylinders, other effects have plugs; an exit's form tells its status
-(COMPLETED a double line, REJECTED an octagon, DENIED a double octagon, FAILED crossed corners). Colour tells how the
-run ended. The taken path is thick and numbered; the rest is grey and dashed. `picture_plan` decides what is drawn.
+square, decisions hexagons, loops deep boxes, effects on a store cylinders, other effects have plugs; an exit's form
+tells its status (COMPLETED a double line, REJECTED an octagon, DENIED a double octagon, FAILED crossed corners).
+Colour tells how the run ended. The taken path is thick and numbered; the rest is grey and dashed. `picture_plan`
+decides what is drawn.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ import graphviz
 
 from omnibachi_model.addresses import split
 from omnibachi_model.record import Broken, read
-from omnibachi_model.sealed import CALL, DECIDE, FAULT
+from omnibachi_model.sealed import ALL, CALL, DECIDE, EACH, FAULT, LOOPS, PASS, REPEAT
+from omnibachi_model.ways import named
 
-from .picture_plan import FAN, Plan, Route, plan
+from .picture_plan import FAN, Plan, Route, first_of, plan
 from .renderer import render
-from .story import Story, add, exits_of, join, nodes_of
+from .story import Story, add, exits_of, join
 
 FONT = "Helvetica"
 INK = "#1f2328"
@@ -96,7 +98,7 @@ def dot(
         _beside(graph, name, routes)
     _fold(graph, shown, strong)
     if path and ending is None:
-        last = next((name for name, _ in reversed(path) if name in shown.nodes), None)
+        last = next((named(name) for name, _ in reversed(path) if named(name) in shown.nodes), None)
         if last:
             graph.node("_open", label=f"<{_text('no end is recorded', 10, BLUE[0])}>", shape="plaintext")
             graph.edge(_id(last), "_open", color=BLUE[0], style="dotted", penwidth="2")
@@ -140,9 +142,7 @@ def _gate(
     intent = split(str(workflow.get("intent") or "start"))[1]
     graph.node("_gate", label=f"<{_text(intent, 10, '#ffffff')}>", shape="box", style="rounded,filled", fillcolor=INK,
                color=INK, margin="0.1,0.04", height="0.25")  # fmt: skip
-    nodes = nodes_of(workflow)
-    start = workflow.get("start")
-    first = str(nodes[start].get("name")) if isinstance(start, int) and 0 <= start < len(nodes) else None
+    first = first_of(workflow)
     refused = path is not None and not path and ending in shown.exits
     if first in shown.nodes or first in shown.exits:
         on = (
@@ -161,7 +161,7 @@ def _node(graph: Any, name: str, node: dict[str, Any], shown: Plan, strong: str,
     bright = whole or number is not None
     title, below = INK if bright else QUIET, SOFT if bright else QUIET
     lines = [f"<b>{_text(piece, 12, title)}</b>" for piece in _pieces(name)]
-    lines += [_text(piece, 9, below) for line in _subtitle(node) for piece in _pieces(line)]
+    lines += [_text(piece, 9, below) for line in _subtitle(node, shown.visits[name]) for piece in _pieces(line)]
     style = _form(node)
     if whole:
         look = {"color": SOFT, "fillcolor": "#f6f8fa"}
@@ -173,17 +173,26 @@ def _node(graph: Any, name: str, node: dict[str, Any], shown: Plan, strong: str,
     graph.node(_id(name), label=_label(lines, number, strong, lid=style["shape"] == "cylinder"), **style, **look)
 
 
-def _subtitle(node: dict[str, Any]) -> list[str]:
+def _subtitle(node: dict[str, Any], visits: int) -> list[str]:
+    """Say below a node's name what it does, and how often where a loop did it more than once."""
     kind = node.get("kind")
-    if kind != CALL:
-        return ["decide" if kind == DECIDE else "compute"]
     store = node.get("store")
-    return [split(str(node.get("use")))[1], *([split(store)[1]] if isinstance(store, str) else [])]
+    lines = {
+        CALL: [split(str(node.get("use")))[1], *([split(store)[1]] if isinstance(store, str) else [])],
+        DECIDE: ["decide"],
+        EACH: [f"for each item, at most {node.get('max')}"],
+        REPEAT: [f"again, at most {node.get('max')} times"],
+        ALL: ["all of these"],
+        PASS: ["what it was given"],
+    }.get(str(kind), ["compute"])
+    return [*lines, f"{visits} times"] if visits > 1 else lines
 
 
 def _form(node: dict[str, Any]) -> dict[str, str]:
     if node.get("kind") == DECIDE:
         return {"shape": "hexagon", "style": "filled", "margin": "0,0.02"}
+    if node.get("kind") in LOOPS:
+        return {"shape": "box3d", "style": "filled", "margin": "0.18,0.14"}
     if node.get("kind") != CALL:
         return {"shape": "box", "style": "filled"}
     if node.get("effect") == "PURE":

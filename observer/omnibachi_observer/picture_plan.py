@@ -5,15 +5,20 @@ its node, not an edge to a box that all nodes share; a crash route that was not 
 above `MOST` nodes only the taken path and what lies one hop from it is drawn, and the rest is counted; so are the many
 ways of a node that were not taken, above `FAN` of them; a long path is folded into columns, and then every route that
 was not taken is a line beside its node.
+
+Silent nodes are passed over. What a loop does is drawn behind it; its iterations are one, and how often each node was
+visited is told.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from omnibachi_model.sealed import EXIT, FAULT
+from omnibachi_model.sealed import EACH, EXIT, FAULT, SILENT
+from omnibachi_model.ways import bodies, holders, named, onward, ways
 
 from .story import nodes_of
 
@@ -38,13 +43,15 @@ class Route:
 class Plan:
     """What is drawn: nodes and exits by name, edges, lines beside nodes, columns of a folded path, and what is not.
 
-    `steps` numbers the nodes of the taken path from 1; `beside` holds (outcomes, target) for each node whose further
-    routes are told beside it; `columns` is empty where the path is not folded.
+    `steps` numbers the nodes of the taken path from 1, `visits` says how often each was visited; `beside` holds
+    (outcomes, target) for each node whose further routes are told beside it; `columns` is empty where the path is not
+    folded.
     """
 
     nodes: dict[str, dict[str, Any]]
     exits: dict[str, dict[str, Any]]
     steps: dict[str, int]
+    visits: Counter[str] = field(default_factory=Counter)
     routes: list[Route] = field(default_factory=list)
     beside: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     columns: list[list[str]] = field(default_factory=list)
@@ -55,46 +62,84 @@ class Plan:
 def plan(workflow: dict[str, Any], path: list[tuple[str, str]] | None, ending: str | None) -> Plan:
     """Decide what a picture shows; `path` is None where no run is shown, `ending` the exit that the run reached."""
     sealed = nodes_of(workflow)
-    everything = {str(node["name"]): node for node in sealed if "name" in node}
+    went = [(named(name), outcome) for name, outcome in path or ()]
+    noisy = {name for name, _ in went}
+    told = {index for index, node in enumerate(sealed) if node.get("kind") in SILENT and node.get("name") in noisy}
+    everything = {
+        str(node["name"]): node
+        for index, node in enumerate(sealed)
+        if "name" in node and (node.get("kind") not in SILENT or index in told)
+    }
     nodes = {name: node for name, node in everything.items() if node.get("kind") != EXIT}
     exits = {name: node for name, node in everything.items() if node.get("kind") == EXIT}
-    targets = {name: _targets(node, sealed) for name, node in everything.items()}
-    walked = [name for name, _ in path or () if name in nodes]
-    chosen = _chosen(nodes, targets, walked, _start(workflow, sealed), path is not None)
+    inside = _insides(sealed, everything)
+    targets = {
+        name: {**inside.get(name, {}), **_targets(sealed, index, told)}
+        for index, name in enumerate(str(node.get("name")) for node in sealed)
+        if name in everything
+    }
+    order = _entered(went, sealed, everything)
+    walked = [name for name in order if name in nodes]
+    chosen = _chosen(nodes, targets, walked, first_of(workflow), path is not None)
     folded = len(walked) > LONGEST_COLUMN or (bool(walked) and len(chosen) > MOST)
     if folded:
         chosen = set(walked)
     out = Plan({name: node for name, node in nodes.items() if name in chosen}, {}, {})
     out.left_out = len(nodes) - len(out.nodes)
-    out.steps = {name: number for number, (name, _) in enumerate(path or (), 1) if name in everything}
+    out.steps = {name: number for number, name in enumerate(order, 1)}
+    out.visits = Counter(name for name, _ in went)
     out.crash = _crash(nodes, targets)
     if folded:
         out.columns = _columns(walked)
-    _take(out, path or [], ending, everything)
+    last = went[-1] if went and ending is None else None
+    entered = [(name, word) for name in order for word, to in inside.get(name, {}).items() if to in out.steps]
+    taken = {*entered, *went} - {last}
+    _take(out, [step for step in dict.fromkeys([*entered, *went]) if step in taken], targets)
     if path is None:
         out.exits = _exits_of_all(exits, out.nodes, targets)
     else:
-        out.exits = {name: exits[name] for name in (*out.steps, ending) if name in exits}
-    taken = set(path or ()) if ending is not None else set((path or [])[:-1])
+        out.exits = {name: exits[name] for name in (*order, ending) if name in exits}
     for name in out.nodes:
         _further(out, name, targets[name], taken, folded, path is None)
     if path is not None:
-        _prune(out, {*walked, str(_start(workflow, sealed))})
+        _prune(out, {*walked, str(first_of(workflow))})
     _thin(out, {name: index for index, name in enumerate(everything)})
     return out
 
 
-def _start(workflow: dict[str, Any], sealed: list[dict[str, Any]]) -> str | None:
-    index = workflow.get("start")
-    return str(sealed[index].get("name")) if isinstance(index, int) and 0 <= index < len(sealed) else None
+def first_of(workflow: dict[str, Any]) -> str | None:
+    """Return the name of the first node that people see."""
+    sealed = nodes_of(workflow)
+    index = onward(sealed, workflow.get("start"))
+    return str(sealed[index].get("name")) if index is not None else None
 
 
-def _targets(node: dict[str, Any], sealed: list[dict[str, Any]]) -> dict[str, str]:
-    routes = node.get("next")
-    if not isinstance(routes, dict):
-        return {}
-    inside = {outcome: index for outcome, index in routes.items() if type(index) is int and 0 <= index < len(sealed)}
-    return {outcome: str(sealed[index].get("name")) for outcome, index in inside.items()}
+def _targets(sealed: list[dict[str, Any]], index: int, told: set[int]) -> dict[str, str]:
+    return {outcome: str(sealed[to].get("name")) for outcome, to in ways(sealed, index, told).items()}
+
+
+def _insides(sealed: list[dict[str, Any]], everything: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Return the ways of each loop to what it does, by a word of ours or, of an ALL, the member's name."""
+    found: dict[str, dict[str, str]] = {}
+    for index, node in enumerate(sealed):
+        first = [str(sealed[body].get("name")) for body in bodies(sealed, index)]
+        kind, members = node.get("kind"), node.get("members")
+        words = members if isinstance(members, list) else ["each item" if kind == EACH else "again"]
+        if first and str(node.get("name")) in everything:
+            found[str(node.get("name"))] = dict(zip(map(str, words), first, strict=False))
+    return found
+
+
+def _entered(went: list[tuple[str, str]], sealed: list[dict[str, Any]], everything: dict[str, Any]) -> list[str]:
+    """Return what a path visited in the order in which it was entered: a loop, whose event comes last, before what it
+    does."""
+    found: dict[str, None] = {}
+    at = {str(node.get("name")): index for index, node in enumerate(sealed)}
+    for name, _ in went:
+        if name in everything:
+            found.update({str(sealed[holder].get("name")): None for holder in holders(sealed, at[name])})
+            found[name] = None
+    return list(found)
 
 
 def _chosen(
@@ -132,13 +177,13 @@ def _crash(nodes: dict[str, Any], targets: dict[str, dict[str, str]]) -> str | N
     return only if not places and only else ""
 
 
-def _take(out: Plan, path: list[tuple[str, str]], ending: str | None, everything: dict[str, Any]) -> None:
+def _take(out: Plan, steps: list[tuple[str, str]], targets: dict[str, dict[str, str]]) -> None:
     """Add the taken edges; between two columns of a folded path there is none, since connectors stand for it."""
     heads = {column[0] for column in out.columns[1:]}
-    following: list[str | None] = [*(name for name, _ in path[1:]), ending]
-    for (name, outcome), target in zip(path, following, strict=False):
-        if name in everything and target in everything and target not in heads:
-            out.routes.append(Route(name, (outcome,), str(target), True))
+    for name, outcome in steps:
+        target = targets.get(name, {}).get(outcome)
+        if target is not None and target not in heads:
+            out.routes.append(Route(name, (outcome,), target, True))
 
 
 def _exits_of_all(

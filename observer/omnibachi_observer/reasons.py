@@ -1,14 +1,17 @@
 """What a step does, and why it ended as it did: one sentence each, in parts.
 
 A decision is explained by the row that won: its condition as the author wrote it, the values that it saw, and its
-`because`. A call is explained by what it answered; a fault by what broke.
+`because`. A loop is explained by how its iterations ended, a call by what it answered, a fault by what broke.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+
 from omnibachi_model import faults
 from omnibachi_model.addresses import split
 from omnibachi_model.record import CALLED, DECIDED
+from omnibachi_model.sealed import ALL, EACH, LOOPS, PASS, REPEAT, SUCCESS
 
 from .expression_text import expression, json, names
 from .words import Code, Prose, value
@@ -30,6 +33,9 @@ FAULTS = {
     faults.EXPRESSION: "an expression could not be evaluated",
 }
 
+DOES = {EACH: "does for each item", REPEAT: "does again and again", ALL: "asks all", PASS: "takes what it is given"}
+OVERFLOW, EXHAUSTED = "OVERFLOW", "EXHAUSTED"
+
 
 def does(step: Step) -> Words:
     """Say what the node does: the capability and its effect class, or that it decides or computes."""
@@ -41,6 +47,9 @@ def does(step: Step) -> Words:
         if isinstance(store, str):
             out += [" on ", Code(store)]
         return out
+    loop = DOES.get(str(step.sealed.get("kind")))
+    if loop is not None:
+        return [loop]
     return ["decides"] if step.kind == DECIDED else ["computes"]
 
 
@@ -52,6 +61,10 @@ def why(step: Step) -> Words:
         return _answer(step)
     if step.kind == DECIDED:
         return _decision(step)
+    if step.sealed.get("kind") in LOOPS:
+        return _loop(step)
+    if step.sealed.get("kind") == PASS:
+        return ["what it was given does not fit: ", *violations(step.output.get("violations"))]
     return _computation(step)
 
 
@@ -117,6 +130,29 @@ def _computation(step: Step) -> Words:
     if out and step.inputs:
         out += [" with ", *_pairs(step.inputs)]
     return out or ["nothing was to be computed"]
+
+
+def _loop(step: Step) -> Words:
+    """Say how often a loop did what it does, and how its iterations ended."""
+    kind, count = step.sealed.get("kind"), step.inputs.get("count")
+    if kind == REPEAT:
+        until = Code(expression(step.sealed.get("until")))
+        if step.outcome == EXHAUSTED:
+            return [f"after {count} times ", until, " still does not hold"]
+        times = f"{count} time{'' if count == 1 else 's'}"
+        return ["after ", times, " ", until, " holds"] if step.outcome == SUCCESS else [
+            "time ", str(count), " ended in ", Code(step.outcome),
+        ]  # fmt: skip
+    if step.outcome == OVERFLOW:
+        return [f"there are {count} items, and at most {step.sealed.get('max')} may be"]
+    items = step.output.get("items") if kind == EACH else list(step.output.values())
+    ended = Counter(str(item.get("outcome")) for item in items or () if isinstance(item, dict))
+    if not ended:
+        return ["there are no items"]
+    out: Words = []
+    for outcome, many in sorted(ended.items()):
+        out += [", " if out else "", f"{many} of {sum(ended.values())} ended in ", Code(outcome)]
+    return out
 
 
 def _fault(step: Step) -> Words:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from omnibachi_model.record import CALLED, COMPUTED, DECIDED, RESUMED, RUN_FINISHED, RUN_STARTED
 from omnibachi_model.sealed import EXIT, FAULT, WRITES
+from omnibachi_model.ways import named, onward
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -211,12 +212,12 @@ def join(story: Story) -> None:
     by_name = {node.get("name"): node for node in nodes}
     after = [step.node for step in story.steps[1:]] + [story.exit]
     for step, follower in zip(story.steps, after, strict=False):
-        step.sealed = by_name.get(step.node, {})
+        step.sealed = by_name.get(named(step.node), {})
         step.target = follower
         step.last = story.finished and step is story.steps[-1]
         if follower is None:
-            index = step.sealed.get("next", {}).get(step.outcome)
-            step.target = nodes[index].get("name") if type(index) is int and 0 <= index < len(nodes) else None
+            index = onward(nodes, step.sealed.get("next", {}).get(step.outcome))
+            step.target = nodes[index].get("name") if index is not None else None
 
 
 def exits_of(workflow: dict[str, Any]) -> dict[str, str]:
