@@ -193,7 +193,7 @@ def test_a_finding_that_changes_no_meaning_keeps_the_declaration() -> None:
         WORKFLOW.replace("summary: A workflow.\n", ""),
         WORKFLOW.replace("summary: A workflow.", "sumary: A workflow."),
         WORKFLOW.replace("fault: failed\n", "fault: failed\ncolour: red\n"),
-        WORKFLOW.replace("fault: failed\n", "fault: failed\nlimits: {visits: 3}\n"),
+        WORKFLOW.replace("fault: failed\n", "fault: failed\nlimits: {visits: many}\n"),
     ):
         (flow,), diagnostics = declared(text)
         assert isinstance(flow, Workflow)

@@ -13,7 +13,7 @@ from omnibachi.compiling import compile_workspace
 from omnibachi.scenarios.runner import run_scenarios
 from omnibachi_compiler.expressions import FUNCTIONS, METHODS
 from omnibachi_compiler.language import LATER_KINDS, SCHEMAS
-from omnibachi_compiler.language.workflows import LATER_ACTIONS
+from omnibachi_compiler.language.nodes import LATER_ACTIONS
 from omnibachi_compiler.schemas import KEYWORDS
 from omnibachi_compiler.templates import RUN_FIELDS
 from omnibachi_model.checks import TYPES

@@ -123,8 +123,15 @@ def test_a_scenario_that_holds(workspace: Path) -> None:
     told = report.as_json()
     assert told["coverage"]["nodes"] == [2, 2]
     assert told["coverage"]["outcomes"] == [3, 4]
-    assert told["coverage"]["missed"] == [
-        {"workflow": "greeting::WF_GREET_V0", "node": "words", "outcome": "UNKNOWN_LANGUAGE"}
+    assert told["coverage"]["exits"] == [2, 5]
+    missed = [
+        {key: item[key] for key in item.keys() - {"payload", "given", "twice", "reason"}}
+        for item in told["coverage"]["missed"]
+    ]
+    assert missed == [
+        {"workflow": "greeting::WF_GREET_V0", "exit": "failed"},
+        {"workflow": "greeting::WF_GREET_V0", "exit": "rejected"},
+        {"workflow": "greeting::WF_GREET_V0", "node": "words", "outcome": "UNKNOWN_LANGUAGE"},
     ]
 
 

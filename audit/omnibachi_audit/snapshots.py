@@ -35,13 +35,15 @@ AGAIN = "compile again, or restore the file"
 SECTIONS = ("capabilities", "domains", "events", "intents", "laws", "sources", "stores", "workflows")
 
 
-def verify_snapshot(read: Read, names: Iterable[str], source: Read, version: Version | None = None) -> list[Diagnostic]:
+def verify_snapshot(
+    read: Read, names: Iterable[str], source: Read | None, version: Version | None = None
+) -> list[Diagnostic]:
     """Verify a snapshot; no error is found where it holds.
 
     `read` gives the bytes of a file of the snapshot by its relative name, `names` are all files that lie there,
     `source` gives the source of a module by its dotted name, and `version` the version of OmniBachi or a distribution
-    as it is here; all answer None for what is not there. Found are OB601 to OB605, OB608, OB610 and, as a warning,
-    OB611, sorted.
+    as it is here; all answer None for what is not there. Without `source` the sources of capabilities are not asked
+    for. Found are OB601 to OB605, OB608, OB610 and, as a warning, OB611, sorted.
     """
     data = read(MANIFEST)
     if data is None:
@@ -164,7 +166,7 @@ def _workflows(manifest: dict[str, Any], read: Read, listed: set[str], found: li
 
 
 def _locks(
-    manifest: dict[str, Any], domains: dict[str, dict[str, Any] | None], source: Read, found: list[Diagnostic]
+    manifest: dict[str, Any], domains: dict[str, dict[str, Any] | None], source: Read | None, found: list[Diagnostic]
 ) -> None:
     """Compare each capability's lock with its signature and with the source of its modules."""
     known: dict[str, str | None] = {}
@@ -178,7 +180,7 @@ def _locks(
             section = "operations" if "." in split(address)[1] else "transforms"
             if _digest_of(domain, section, address) != lock.get("signature"):
                 found.append(Diagnostic("OB602", f"the signature of `{address}` is not what was sealed", help=AGAIN))
-        for module, sealed in modules.items():
+        for module, sealed in modules.items() if source is not None else ():
             if module not in known:
                 data = source(module)
                 known[module] = None if data is None else digest(data)

@@ -22,6 +22,10 @@ class SystemClock:
     def __init__(self) -> None:
         self.now_ns: Callable[[], int] = time.time_ns
 
+    def pause(self, ns: int) -> None:
+        """Sleep so many nanoseconds; a signal, Ctrl-C above all, ends the sleep with what it raises."""
+        time.sleep(ns / 1_000_000_000)
+
 
 class SystemEntropy:
     """The machine's source of random bytes."""

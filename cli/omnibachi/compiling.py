@@ -11,7 +11,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from typing import Any
 
@@ -30,16 +30,30 @@ UNREAD = frozenset({"OB101", "OB102", "OB103"})
 MOST_READ = 2 * 1024 * 1024  # of a source; the compiler refuses half of it
 
 
-def compile_workspace(root: str, *, shipped: str) -> wiring.Compilation:
-    """Compile the workspace in folder `root`; `shipped` is the folder that holds the shipped protocols.
+def gather(
+    root: str, found: list[Diagnostic], *, shipped: str, laid_over: Mapping[str, bytes] | None = None
+) -> tuple[list[wiring.Source], bool]:
+    """Read the sources of a workspace, and the shipped `std` unless it has (as the second value tells) its own.
 
-    Writes nothing; `write_snapshot` does that.
+    What cannot be read is added to `found`. `laid_over` are texts that an editor has not saved yet, by the path that
+    sources are shown with: they stand for the file, or beside the others where there is none.
     """
-    found: list[Diagnostic] = []
-    sources = list(_sources(root, found))
+    laid_over = laid_over or {}
+    sources = [source for source in _sources(root, found) if source.path not in laid_over]
+    sources.extend(wiring.Source(path, path.split("/")[1], data) for path, data in laid_over.items())
     own_std = any(source.domain == STD for source in sources)
     if not own_std:
         sources.extend(source for source in _sources(shipped, found) if source.domain == STD)
+    return sources, own_std
+
+
+def compile_workspace(root: str, *, shipped: str, laid_over: Mapping[str, bytes] | None = None) -> wiring.Compilation:
+    """Compile the workspace in folder `root`; `shipped` is the folder that holds the shipped protocols.
+
+    Writes nothing; `write_snapshot` does that. `laid_over` as for `gather`.
+    """
+    found: list[Diagnostic] = []
+    sources, own_std = gather(root, found, shipped=shipped, laid_over=laid_over)
     implementations = _implementations(root, own_std, found)
     for address, implementation in _std_implementations().items():
         implementations.setdefault(address, implementation)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .wiring import Ledger, Mishap, Program, Sealed, Snapshot, Walk
 
 PROGRAM = f"omnibachi {wiring.VERSION}"
+CHANCE = 16  # bytes that the waits of a run are drawn from
 WORDS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 
 
@@ -189,7 +190,10 @@ class Engine:
                 run_id, workflow=program.address, workflow_digest=program.digest, sealed=program.sealed,
                 seal=linked.snapshot.seal, payload_digest=payload_digest, started_at=started_at,
             )  # fmt: skip
-        start = wiring.Start(run_id, now, started_at, actor, linked.opening, self._clock, self._entropy, journal)
+        chance = self._entropy.draw(CHANCE).hex() if program.draws else None
+        start = wiring.Start(
+            run_id, now, started_at, actor, linked.opening, self._clock, self._entropy, journal, chance
+        )  # fmt: skip
         try:
             ended = wiring.walk(program, start, gate)
         except Trouble as trouble:

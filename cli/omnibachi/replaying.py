@@ -168,7 +168,7 @@ def _program(
             raise Refused([Diagnostic("OB605", f"the run called `{address}`, and the snapshot has no lock for it",
                                       help=help)])  # fmt: skip
         notes += _drifted(address, lock, snapshot, ran)
-        functions[address] = _imported(capabilities, lock)
+        functions[address] = imported(capabilities, lock)
     return link(wiring.Sealed(snapshot, data, wanted, workflow, {}), functions)
 
 
@@ -176,8 +176,8 @@ def _never(*_: Any) -> Any:
     raise Defect("a replay called a side effect")
 
 
-def _imported(capabilities: Capabilities, lock: dict[str, Any]) -> Callable[..., Any]:
-    """Import a transform without leaving compiled files behind."""
+def imported(capabilities: Capabilities, lock: dict[str, Any]) -> Callable[..., Any]:
+    """Import a function without leaving compiled files behind."""
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         return capabilities.function(str(lock.get("implementation")))

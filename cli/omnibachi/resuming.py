@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .catalogue import Capabilities
     from .engine import Engine
     from .traces_folder import Traces
-    from .wiring import Difference, Ledger, RunRow, Snapshot
+    from .wiring import Difference, Ledger, Program, RunRow, Snapshot
 
     Event = tuple[str, bytes, bytes]
 
@@ -117,7 +117,7 @@ class _Resumption:
         sealed = wiring.Sealed(self.engine.snapshot, self.sealed, row.workflow_digest, self.workflow, locks)
         functions = capabilities.functions(locks, strict=self.engine.snapshot.strict)
         program = link(sealed, functions)
-        start = wiring.Start(row.run, *self.started, b"", clock, entropy, None)
+        start = wiring.Start(row.run, *self.started, b"", clock, entropy, None, self._chance(program))
         try:
             walk, index = wiring.retrace(program, start, self.events)
         except wiring.Difference as difference:
@@ -133,6 +133,13 @@ class _Resumption:
         result.seal, result.origin = self.first.get("seal"), self.first.get("origin")
         result.diagnostics = (*result.diagnostics, *warnings)
         return result
+
+    def _chance(self, program: Program) -> str | None:
+        """Return what the waits of the run are drawn from, as recorded; raises Trouble (OB723) where it is not there."""
+        chance = self.first.get("chance")
+        if program.draws and type(chance) is not str:
+            raise Trouble(Diagnostic("OB723", f"the journal does not hold the chance of the run `{self.row.run}`"))
+        return chance
 
     def _locks(self, capabilities: Capabilities) -> dict[str, dict[str, Any]]:
         """Return the locks of the capabilities as they are today; raises Refused where one is not there any more."""

@@ -10,6 +10,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from omnibachi_audit.changes.rules import Change as Change
+    from omnibachi_audit.changes.schemas import Types as Types
+    from omnibachi_audit.changes.snapshots import differences as differences
+    from omnibachi_audit.changes.snapshots import parts_of as parts_of
     from omnibachi_audit.snapshots import verify_snapshot as verify_snapshot
     from omnibachi_audit.verify import Verification as Verification
     from omnibachi_audit.verify import verify as verify
@@ -17,6 +21,15 @@ if TYPE_CHECKING:
     from omnibachi_compiler.compile import Compilation as Compilation
     from omnibachi_compiler.compile import compile_sources as compile_sources
     from omnibachi_compiler.declarations import Scenario as Scenario
+    from omnibachi_compiler.editing.json_schema import language_schema as language_schema
+    from omnibachi_compiler.editing.json_schema import project_schema as project_schema
+    from omnibachi_compiler.editing.names import names_of as names_of
+    from omnibachi_compiler.fits import Fit as Fit
+    from omnibachi_compiler.fits import Presence as Presence
+    from omnibachi_compiler.fits import fits as fits
+    from omnibachi_compiler.fits import join_all as join_all
+    from omnibachi_compiler.fits import member as member
+    from omnibachi_compiler.formatting import format_source as format_source
     from omnibachi_compiler.phase import Implementation as Implementation
     from omnibachi_compiler.phase import Source as Source
     from omnibachi_compiler.tree import plain as plain
@@ -32,6 +45,8 @@ if TYPE_CHECKING:
     from omnibachi_observer.renderer import render as render
     from omnibachi_observer.report import Report as Report
     from omnibachi_observer.selection import select as select
+    from omnibachi_runtime.expressions import ExpressionFault as ExpressionFault
+    from omnibachi_runtime.expressions import link as _link_expression
     from omnibachi_runtime.link import Malformed as Malformed
     from omnibachi_runtime.link import Program as Program
     from omnibachi_runtime.link import link as link
@@ -45,21 +60,40 @@ if TYPE_CHECKING:
     from omnibachi_runtime.recorded import Difference as Difference
     from omnibachi_runtime.recorded import retrace as retrace
     from omnibachi_runtime.replay import replay as replay
+    from omnibachi_runtime.rerun import Answers as Answers
+    from omnibachi_runtime.rerun import rerun as rerun
     from omnibachi_runtime.resume import resume as resume
+    from omnibachi_runtime.templates import ABSENT as ABSENT
+    from omnibachi_runtime.templates import link as _link_template
     from omnibachi_runtime.walk import Mishap as Mishap
     from omnibachi_runtime.walk import Start as Start
     from omnibachi_runtime.walk import Walk as Walk
     from omnibachi_runtime.walk import walk as walk
 
+    link_expression, link_template = _link_expression, _link_template
+
 VERSION = "0.1.0"
 
 _PLACES = {
+    "Answers": "omnibachi_runtime.rerun",
+    "rerun": "omnibachi_runtime.rerun",
+    "Change": "omnibachi_audit.changes.rules",
+    "Types": "omnibachi_audit.changes.schemas",
+    "differences": "omnibachi_audit.changes.snapshots",
+    "parts_of": "omnibachi_audit.changes.snapshots",
+    "Fit": "omnibachi_compiler.fits",
+    "Presence": "omnibachi_compiler.fits",
+    "fits": "omnibachi_compiler.fits",
+    "join_all": "omnibachi_compiler.fits",
+    "member": "omnibachi_compiler.fits",
     "Report": "omnibachi_observer.report",
     "examine": "omnibachi_observer.examine",
     "verify": "omnibachi_audit.verify",
     "Verification": "omnibachi_audit.verify",
     "verify_snapshot": "omnibachi_audit.snapshots",
+    "ABSENT": "omnibachi_runtime.templates",
     "Difference": "omnibachi_runtime.recorded",
+    "ExpressionFault": "omnibachi_runtime.expressions",
     "Compilation": "omnibachi_compiler.compile",
     "Implementation": "omnibachi_compiler.phase",
     "Ledger": "omnibachi_ledger",
@@ -78,15 +112,21 @@ _PLACES = {
     "compile_sources": "omnibachi_compiler.compile",
     "dot": "omnibachi_observer.picture",
     "draw": "omnibachi_observer.picture",
+    "format_source": "omnibachi_compiler.formatting",
+    "language_schema": "omnibachi_compiler.editing.json_schema",
     "link": "omnibachi_runtime.link",
+    "link_expression": "omnibachi_runtime.expressions:link",
+    "link_template": "omnibachi_runtime.templates:link",
     "load_domain": "omnibachi_runtime.load",
     "load_locks": "omnibachi_runtime.load",
     "load_origins": "omnibachi_runtime.load",
     "load_workflow": "omnibachi_runtime.load",
     "markdown": "omnibachi_observer.markdown",
+    "names_of": "omnibachi_compiler.editing.names",
     "open_root": "omnibachi_ledger",
     "open_snapshot": "omnibachi_runtime.load",
     "plain": "omnibachi_compiler.tree",
+    "project_schema": "omnibachi_compiler.editing.json_schema",
     "read_catalogue": "omnibachi_compiler.catalogue",
     "render": "omnibachi_observer.renderer",
     "resume": "omnibachi_runtime.resume",
@@ -103,7 +143,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    found = globals()[name] = getattr(import_module(place), name)
+    module, _, attribute = place.partition(":")
+    found = globals()[name] = getattr(import_module(module), attribute or name)
     return found
 
 

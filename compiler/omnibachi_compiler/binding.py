@@ -41,12 +41,16 @@ class Place:
 
 @dataclass(slots=True)
 class Reader:
-    """One reader of templates (a node or an exit) with what was found while judging it."""
+    """One reader of templates (a node or an exit) with what was found while judging it.
+
+    `item` is the name under `$.each` and the type of what a loop goes over, while its call is judged.
+    """
 
     name: str
     facts: Facts
     found: list[Diagnostic] = field(default_factory=list)
     places: list[Place] = field(default_factory=list)
+    item: tuple[str, Schema] | None = None
 
     def report(self, code: str, message: str, span: Span, **more: Any) -> None:
         """Add a diagnostic."""
@@ -77,13 +81,8 @@ def _reference(reference: Reference, reader: Reader, *, may_be_absent: bool = Fa
     """Return type and presence of a reference; report one that leads nowhere or that a path does not give."""
     if reference.scope == "run":
         return RUN[str(reference.segments[0])], Presence.ALWAYS
-    if reference.scope == "payload":
-        payload = reader.facts.graph.intent.schema
-        schema, presence = walk(payload, reference.segments)
-        if presence is Presence.NEVER:
-            _nowhere(reference, [payload], reader)
-            return OPEN, Presence.ALWAYS
-        return schema, presence
+    if reference.scope != "nodes":
+        return _given(reference, reader)
     assert reference.node is not None
     if reference.node not in reader.facts.graph.nodes:
         near = reader.facts.nearest_node(reference.node)
@@ -105,6 +104,27 @@ def _reference(reference: Reference, reader: Reader, *, may_be_absent: bool = Fa
         return OPEN, Presence.ALWAYS
     given = reader.facts.type_of(reader.name, reference.fact)
     return (OPEN if given is None else given), presence
+
+
+def _given(reference: Reference, reader: Reader) -> tuple[Schema, Presence]:
+    """Judge a reading of what is given from outside: the inputs or the payload of the body, the item of a loop."""
+    graph = reader.facts.graph
+    given: Schema | None = graph.inputs if reference.scope == graph.scope else None
+    if reference.scope == "each" and reader.item is not None:
+        given = object_of({reader.item[0]: reader.item[1]})
+    if given is None:
+        advice = {
+            "payload": "name what is needed among the contract's `inputs`, and read it as `$.inputs.<name>`",
+            "inputs": "a workflow is given its payload: read it as `$.payload.<name>`",
+            "each": "only the `with` of a node that has `each` reads its item",
+        }[reference.scope]
+        reader.report("OB217", f"`{reference.text}` is not given here", reference.span, help=advice)
+        return OPEN, Presence.ALWAYS
+    schema, presence = walk(given, reference.segments)
+    if presence is Presence.NEVER:
+        _nowhere(reference, [given], reader)
+        return OPEN, Presence.ALWAYS
+    return schema, presence
 
 
 def _nowhere(reference: Reference, schemas: list[Schema], reader: Reader) -> None:
@@ -174,7 +194,7 @@ def _first(first: First, reader: Reader) -> Schema:
 
 def _compound(template: Template, reader: Reader) -> tuple[Schema, Presence]:
     """Judge an alternative that is no plain reference: it is there when all that it reads is there."""
-    inner = Reader(reader.name, reader.facts)
+    inner = Reader(reader.name, reader.facts, item=reader.item)
     schema = type_of(template, inner)
     if any(item.code == "OB506" for item in inner.found):
         reader.found.extend(item for item in inner.found if item.code != "OB506")
@@ -204,7 +224,7 @@ def bind(
     entries: list[tuple[str, Template]] = []
     check = False
     for name, template in record.entries:
-        schema = properties.get(name)
+        schema = inner_of(inputs, name)
         actual = type_of(template, reader)
         entries.append((name, template))
         if schema is None:
@@ -230,7 +250,8 @@ def bind(
             reader.check(template.span, f"`{name}` may not fit")
         elif filler(schema) is not None:
             check = True
-    for name in sorted(required - {name for name, _ in record.entries}):
+    defaulted = {name for name, schema in properties.items() if "default" in schema}
+    for name in sorted(required - defaulted - {name for name, _ in record.entries}):
         reader.report("OB313", f"{what} needs the input `{name}`", span, help=f"bind `{name}` in `with`")
     given = {name for name, _ in entries}
     for name, schema in sorted(properties.items()):

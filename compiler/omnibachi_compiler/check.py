@@ -13,10 +13,11 @@ from omnibachi_model.diagnostics import Diagnostic, has_errors
 from omnibachi_model.sealed import FAULT
 
 from .binding import Place, Reader, bind, type_of
-from .declarations import Broken, Compute, Decide, Use
-from .facts import advance, prepare
+from .check_loops import judge_loop
+from .declarations import Compute, Decide, Use
+from .facts import Facts, advance, prepare
+from .fits import object_of
 from .flows import lost_updates
-from .library import Capability
 from .links import Ending, Graph, Linked
 from .narrowing import narrow
 from .phase import Phase
@@ -30,23 +31,27 @@ LITERAL_INPUTS = ("match", "where")  # the store keeps an index for each set of 
 @dataclass(frozen=True, slots=True)
 class CheckedNode:
     """A node that is proven: its bindings with defaults, the schema that its inputs are checked with when run (or
-    None), the rows of a decision, the fields of a computation as sealed expressions."""
+    None), the rows of a decision, the fields of a computation as sealed expressions; of a loop its calls, and of a
+    `repeat` when it has done enough."""
 
     linked: Linked
     bindings: Record
     check: Schema | None
     rows: tuple[SealedRow, ...]
     fields: Mapping[str, list[Any]]
+    calls: tuple[CheckedNode, ...] = ()
+    until: list[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A proven graph. `risky_exits` have results that may be missing when run."""
+    """A proven graph. `risky_exits` have results that may be missing when run; `results` are the types of all."""
 
     graph: Graph
     nodes: Mapping[str, CheckedNode]
     places: tuple[Place, ...]
     risky_exits: frozenset[str]
+    results: Mapping[str, Schema]
 
 
 def check_graph(graph: Graph) -> Phase[Checked | None]:
@@ -71,34 +76,53 @@ def _check(graph: Graph, known: frozenset[str], crashed: frozenset[str]) -> Phas
     places: list[Place] = []
     facts = prepare(graph, known)
     nodes: dict[str, CheckedNode] = {}
+    results: dict[str, Schema] = {}
     risky: set[str] = set()
     for name in facts.order:
         if name not in facts.given:
             if name in graph.nodes:
                 facts.outputs[name] = {}
+            else:  # what no path reaches may be said to give anything
+                results[name] = object_of({key: {} for key, _ in graph.exits[name].result.entries})
             continue
         reader = Reader(name, facts)
         if name in graph.nodes:
             nodes[name] = _node(graph.nodes[name], reader)
         else:
-            type_of(graph.exits[name].result, reader)
+            results[name] = type_of(graph.exits[name].result, reader)
             if reader.places:
                 risky.add(name)
                 _risky(graph.exits[name], crashed, reader)
         advance(facts, name)
         found.extend(reader.found)
         places.extend(reader.places)
-    found.extend(lost_updates(graph))
-    if has_errors(found) or len(nodes) < len(graph.nodes):
+    if not graph.composed:
+        found.extend(lost_updates(graph))
+    understood = all(node.understood for node in graph.nodes.values())
+    if has_errors(found) or len(nodes) < len(graph.nodes) or not understood:
         return Phase(None, tuple(found))
-    return Phase(Checked(graph, nodes, tuple(places), frozenset(risky)), tuple(found))
+    return Phase(Checked(graph, nodes, tuple(places), frozenset(risky), results), tuple(found))
+
+
+def survey(graph: Graph) -> Facts:
+    """Return what is given where in a graph, and what its nodes give, whatever is wrong with it (for editors)."""
+    facts = prepare(graph, frozenset())
+    for name in facts.order:
+        if name in graph.nodes:
+            _node(graph.nodes[name], Reader(name, facts))
+        advance(facts, name)
+    return facts
 
 
 def _node(node: Linked, reader: Reader) -> CheckedNode:
     declaration = node.declaration
-    if isinstance(declaration, Use) and node.capability is not None:
-        return _call(node, declaration, node.capability, reader)
-    if isinstance(declaration, Use | Broken):  # not understood, which is reported already
+    if isinstance(declaration, Use) and (node.capability is not None or node.body is not None):
+        reader.facts.outputs[node.name] = dict(node.outcomes)
+        return judge_call(node, declaration, reader)
+    if node.calls:
+        calls, until = judge_loop(node, reader, judge_call)
+        return CheckedNode(node, node.bindings, None, (), {}, calls, until)
+    if not isinstance(declaration, Decide | Compute):  # not understood, which is reported already
         type_of(node.bindings, reader)
         reader.facts.outputs[node.name] = dict(node.outcomes)
         return CheckedNode(node, node.bindings, None, (), {})
@@ -107,7 +131,6 @@ def _node(node: Linked, reader: Reader) -> CheckedNode:
         rows, texts = judge_rows(declaration, names, reader)
         reader.facts.outputs[node.name] = {outcome: _fields({"because": because}) for outcome, because in texts.items()}
         return CheckedNode(node, node.bindings, None, rows, {})
-    assert isinstance(declaration, Compute)
     fields, types = judge_fields(declaration, names, reader)
     reader.facts.outputs[node.name] = {"SUCCESS": _fields(types)}
     return CheckedNode(node, node.bindings, None, (), fields)
@@ -117,8 +140,14 @@ def _fields(types: Mapping[str, Schema]) -> Schema:
     return {"type": "object", "properties": dict(types), "required": sorted(types), "additionalProperties": False}
 
 
-def _call(node: Linked, declaration: Use, capability: Capability, reader: Reader) -> CheckedNode:
-    reader.facts.outputs[node.name] = dict(node.outcomes)
+def judge_call(node: Linked, declaration: Use, reader: Reader) -> CheckedNode:
+    """Judge what a call binds against what its capability or its body takes."""
+    capability = node.capability
+    if capability is None:
+        assert node.body is not None
+        what = f"`{node.body.address}`"
+        bound = bind(node.bindings, node.body.inputs, reader, declaration.name.span, what, judged=set())
+        return CheckedNode(node, bound.template, bound.check, (), {})
     inputs = narrow(capability.inputs, node.store, node.event)
     judged = {"record"} if "event" in capability.needs else set()
     bound = bind(node.bindings, inputs, reader, declaration.name.span, f"`{capability.address}`", judged=judged)
@@ -149,7 +178,7 @@ def _literal_keys(key: str, value: Template, node: Linked, reader: Reader) -> No
 
 def _after_a_crash(graph: Graph) -> frozenset[str]:
     """Return the nodes and exits that may come after the workflow's `fault`, its target included."""
-    fault = graph.workflow.fault
+    fault = graph.body.fault
     found: set[str] = set()
     waiting = [fault.text] if fault else []
     while waiting:

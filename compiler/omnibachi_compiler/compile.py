@@ -9,25 +9,31 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from omnibachi_model.diagnostics import Defect, Diagnostic, Span, has_errors, in_order
 
 from .binding import Place
+from .bodies import Body, prove
+from .bounds import bounds, check_limits
 from .capabilities import check_implementations
-from .check import Checked, check_graph
-from .declarations import Declaration, Scenario
+from .check import Checked
+from .declarations import Declaration, Scenario, Workflow
 from .declare import declare
-from .graph import build_graph
 from .language import SCHEMAS
+from .laws import Proven, inlined_uses, prove_laws
 from .library import Library, address_of, collect
 from .loader import load
-from .phase import Implementation, Source
+from .lower import lower
+from .phase import Implementation, Phase, Source
+from .points import subject
 from .seal import Sealed, seal
 
 _DOMAIN = re.compile(rb"^domain[ \t]*:", re.M)
 _DOCUMENT = re.compile(r"^---(?: .*)?$", re.M)
 _KEY = re.compile(r"^[\"']?(\w+)[\"']?[ \t]*:", re.M)
-_ARTIFACT = re.compile(r"^(?:workflow|transform|side_effect|intent|event|store): *[\"']?([A-Z]{2}_[A-Z0-9_]+)", re.M)
+_KINDS = "workflow|contract|transform|side_effect|intent|event|store|invariant"
+_ARTIFACT = re.compile(rf"^(?:{_KINDS}): *[\"']?([A-Z]{{2}}_[A-Z0-9_]+)", re.M)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +69,54 @@ def compile_sources(
     found.extend(library.diagnostics)
     found.extend(_missing_domains(declarations, library.value, sources))
     found.extend(check_implementations(library.value, implementations, shown))
-    workflows: list[Checked] = []
-    for address, workflow in sorted(library.value.workflows.items()):
-        graph = build_graph(address, workflow, library.value)
-        found.extend(graph.diagnostics)
-        if graph.value is not None:
-            checked = check_graph(graph.value)
-            found.extend(checked.diagnostics)
-            if checked.value is not None:
-                workflows.append(checked.value)
+    bodies = prove(library.value)
+    found.extend(bodies.diagnostics)
+    proven = bodies.value
+    whole = [address for address in library.value.workflows if address in proven]
+    workflows = {address: lower_proven(proven[address], found) for address in whole}
+    laws = _lawful(library.value, proven, workflows)
+    found.extend(laws.diagnostics)
     diagnostics = in_order(found)
     ready = not has_errors(diagnostics)
-    if ready and len(workflows) < len(library.value.workflows):
-        raise Defect("a workflow was left unproven, and no finding says why")
+    if ready and len(proven) < len(library.value.bodies):
+        raise Defect("a workflow or contract was left unproven, and no finding says why")
     left_out = _scenarios_alone(declarations)
     sealed_sources = [source for source in sources if source.path not in left_out]
-    sealed = seal(workflows, library.value, sealed_sources, implementations, versions) if ready else None
-    places = tuple(place for item in workflows for place in item.places)
-    return Compilation(sealed, diagnostics, tuple(workflows), places, tuple(library.value.scenarios), library.value)
+    sealed = None
+    if ready:
+        forms = laws.value.laws
+        sealed = seal(proven, workflows, forms, library.value, sealed_sources, implementations, versions)
+    places = tuple(place for body in proven.values() for place in body.checked.places)
+    checked = tuple(proven[address].checked for address in workflows)
+    return Compilation(sealed, diagnostics, checked, places, tuple(library.value.scenarios), library.value)
+
+
+def lower_proven(body: Body, found: list[Diagnostic]) -> dict[str, Any]:
+    """Return a workflow as it is sealed, with its bounds; a limit that they break is reported."""
+    sealed = lower(body.checked, body.flat)
+    sealed["bounds"] = bounds(sealed)
+    sealed["laws"] = {}
+    workflow = body.checked.graph.body
+    assert isinstance(workflow, Workflow)
+    found.extend(check_limits(workflow.limits, sealed, sealed["bounds"], workflow.name.span))
+    return sealed
+
+
+def _lawful(library: Library, proven: Mapping[str, Body], workflows: Mapping[str, dict[str, Any]]) -> Phase[Proven]:
+    """Prove the laws, and note in each workflow those that bind it."""
+    subjects = {
+        address: subject(
+            workflow,
+            inlined_uses(library.workflows[address], library),
+            library,
+            {step.name: step.origin.span for step in proven[address].flat.steps},
+        )
+        for address, workflow in (workflows.items() if library.invariants else ())
+    }
+    laws = prove_laws(library, subjects)
+    for address, bound in laws.value.bound.items():
+        workflows[address]["laws"] = dict(bound)
+    return laws
 
 
 def _broken(sources: Sequence[Source], declarations: Sequence[Declaration]) -> frozenset[str]:

@@ -48,7 +48,10 @@ DEFAULT_KEEPS = "records"
 
 
 def declare(source: Source, trees: Iterable[Tree]) -> Phase[tuple[Declaration, ...]]:
-    """Check and read the documents of one source. Diagnostics: OB201 to OB206, OB211, OB212, OB220, OB221, OB308, OB314."""
+    """Check and read the documents of one source.
+
+    Diagnostics: OB201 to OB206, OB211, OB212, OB220, OB221, OB308, OB314.
+    """
     declared: list[Declaration] = []
     found: list[Diagnostic] = []
     for tree in trees:

@@ -119,10 +119,11 @@ def prepare(graph: Graph, risky: frozenset[str]) -> Facts:
             reach |= facts.reach[target]
         facts.reach[name] = reach
     for node in graph.nodes.values():
-        _number(node.bindings, facts)
+        for template in node.templates:
+            _number(template, facts)
     for ending in graph.exits.values():
         _number(ending.result, facts)
-    start = graph.workflow.start.text
+    start = graph.body.start.text
     facts.given[start] = facts.sure[start] = 0
     return facts
 
@@ -211,7 +212,7 @@ def path_without(facts: Facts, reader: str, wanted: tuple[Fact, ...]) -> tuple[s
     bits = 0
     for fact in wanted:
         bits |= 1 << facts.index[fact]
-    ways = facts.ways.setdefault(bits, _Ways({facts.graph.workflow.start.text: (0, "", "")}))
+    ways = facts.ways.setdefault(bits, _Ways({facts.graph.body.start.text: (0, "", "")}))
     # What comes before the reader has been judged, and what was found for an earlier reader is not sought again.
     for name in facts.order[ways.judged : facts.position[reader]]:
         if name not in ways.came:

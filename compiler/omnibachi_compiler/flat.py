@@ -1,7 +1,7 @@
 """The flat form of a body: one list of steps with every use inlined, names where the sealed form has indices.
 
-Every proven body (workflow or contract) is flattened once, by `inline`; who uses it takes its steps under a longer name.
-Lowering numbers the steps of a workflow. A step is a node of docs/formats.md in the making:
+Every proven body (workflow or contract) is flattened once, by `inline`; who uses it takes its steps under a longer
+name. Lowering numbers the steps of a workflow. A step is a node of docs/formats.md in the making:
 
 - `name` is its sealed name inside this body: `read`, `license/read`, `mint_all[]/read`. The name `""` stands for the
   inputs (of a workflow: the payload) of the body itself, which whoever uses it keeps in the slot of an entry PASS.
@@ -19,8 +19,8 @@ Lowering numbers the steps of a workflow. A step is a node of docs/formats.md in
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from omnibachi_model.diagnostics import Span
@@ -43,7 +43,7 @@ class Via:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a step was declared: `place` is the origin's own part, `span` its name's; `via` the uses, innermost first."""
+    """Where a step was declared: `place` as origins say it, `span` of its name; `via` the uses, innermost first."""
 
     span: Span
     place: Mapping[str, Any]
@@ -84,22 +84,31 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """A place that is checked when run: the step that it belongs to, where it stands, and why."""
+
+    name: str
+    span: Span
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Flat:
-    """A body with everything that it uses inlined; `checked` are its places that are checked when run, those of its
-    uses too, each with the name of its step and its reason; `files` all that it is made of."""
+    """A body with everything that it uses laid in; `notes` are its places that are checked when run, `files` all that
+    it is made of, `size` the number of its visible nodes."""
 
     address: str
     start: str
     steps: tuple[Step, ...]
-    checked: tuple[tuple[str, Span, str, tuple[Via, ...]], ...] = ()
-    files: frozenset[str] = field(default_factory=frozenset)
+    notes: tuple[Note, ...]
+    files: frozenset[str]
+    size: int
 
 
-def rewritten(template: Template, change: Mapping[str, Template] | Any) -> Template:
-    """Return a template in which every reference is what `change(reference)` makes of it."""
+def rewritten(template: Template, change: Callable[[Reference], Template]) -> Template:
+    """Return a template in which every reference is what `change` makes of it."""
     if isinstance(template, Reference):
-        made: Template = change(template)
-        return made
+        return change(template)
     if isinstance(template, Record):
         entries = tuple((key, rewritten(value, change)) for key, value in template.entries)
         return Record(entries, template.span, template.keys)

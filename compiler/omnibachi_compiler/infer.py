@@ -56,9 +56,9 @@ class Inferred:
     otherwise: Mapping[str, Schema]
 
 
-def infer(expression: Expression, names: Mapping[str, Schema]) -> Inferred:
-    """Judge an expression over names of known types (OB306, OB310, OB508)."""
-    scope = Scope(names)
+def infer(expression: Expression, names: Mapping[str, Schema], giver: str = "`with`") -> Inferred:
+    """Judge an expression over names of known types (OB306, OB310, OB508); `giver` is what gives them, for messages."""
+    scope = Scope(names, giver)
     found = _infer(expression, scope)
     otherwise = narrowed(expression, names, truth=False)
     doubted = bool(scope.doubts)
@@ -66,14 +66,14 @@ def infer(expression: Expression, names: Mapping[str, Schema]) -> Inferred:
     return Inferred(found.type, found.sealed, tuple(scope.problems), may_fault, doubted, otherwise)
 
 
-def check_expression(text: Name, names: Mapping[str, Schema]) -> Phase[Inferred | None]:
+def check_expression(text: Name, names: Mapping[str, Schema], giver: str = "`with`") -> Phase[Inferred | None]:
     """Parse and judge the expression of a declaration; its value is None where it cannot be read (OB215)."""
     parsed = parse_expression(text.text)
     if isinstance(parsed, ExpressionError):
         place = place_of(text, parsed.offset, parsed.offset + 1)
         message = f"`{short(text.text, 80)}` is no expression: {parsed.message}"
         return Phase(None, (Diagnostic("OB215", message, place, help=parsed.help),))
-    found = infer(parsed, names)
+    found = infer(parsed, names, giver)
     return Phase(
         found,
         tuple(
@@ -150,8 +150,8 @@ def _name(source: Expression, scope: Scope) -> Schema:
         return scope.names[name]
     near = nearest(name, scope.names)
     known = ", ".join(f"`{item}`" for item in sorted(scope.names)[:8])
-    advice = f"did you mean `{near}`?" if near else f"`with` gives {known}" if known else "bind it in `with`"
-    scope.report(source, "OB306", f"`with` gives no `{name}`", advice)
+    bound = f"{scope.giver} gives {known}" if known else "bind it in `with`" if scope.giver == "`with`" else None
+    scope.report(source, "OB306", f"{scope.giver} gives no `{name}`", f"did you mean `{near}`?" if near else bound)
     return NOTHING
 
 

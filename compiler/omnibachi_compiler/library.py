@@ -21,6 +21,7 @@ from .declarations import (
     Domain,
     EventShape,
     Intent,
+    Invariant,
     Name,
     Outcome,
     Scenario,
@@ -115,6 +116,7 @@ class Library:
     workflows: dict[str, Workflow] = field(default_factory=dict)
     contracts: dict[str, Contract] = field(default_factory=dict)
     contract_inputs: dict[str, Schema] = field(default_factory=dict)
+    invariants: dict[str, Invariant] = field(default_factory=dict)
     scenarios: list[Scenario] = field(default_factory=list)
     broken: frozenset[str] = frozenset()  # addresses whose declarations could not be understood
 
@@ -173,6 +175,8 @@ def _file(item: Declaration, address: str, library: Library, found: list[Diagnos
     elif isinstance(item, Contract):
         library.contracts[address] = item
         library.contract_inputs[address] = _taken(seal_fields(item.inputs), found)
+    elif isinstance(item, Invariant):
+        library.invariants[address] = item
     elif isinstance(item, Scenario):
         library.scenarios.append(item)
     elif isinstance(item, Transform):

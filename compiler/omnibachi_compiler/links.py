@@ -9,7 +9,7 @@ from typing import Any
 from omnibachi_model.diagnostics import Span
 from omnibachi_model.sealed import FAULT
 
-from .declarations import Body, Exit, Node
+from .declarations import Body, Compute, Decide, Exit, Node
 from .library import Capability, SealedStore, Shape
 from .templates import Record, Template
 
@@ -55,6 +55,12 @@ class Linked:
         return (*own, *(template for call in self.calls for template in call.templates))
 
     @property
+    def understood(self) -> bool:
+        """Whether it is known what it does; else that was reported, and it stands for any node."""
+        named = self.capability is not None or self.body is not None or self.calls != ()
+        return named or isinstance(self.declaration, Decide | Compute)
+
+    @property
     def name(self) -> str:
         """The node's name."""
         return self.declaration.name.text
@@ -76,8 +82,8 @@ class Ending:
 class Graph:
     """The graph of one body; `order` is topological, ties by name.
 
-    `scope` is what its inputs are called in paths, `payload` or `inputs`, and `inputs` their schema; only a workflow has
-    an `intent`.
+    `scope` is what its inputs are called in paths, `payload` or `inputs`, and `inputs` their schema; only a workflow
+    has an `intent`.
     """
 
     body: Body
@@ -88,6 +94,11 @@ class Graph:
     nodes: Mapping[str, Linked]
     exits: Mapping[str, Ending]
     order: tuple[str, ...]
+
+    @property
+    def composed(self) -> bool:
+        """Whether its flat form has more than its own nodes."""
+        return any(node.body is not None or node.calls for node in self.nodes.values())
 
     def edges(self, name: str) -> list[tuple[str, str]]:
         """Return (outcome, target) of a node or an exit."""

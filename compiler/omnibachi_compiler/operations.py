@@ -56,10 +56,12 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The types of the names at one place, and what was found so far in the whole expression: problems, doubts where a
-    value may be absent or of another type, limits where a number may leave its range or be divided by zero."""
+    """The types of the names at one place, who gives them, and what was found so far in the whole expression: problems,
+    doubts where a value may be absent or of another type, limits where a number may leave its range or be divided by
+    zero."""
 
     names: Mapping[str, Schema]
+    giver: str = "`with`"
     problems: list[Problem] = field(default_factory=list)
     doubts: list[Expression] = field(default_factory=list)
     limits: list[Expression] = field(default_factory=list)

@@ -9,14 +9,14 @@ import networkx as nx
 from omnibachi_model.diagnostics import Diagnostic
 from omnibachi_model.sealed import FAULT
 
-from .declarations import Workflow
+from .declarations import Body, Workflow
 from .links import Ending, Linked
 
 MOST_SHOWN = 8  # of a cycle's nodes in the message; the path holds all of them
 
 
 def check_form(
-    workflow: Workflow,
+    body: Body,
     nodes: Mapping[str, Linked],
     exits: Mapping[str, Ending],
     complete: bool,
@@ -28,11 +28,12 @@ def check_form(
     for name, node in nodes.items():
         graph.add_edges_from((name, target) for target in node.targets.values())
     if complete:
-        _ways_out(nodes, exits, found)
+        _ways_out(nodes, exits, "exit" if isinstance(body, Workflow) else "outcome", found)
     if not _acyclic(graph, nodes, found):
         return None
-    start = workflow.start.text
+    start = body.start.text
     if start in graph and complete:
+        end = "exit" if isinstance(body, Workflow) else "outcome"
         reached = {start, *nx.descendants(graph, start)}
         for name, node in nodes.items():
             if name not in reached:
@@ -43,14 +44,14 @@ def check_form(
             if ending.declaration is not None and name not in reached:
                 found.append(
                     Diagnostic(
-                        "OB515", f"no path reaches the exit `{name}`", ending.declaration.name.span, severity="warning"
+                        "OB515", f"no path reaches the {end} `{name}`", ending.declaration.name.span, severity="warning"
                     )
                 )
     return tuple(nx.lexicographical_topological_sort(graph))
 
 
-def _ways_out(nodes: Mapping[str, Linked], exits: Mapping[str, Ending], found: list[Diagnostic]) -> None:
-    """Report nodes from which only a crash leads to an exit."""
+def _ways_out(nodes: Mapping[str, Linked], exits: Mapping[str, Ending], end: str, found: list[Diagnostic]) -> None:
+    """Report nodes from which only a crash leads to an end."""
     calm: nx.DiGraph[str] = nx.DiGraph()
     calm.add_nodes_from([*nodes, *exits])
     for name, node in nodes.items():
@@ -61,7 +62,7 @@ def _ways_out(nodes: Mapping[str, Linked], exits: Mapping[str, Ending], found: l
     for name, node in nodes.items():
         if name not in ends and all(outcome in node.targets for outcome in node.outcomes):
             found.append(
-                Diagnostic("OB504", f"`{name}` can reach no exit other than by a crash", node.declaration.name.span)
+                Diagnostic("OB504", f"`{name}` can reach no {end} other than by a crash", node.declaration.name.span)
             )
 
 

@@ -24,9 +24,9 @@ from omnibachi_model.sealed import (
     workflow_file,
 )
 
-from .check import Checked
+from .bodies import Body
 from .library import Library
-from .lower import lower, origins
+from .lower import origins
 from .phase import Implementation, Source
 
 Json = dict[str, Any]
@@ -41,13 +41,15 @@ class Sealed:
 
 
 def seal(
-    checked: Iterable[Checked],
+    bodies: Mapping[str, Body],
+    workflows: Mapping[str, Json],
+    laws: Mapping[str, Json],
     library: Library,
     sources: Iterable[Source],
     implementations: Mapping[str, Implementation],
     versions: Mapping[str, str],
 ) -> Sealed:
-    """Write the snapshot of a workspace in which nothing is wrong."""
+    """Write the snapshot of a workspace in which nothing is wrong: what was proven, workflows and laws as sealed."""
     files: dict[str, bytes] = {}
     manifest: Json = {
         "format": SNAPSHOT_FORMAT,
@@ -59,17 +61,18 @@ def seal(
         "events": {address: digest_of(shape.schema) for address, shape in library.events.items()},
         "intents": {address: digest_of(shape.schema) for address, shape in library.intents.items()},
         "stores": {address: digest_of(store.sealed) for address, store in library.stores.items()},
-        "laws": {},
+        "contracts": {address: digest_of(_signature(body)) for address, body in _contracts(bodies).items()},
+        "laws": {address: digest_of(law) for address, law in laws.items()},
         "sources": {source.path: digest(source.data) for source in sources},
         "workflows": {},
     }
-    for name, value in _domains(library).items():
+    for name, value in _domains(library, bodies, laws).items():
         files[domain_file(name)] = pretty(value)
         manifest["domains"][name] = {"file": domain_file(name), "sha256": digest(files[domain_file(name)])}
-    for item in checked:
-        address = item.graph.address
-        files[workflow_file(address)] = pretty(lower(item))
-        files[origins_file(address)] = pretty(origins(item, _sources(item, library)))
+    for address, workflow in sorted(workflows.items()):
+        body = bodies[address]
+        files[workflow_file(address)] = pretty(workflow)
+        files[origins_file(address)] = pretty(origins(body.checked, body.flat))
         manifest["workflows"][address] = {
             "file": workflow_file(address),
             "sha256": digest(files[workflow_file(address)]),
@@ -92,7 +95,16 @@ def lock(signature: Json, implementation: Implementation) -> Json:
     }
 
 
-def _domains(library: Library) -> dict[str, Json]:
+def _contracts(bodies: Mapping[str, Body]) -> dict[str, Body]:
+    return {address: body for address, body in bodies.items() if body.checked.graph.intent is None}
+
+
+def _signature(body: Body) -> Json:
+    """Return what is sealed of a contract: what it takes and what it gives."""
+    return {"inputs": body.signature.inputs, "outcomes": dict(body.signature.outcomes)}
+
+
+def _domains(library: Library, bodies: Mapping[str, Body], laws: Mapping[str, Json]) -> dict[str, Json]:
     domains: dict[str, Json] = {
         name: {
             "format": DOMAIN_FORMAT,
@@ -104,6 +116,8 @@ def _domains(library: Library) -> dict[str, Json]:
             "stores": {},
             "transforms": {},
             "operations": {},
+            "contracts": {},
+            "laws": {},
         }
         for name, domain in library.domains.items()
     }
@@ -121,21 +135,14 @@ def _domains(library: Library) -> dict[str, Json]:
         kind = "transforms" if capability.governor is None else "operations"
         domains[split(address)[0]][kind][address] = capability.signature
         summaries[capability.governor or address] = capability.summary
-    for address, workflow in library.workflows.items():
-        summaries[address] = workflow.summary
+    for address, body in library.bodies.items():
+        summaries[address] = body.summary
+    for address, contract in _contracts(bodies).items():
+        domains[split(address)[0]]["contracts"][address] = _signature(contract)
+    for address, law in laws.items():
+        domains[split(address)[0]]["laws"][address] = law
+        summaries[address] = library.invariants[address].summary
     for address, text in summaries.items():
         if text:
             domains[split(address)[0]]["summaries"][address] = text
     return domains
-
-
-def _sources(item: Checked, library: Library) -> list[str]:
-    """Return every source file that a workflow is made of."""
-    found = {item.graph.workflow.span.file, item.graph.intent.span.file}
-    for node in item.nodes.values():
-        for part in (node.linked.capability, node.linked.store, node.linked.event):
-            if part is not None:
-                found.add(part.span.file)
-        if node.linked.store is not None and node.linked.store.governed_by:
-            found.add(library.side_effects[node.linked.store.governed_by].span.file)
-    return sorted(found)

@@ -78,7 +78,10 @@ class _Place:
 
 
 def check_shape(tree: Tree) -> Shape:
-    """Check one document against the schema of its kind. Diagnostics: OB201 to OB206, OB211, OB212, OB220, OB221, OB314."""
+    """Check one document against the schema of its kind.
+
+    Diagnostics: OB201 to OB206, OB211, OB212, OB220, OB221, OB314.
+    """
     kind, found = _kind_of(tree)
     if kind is None or not isinstance(tree, Mapping):
         return Shape(None, False, found)

@@ -1,8 +1,8 @@
 """Templates: what stands in `with` and in results, taken apart into literals, references and their joins.
 
 A string that begins with `$.` or `$[` is a reference (RFC 9535 singular query); `$$` escapes a dollar; a mapping whose
-one key begins with `$` is an operator. This phase knows the scopes, not yet which of them stand at a place nor what each
-node gives: that is the flow phase's part.
+one key begins with `$` is an operator. This phase knows the scopes, not yet which of them stand at a place nor what
+each node gives: that is the flow phase's part.
 """
 
 from __future__ import annotations
@@ -110,6 +110,12 @@ def parse_bindings(tree: Mapping | None, span: Span) -> Phase[Record]:
         entries.append((_unescaped(entry.key), _template(entry.value, found)))
     keys = {_unescaped(entry.key): entry.key_span for entry in tree}
     return Phase(Record(tuple(entries), tree.span, keys), tuple(found))
+
+
+def parse_template(tree: Tree) -> Phase[Template]:
+    """Take a single template apart."""
+    found: list[Diagnostic] = []
+    return Phase(_template(tree, found), tuple(found))
 
 
 def _template(tree: Tree, found: list[Diagnostic]) -> Template:

@@ -9,6 +9,7 @@ RAISED = "raised"
 UNDECLARED_OUTCOME = "undeclared-outcome"
 OUTPUT_MISFIT = "output-misfit"
 EXPRESSION = "expression"
+OUTPUT_TOO_LARGE = "output-too-large"
 
 CODES = {
     RAISED: "OB702",
@@ -18,4 +19,5 @@ CODES = {
     UNDECLARED_OUTCOME: "OB706",
     EXPRESSION: "OB707",
     INPUT_CHANGED: "OB708",
+    OUTPUT_TOO_LARGE: "OB717",
 }

@@ -25,6 +25,14 @@ class Clock(Protocol):
         ...
 
 
+class Pausing(Clock, Protocol):
+    """A clock that can wait. One that cannot is virtual: on it waits take no time."""
+
+    def pause(self, ns: int) -> None:
+        """Return after so many nanoseconds."""
+        ...
+
+
 class Entropy(Protocol):
     """Where chance comes from."""
 
@@ -91,7 +99,7 @@ class Call(Protocol):
     run: str
     path: str
     key: str  # sha256 over (run, path): the same for every attempt of this call
-    deadline: int | None  # nanoseconds since 1970, None where no deadline is declared
+    deadline: int | None  # of this attempt: nanoseconds since 1970, None where none is declared
     clock: Clock
     entropy: Entropy
     event: Event | None

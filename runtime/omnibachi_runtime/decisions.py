@@ -11,7 +11,7 @@ from omnibachi_model.sealed import FAULT, SUCCESS
 from . import templates
 from .faults import Frame, absent, fault
 from .templates import ABSENT
-from .walk import END
+from .walk import STOP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,11 +35,12 @@ def link_decide(index: int, node: dict[str, Any], size: int) -> Step:
     template, bind = _link_names(node, size)
     targets: dict[str, int] = node["next"]
     fault_target: int = targets[FAULT]
+    fixed = frame.fixed
     linked = [
         (
             link_expression(row["when"]) if row["when"] is not None else None,
-            *frame.decided(row["outcome"], row["because"], number),
-            row["because"],
+            frame.decided(row["outcome"], row["because"], number),
+            (row["outcome"], row["because"], number),
             targets[row["outcome"]],
         )
         for number, row in enumerate(node["rows"])
@@ -50,10 +51,11 @@ def link_decide(index: int, node: dict[str, Any], size: int) -> Step:
 
     def step(run: Walk) -> int:
         values = run.values
+        here = frame if fixed else frame.here(run)
         try:
             names = bind(values)
         except ABSENT:
-            absent(run, frame, template)
+            absent(run, here, template)
             return fault_target
         given = encode(names)
         winner = last
@@ -66,11 +68,12 @@ def link_decide(index: int, node: dict[str, Any], size: int) -> Step:
                 if verdict is not False:
                     raise ExpressionFault("`when` is neither true nor false")
         except ExpressionFault as error:
-            fault(run, frame, given, EXPRESSION, detail=str(error))
+            fault(run, here, given, EXPRESSION, detail=str(error))
             return fault_target
-        _, before, after, because, target = winner
-        values[index] = {"because": because}
-        run.record(frame.name, before + given + after)
+        _, ends, told, target = winner
+        before, after = ends if fixed else here.decided(*told)
+        values[index] = {"because": told[1]}
+        run.record(here.name, before + given + after)
         return target
 
     return step
@@ -86,22 +89,23 @@ def link_compute(index: int, node: dict[str, Any], size: int) -> Step:
     fields = tuple((name, link_expression(tree)) for name, tree in node["fields"].items())
     targets: dict[str, int] = node["next"]
     fault_target, target = targets[FAULT], targets[SUCCESS]
-    middle = frame.middle(SUCCESS)
+    middle, fixed = frame.middle(SUCCESS), frame.fixed
 
     def step(run: Walk) -> int:
+        here = frame if fixed else frame.here(run)
         try:
             names = bind(run.values)
         except ABSENT:
-            absent(run, frame, template)
+            absent(run, here, template)
             return fault_target
         given = encode(names)
         try:
             output = bounded({name: value(names) for name, value in fields})
         except ExpressionFault as error:
-            fault(run, frame, given, EXPRESSION, detail=str(error))
+            fault(run, here, given, EXPRESSION, detail=str(error))
             return fault_target
         run.values[index] = output
-        run.record(frame.name, frame.before + given + middle + encode(output) + frame.after)
+        run.record(here.name, here.before + given + middle + encode(output) + here.after)
         return target
 
     return step
@@ -121,18 +125,18 @@ def link_exit(node: dict[str, Any], size: int) -> Step:
             result = bind(run.values)
         except ABSENT:
             if fault_target is None:
-                raise Refused([_unproven(name)]) from None
+                raise Refused([unproven(name)]) from None
             absent(run, frame, template)
             return fault_target
         run.finish(name, status, result, before + encode(result) + after)
-        return END
+        return STOP
 
     return step
 
 
-def _unproven(exit: str) -> Diagnostic:
+def unproven(name: str) -> Diagnostic:
     """Say that the compiler's proof does not hold: whoever edits a snapshot with its digests can break it."""
-    message = f"the exit `{exit}` reads what is not there, and the snapshot says that it is"
+    message = f"`{name}` reads what is not there, and the snapshot says that it is"
     return Diagnostic("OB608", message, help="compile again; a snapshot that was edited proves nothing")
 
 

@@ -30,17 +30,30 @@ class Frame:
     """What is the same in every event of one node: its name and the bytes before its inputs and after its output.
 
     A body's members stand in canonical order, so the inputs come between `before` and the kind, the output between
-    the outcome and the path.
+    the outcome and the path. A node inside a loop has empty brackets in its name, and only `here`, the frame of one
+    iteration, is what its events are made of.
     """
 
-    __slots__ = ("after", "before", "capability", "kind", "name")
+    __slots__ = ("after", "before", "capability", "fixed", "kind", "name")
 
     def __init__(self, kind: str, name: str, capability: str | None, effect: str | None) -> None:
         self.kind = kind
         self.name = name
+        self.fixed = "[]" not in name
         self.capability = capability
         self.before = b'{"capability":%b,"effect":%b,"inputs":' % (encode(capability), encode(effect))
         self.after = b',"path":%b}' % encode(name)
+
+    def here(self, run: Walk) -> Frame:
+        """Return the frame of the iteration in which the walk is, this one outside of all loops."""
+        if self.fixed:
+            return self
+        found = Frame.__new__(Frame)
+        found.kind, found.capability, found.before = self.kind, self.capability, self.before
+        found.name = run.place(self.name)
+        found.fixed = True
+        found.after = b',"path":%b}' % encode(found.name)
+        return found
 
     def middle(self, outcome: str) -> bytes:
         """Return the bytes between inputs and output."""
@@ -69,7 +82,7 @@ def fault(run: Walk, frame: Frame, given: bytes | None, reason: str, text: str |
 
 def absent(run: Walk, frame: Frame, template: Any) -> None:
     """Record that a node read something optional that is not there."""
-    fault(run, frame, None, MISSING_INPUT, reference=missing(template, run.values, run.program.names))
+    fault(run, frame, None, MISSING_INPUT, reference=missing(template, run.values, run.program.scopes))
 
 
 def misfit(run: Walk, frame: Frame, given: bytes | None, reason: str, violations: Sequence[Violation]) -> None:

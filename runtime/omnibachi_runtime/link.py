@@ -1,19 +1,34 @@
 """Linking: a sealed workflow and its functions become a Program of tuples and closures, once.
 
 Nothing is looked up by name while a run walks. Nodes stand in topological order and every target lies behind its
-node, which is checked here, so that a walk ends whatever the file says.
+node, which is checked here (`graph`), so that a walk ends whatever the file says.
 """
 
 from __future__ import annotations
 
+import re
+
 from omnibachi_model.checks import filler
 from omnibachi_model.checks import link as link_check
 from omnibachi_model.digests import encode
-from omnibachi_model.sealed import CALL, COMPUTE, DECIDE, EXIT, FAULT, REJECTED_EXIT, WORKFLOW_FORMAT, WRITES
+from omnibachi_model.sealed import (
+    CALL,
+    COMPUTE,
+    DECIDE,
+    END,
+    EXIT,
+    FAULT,
+    LOOPS,
+    PASS,
+    REJECTED_EXIT,
+    WORKFLOW_FORMAT,
+    WRITES,
+)  # fmt: skip
 from omnibachi_model.values import admit
 
 from .calls import link_call
 from .decisions import exit_bytes, link_compute, link_decide, link_exit
+from .graph import nests
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +38,11 @@ if TYPE_CHECKING:
     from omnibachi_model.checks import Violation
     from omnibachi_model.values import Answer
 
+    from .graph import Nest
+    from .loops import Loop
     from .walk import Step
+
+_NUMBER = re.compile(r"\[\d+\]")
 
 
 class Malformed(Exception):
@@ -34,7 +53,8 @@ class Program:
     """A linked workflow. `names` are its nodes and exits by index, `steps` what each of them does.
 
     `identity` is the end of the first event's body, `stores` and `reads` the stores and the members of `$.run` that it
-    uses, `journal` tells whether it has a side effect.
+    uses, `journal` tells whether it has a side effect, `waits` whether it may let time pass, `draws` whether how much
+    follows from chance. `scopes` are what the output of each node is called in paths.
     """
 
     __slots__ = (
@@ -43,16 +63,19 @@ class Program:
         "_rejection",
         "address",
         "digest",
+        "draws",
         "identity",
         "journal",
         "names",
         "reads",
         "rejected",
+        "scopes",
         "sealed",
         "size",
         "start",
         "steps",
         "stores",
+        "waits",
     )
 
     def __init__(self, workflow: dict[str, Any], digest: str, sealed: bytes, steps: tuple[Step, ...]) -> None:
@@ -62,7 +85,11 @@ class Program:
         self.journal: bool = workflow["journal"]
         self.reads: tuple[str, ...] = tuple(workflow["run"])
         self.stores: dict[str, str] = {address: store["keeps"] for address, store in workflow["stores"].items()}
-        self.names: tuple[str, ...] = tuple(node["name"] for node in workflow["nodes"])
+        nodes = workflow["nodes"]
+        self.names: tuple[str, ...] = tuple(node["name"] for node in nodes)
+        self.scopes = _scopes(nodes)
+        self.draws = any((node.get("retry") or {}).get("backoff_ms") for node in nodes)
+        self.waits = self.draws or any(node.get("every_ms") for node in nodes)
         self.start: int = workflow["start"]
         self.steps = steps
         self.size = len(self.names) + 2
@@ -112,7 +139,8 @@ def link(
     """Link a sealed workflow; `functions` holds the function of each address in its `capabilities`.
 
     `forced` are answers of nodes by name that a scenario gives instead of asking the capability; they are checked and
-    recorded as any other, and the outcome FAULT crashes the node. Raises Malformed when the workflow does not have the
+    recorded as any other, and the outcome FAULT crashes the node. `mint_all[]/read` means the node in every iteration,
+    `mint_all[3]/read` in one. Raises Malformed when the workflow does not have the
     shape that docs/formats.md gives.
     """
     try:
@@ -127,53 +155,85 @@ def _steps(
     workflow: dict[str, Any], functions: Mapping[str, Callable[..., Any]], forced: Mapping[str, Answer]
 ) -> tuple[Step, ...]:
     nodes: list[dict[str, Any]] = workflow["nodes"]
-    size = len(nodes)
-    start = workflow["start"]
-    if type(start) is not int or not 0 <= start < size:
-        raise ValueError(f"no start {start!r}")
-    schemas = _schemas(workflow)
-    steps: list[Step] = []
-    closings: dict[int, Step] = {}
+    linker = _Linker(workflow, nests(nodes, workflow["start"]), functions, forced)
     # From the last to the first, so that the steps of exits are there when an effect asks for them.
-    for index in range(size - 1, -1, -1):
-        node = nodes[index]
-        for target in node["next"].values():
-            if type(target) is not int or not index < target < size:
-                raise ValueError(f"no target {target!r} behind node {index}")
-        step = _step(index, node, size, workflow, schemas, functions, closings, forced)
-        if node["kind"] == EXIT and not node["next"]:
-            closings[index] = step
-        steps.append(step)
+    steps = [linker.step(index, nodes[index]) for index in range(len(nodes) - 1, -1, -1)]
     return tuple(reversed(steps))
 
 
-def _step(
-    index: int,
-    node: dict[str, Any],
-    size: int,
-    workflow: dict[str, Any],
-    schemas: Mapping[str | int, list[dict[str, Any]]],
-    functions: Mapping[str, Callable[..., Any]],
-    closings: Mapping[int, Step],
-    forced: Mapping[str, Answer],
-) -> Step:
-    kind = node["kind"]
-    if kind == CALL:
+class _Linker:
+    """What linking one node needs to know of the others."""
+
+    def __init__(
+        self,
+        workflow: dict[str, Any],
+        nested: dict[int, Nest],
+        functions: Mapping[str, Callable[..., Any]],
+        forced: Mapping[str, Answer],
+    ) -> None:
+        self.workflow = workflow
+        self.nodes: list[dict[str, Any]] = workflow["nodes"]
+        self.size = len(self.nodes)
+        self.nested = nested
+        self.functions = functions
+        self.forced = forced
+        self.schemas = _schemas(workflow)
+        self.closings: dict[int, Step] = {}
+        self.loops: dict[int, Loop] = {}
+
+    def step(self, index: int, node: dict[str, Any]) -> Step:
+        """Link a node; raises ValueError and what wrong types raise."""
+        kind, size = node["kind"], self.size
+        if kind == CALL:
+            return self._call(index, node)
+        if kind == DECIDE:
+            return link_decide(index, node, size)
+        if kind == COMPUTE:
+            return link_compute(index, node, size)
+        if kind == EXIT:
+            step = link_exit(node, size)
+            if not node["next"]:
+                self.closings[index] = step
+            return step
+        # Imported here: a workflow without contracts and loops starts without them.
+        if kind == PASS:
+            from .passes import link_pass
+
+            return link_pass(index, node, size)
+        if kind == END:
+            from .loops import link_end
+
+            return link_end(node, size, self._loop(node["of"]))
+        if kind in LOOPS:
+            return self._loop(index).step
+        raise ValueError(f"no node of kind {kind!r}")
+
+    def _loop(self, index: int) -> Loop:
+        """Return a loop, which its ENDs ask for before it comes itself."""
+        found = self.loops.get(index)
+        if found is None:
+            from .loops import link_loop
+
+            nest = self.nested[index]
+            found = link_loop(index, self.nodes[index], nest.after, self.size, nest.outcomes)
+            self.loops[index] = found
+        return found
+
+    def _call(self, index: int, node: dict[str, Any]) -> Step:
+        workflow, name = self.workflow, node["name"]
         if node["store"] is not None and node["store"] not in workflow["stores"]:
             raise ValueError(f"no store {node['store']!r}")
         if node["effect"] in WRITES and not workflow["journal"]:
             raise ValueError("an effect in a workflow without a journal")
-        function = functions[node["use"]]
-        if node["name"] in forced:
-            function = _forced(forced[node["name"]])
-        return link_call(index, node, size, schemas, workflow["events"], function, closings)
-    if kind == DECIDE:
-        return link_decide(index, node, size)
-    if kind == COMPUTE:
-        return link_compute(index, node, size)
-    if kind == EXIT:
-        return link_exit(node, size)
-    raise ValueError(f"no node of kind {kind!r}")
+        function = self.functions[node["use"]]
+        if name in self.forced:
+            function = _forced(self.forced[name])
+        only = {
+            path: _forced(answer)
+            for path, answer in self.forced.items()
+            if path != name and _NUMBER.sub("[]", path) == name
+        }
+        return link_call(index, node, self.size, self.schemas, workflow["events"], function, self.closings, only)
 
 
 def _forced(answer: Answer) -> Callable[..., Any]:
@@ -199,3 +259,20 @@ def _schemas(workflow: dict[str, Any]) -> dict[str | int, list[dict[str, Any]]]:
         elif node["kind"] == DECIDE:
             found[index] = [{**closed, "properties": {"because": text}}]
     return found
+
+
+def _scopes(nodes: list[dict[str, Any]]) -> tuple[tuple[str, str | None], ...]:
+    """Return, for each node, how its author writes its output, and what a loop calls its present item.
+
+    The first PASS of what was inlined holds its inputs.
+    """
+    doors = {node["name"] for node in nodes if node["kind"] == PASS}
+    found = []
+    for node in nodes:
+        name = node["name"]
+        caller = name.rpartition("/")[0]
+        text = f"$.nodes.{name}"
+        if node["kind"] == PASS:
+            text = f"$.nodes.{caller}" if caller in doors else "$.payload" if node["gate"] else "$.inputs"
+        found.append((text, node.get("as")))
+    return tuple(found)

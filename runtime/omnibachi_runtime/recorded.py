@@ -2,12 +2,13 @@
 
 1. What has a row is not done again. A side effect answers from its row, a FAULT too; only its inputs are built anew.
 2. Everything else (transforms, decisions, computations, exits) is done by its own step and must give the recorded body,
-   byte for byte; then the recorded event is kept, `obs` and all.
+   byte for byte; then the recorded event is kept, `obs` and all. What is silent is done too, and what it records where
+   it does record something is compared likewise. Nothing is waited for.
 3. The first difference ends the walk: a row that says something else, or that speaks of another node than the one that
    the walk reaches. Nothing is written and no journal, clock or chance is touched.
 
-`retrace` stops where the rows end. A replay ends there; `resume` goes on with the ordinary steps. Those are the
-program's own, untouched, so that an ordinary walk pays nothing for all this.
+`retrace` stops where the rows end, in the middle of a loop if need be. A replay ends there; `resume` goes on with the
+ordinary steps. Those are the program's own, untouched, so that an ordinary walk pays nothing for all this.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from omnibachi_model.checks import listed
 from omnibachi_model.diagnostics import Defect
 from omnibachi_model.digests import encode
 from omnibachi_model.record import RESUMED_BODY, RUN_FINISHED
-from omnibachi_model.sealed import CALL, EXIT, FAULT
+from omnibachi_model.sealed import CALL, EXIT, FAULT, LOOPS, SILENT
 from omnibachi_model.values import Outside
 
-from .calls import Site, inputs_of
-from .walk import END, Mishap, Walk, admit, opened
+from .sites import Site, inputs_of
+from .walk import STOP, Mishap, Walk, admit, opened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn, TypeAlias
 
     from .link import Program
-    from .walk import Recorded, Start
+    from .walk import Recorded, Start, Step
 
-    Along: TypeAlias = "Callable[[Walk, Recorded], int]"
+    Along: TypeAlias = "Callable[[Walk, _Tape], int]"
 
 # In the order in which a person asks: was it given the same, did it decide the same, did it answer the same.
 FIELDS = (
@@ -68,21 +69,27 @@ class _Tape:
         self.rows = rows
         self.place = 1
 
-    def next(self, run: Walk) -> Recorded | None:
-        """Return the next row, or None at the end; a RESUMED is no step and goes straight into the walk's events."""
+    def more(self, run: Walk) -> bool:
+        """Tell whether a row is left; a RESUMED is no step and goes straight into the walk's events."""
         while self.place < len(self.rows):
             row = self.rows[self.place]
-            self.place += 1
             if row[1] != RESUMED_BODY:
-                return row
+                return True
+            self.place += 1
             run.events.append(row)
-        return None
+        return False
+
+    def next(self) -> Recorded:
+        """Return the next row, of which `more` has told."""
+        row = self.rows[self.place]
+        self.place += 1
+        return row
 
 
 def retrace(program: Program, start: Start, events: Sequence[Recorded]) -> tuple[Walk, int]:
     """Walk along the recorded (path, body, obs) of a run: (the walk, the index of the first node without a row).
 
-    The index is END where the record has its end; then exit, status and result are those of the walk. `start` is what
+    The index is STOP where the record has its end; then exit, status and result are those of the walk. `start` is what
     the run began with, as recorded; its journal and its entropy are not touched, and its clock is not read. Raises
     Difference.
     """
@@ -101,52 +108,63 @@ def retrace(program: Program, start: Start, events: Sequence[Recorded]) -> tuple
     run.events.append(events[0])
     tape = _Tape(events)
     index = admit(run, start, gate)
-    if index == END:
-        row = _last(run, tape)
-        if row is None:
+    if index == STOP:
+        made = run.events.pop()
+        if not tape.more(run):
             raise Difference("", "exit", None, run.exit)
+        run.events.append(made)
+        row = tape.next()
         _meet(row, run.exit, True)
         _keep(run, row, run.exit)
     along = _along(program)
     while index >= 0:
-        row = tape.next(run)
-        if row is None:
+        if not tape.more(run):
             return run, index
-        index = along[index](run, row)
-    row = tape.next(run)
-    if row is not None:
-        raise Difference("", "path", _place(_parsed(row[1])), None)
-    return run, END
-
-
-def _last(run: Walk, tape: _Tape) -> Recorded | None:
-    """Return the row of a run that ended at the gate, whose event the walk holds already."""
-    made = run.events.pop()
-    row = tape.next(run)
-    run.events.append(made)
-    return row
+        index = along[index](run, tape)
+    if tape.more(run):
+        raise Difference("", "path", _place(_parsed(tape.next()[1])), None)
+    return run, STOP
 
 
 def _along(program: Program) -> tuple[Along, ...]:
     """Make the table of recorded steps: one for each node, by index."""
     nodes: list[dict[str, Any]] = orjson.loads(program.sealed)["nodes"]
     size = len(nodes)
-    return tuple(
-        _answering(index, node, size)
-        if node["kind"] == CALL and node["effect"] != PURE
-        else _recomputing(program, index, node)
-        for index, node in enumerate(nodes)
-    )
+    return tuple(_of(program, index, node, size) for index, node in enumerate(nodes))
+
+
+def _of(program: Program, index: int, node: dict[str, Any], size: int) -> Along:
+    if node["kind"] == CALL and node["effect"] != PURE:
+        return _answering(index, node, size)
+    if node["kind"] in SILENT or node["kind"] in LOOPS:
+        return _silent(program.steps[index])
+    return _recomputing(program, index, node)
+
+
+def _silent(step: Step) -> Along:
+    """Make the recorded step of what leaves no event as a rule."""
+
+    def along(run: Walk, tape: _Tape) -> int:
+        before = len(run.events)
+        target = step(run)
+        if len(run.events) > before:
+            name, row = run.events[-1][0], tape.next()
+            _meet(row, name, False)
+            _keep(run, row, name)
+        return target
+
+    return along
 
 
 def _recomputing(program: Program, index: int, node: dict[str, Any]) -> Along:
     """Make the recorded step of what can be done again: its own step, and a comparison."""
     step, name, ends = program.steps[index], node["name"], node["kind"] == EXIT
 
-    def along(run: Walk, row: Recorded) -> int:
-        _meet(row, name, ends)
+    def along(run: Walk, tape: _Tape) -> int:
+        row, path = tape.next(), run.place(name)
+        _meet(row, path, ends)
         target = step(run)
-        _keep(run, row, name)
+        _keep(run, row, path)
         return target
 
     return along
@@ -155,11 +173,12 @@ def _recomputing(program: Program, index: int, node: dict[str, Any]) -> Along:
 def _answering(index: int, node: dict[str, Any], size: int) -> Along:
     """Make the recorded step of a side effect: inputs built anew and compared, everything else from the row."""
     site = Site(index, node, size, {}, _never, "")
-    frame, name = site.frame, str(node["name"])
 
-    def along(run: Walk, row: Recorded) -> int:
+    def along(run: Walk, tape: _Tape) -> int:
+        row, frame = tape.next(), site.frame.here(run)
+        name = frame.name
         recorded = _meet(row, name, False)
-        ready = inputs_of(site, run)
+        ready = inputs_of(site, run, frame)
         if ready is None:
             # Its FAULT stands in the walk's events now, and there was no call.
             _keep(run, row, name)
@@ -189,7 +208,7 @@ def _answering(index: int, node: dict[str, Any], size: int) -> Along:
     return along
 
 
-def _never(run: Walk, inputs: dict[str, Any]) -> NoReturn:
+def _never(run: Walk, path: str, inputs: dict[str, Any], deadline: int | None) -> NoReturn:
     raise Defect("a recorded side effect was asked again")
 
 

@@ -63,13 +63,13 @@ def replay(program: Program, events: Sequence[Event]) -> Retold:
     """
     rows = [(str(event.body.get("path", "")), event.body_bytes, event.obs_bytes) for event in events]
     try:
-        _, index = retrace(program, _start(events[0]), rows)
+        run, index = retrace(program, _start(events[0]), rows)
     except Difference as found:
         if (found.path, found.field, found.recorded) == ("", "exit", None):
             # The record was cut before the end of a run that ended at the gate.
             return Retold(None, None, str(found.recomputed))
         return Retold(found, _line(events, found), None)
-    return Retold(None, None, program.names[index] if index >= 0 else None)
+    return Retold(None, None, run.place(program.names[index]) if index >= 0 else None)
 
 
 def _start(event: Event) -> Start:

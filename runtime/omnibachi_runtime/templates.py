@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Bind: TypeAlias = "Callable[[Values], Any]"
     Template: TypeAlias = "list[Any]"
     Segments: TypeAlias = "Sequence[str | int]"
+    Scopes: TypeAlias = "Sequence[tuple[str, str | None]]"
 
 ABSENT = (KeyError, IndexError, TypeError)
 
@@ -154,31 +155,37 @@ def _first_member(members: tuple[tuple[int, Any], ...], last: Bind) -> Bind:
     return first
 
 
-def missing(template: Template, values: Values, names: Sequence[str]) -> str | None:
+def missing(template: Template, values: Values, scopes: Scopes) -> str | None:
     """Return the first reference of a template that leads to nothing, as a path, or None when all are there.
 
-    Of a `$first` that has no present alternative the last one is named.
+    `scopes` are what each node's output is called in paths, and what an EACH calls its item. Of a `$first` that has no
+    present alternative the last one is named.
     """
     kind = template[0]
     if kind == "ref":
         try:
-            found = _whole(values, slot_of(template[1], len(names)))
+            found = _whole(values, slot_of(template[1], len(scopes)))
             follow(found, template[2])
         except ABSENT:
-            return path_text(template[1], template[2], names)
+            return path_text(template[1], template[2], scopes)
         return None
     if kind == "first":
-        absent = [missing(item, values, names) for item in template[1]]
+        absent = [missing(item, values, scopes) for item in template[1]]
         return None if None in absent else absent[-1]
     if kind == "lit":
         return None
     parts = template[1].values() if kind == "map" else template[1]
-    return next((found for item in parts if (found := missing(item, values, names))), None)
+    return next((found for item in parts if (found := missing(item, values, scopes))), None)
 
 
-def path_text(scope: str | int, segments: Segments, names: Sequence[str]) -> str:
-    """Write a reference as its author did: `$.payload.a`, `$.nodes.x.items[0]`."""
-    start = f"$.{scope}" if isinstance(scope, str) else f"$.nodes.{names[scope]}"
+def path_text(scope: str | int, segments: Segments, scopes: Scopes) -> str:
+    """Write a reference as its author did: `$.payload.a`, `$.nodes.x.items[0]`, `$.each.one`."""
+    if isinstance(scope, str):
+        start = f"$.{scope}"
+    else:
+        start, item = scopes[scope]
+        if item is not None and segments and segments[0] == item:
+            start = "$.each"
     return start + "".join(_segment(part) for part in segments)
 
 

@@ -1,7 +1,8 @@
 """The walk: from payload to exit along a linked program, and the record that it leaves.
 
 A `Walk` is one run in motion. Each node of the program is a step: a function from the walk to the index of the next
-node, or `END`. A step records exactly one event. Whatever a step knows beyond its program it takes from the walk, so
+node, or `STOP`. A step records exactly one event; those of silent nodes and of loops (`passes`, `loops`) record one
+only where something came of them. Whatever a step knows beyond its program it takes from the walk, so
 that a later resume can hand in recorded answers without another walker.
 
 Events are held until an effect is committed, and then written in the effect's own transaction; what comes after the
@@ -16,7 +17,6 @@ import orjson
 from omnibachi_model.checks import listed
 from omnibachi_model.digests import encode
 from omnibachi_model.record import digest_of
-from omnibachi_model.sealed import FAULT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     from omnibachi_model.ports import Clock, Entropy, Journal
 
     from .link import Program
+    from .loops import Turn
 
     Step: TypeAlias = "Callable[[Walk], int]"
     Recorded: TypeAlias = "tuple[str, bytes, bytes]"
 
-END = -1
+STOP = -1
 
 # Each event's times: their keys stand in order, so sorting them can be spared.
 dumps = orjson.dumps
@@ -41,10 +42,11 @@ class Start:
     """What a run begins with, besides its payload.
 
     `opening` is the part of the first event's `obs` that is the same for every run of one engine and program: JSON
-    members without braces, in order, from `capabilities` to `seal`.
+    members without braces, in order, from `capabilities` to `seal`. `chance` is what the waits of this run are drawn
+    from, where its program has such.
     """
 
-    __slots__ = ("actor", "clock", "entropy", "journal", "opening", "run_id", "started_at", "started_ns")
+    __slots__ = ("actor", "chance", "clock", "entropy", "journal", "opening", "run_id", "started_at", "started_ns")
 
     def __init__(
         self,
@@ -56,6 +58,7 @@ class Start:
         clock: Clock,
         entropy: Entropy,
         journal: Journal | None,
+        chance: str | None = None,
     ) -> None:
         self.run_id = run_id
         self.started_ns = started_ns
@@ -65,6 +68,7 @@ class Start:
         self.clock = clock
         self.entropy = entropy
         self.journal = journal
+        self.chance = chance
 
 
 class Mishap:
@@ -86,9 +90,13 @@ class Mishap:
 
 
 class Walk:
-    """One run in motion, and, once it has ended, its outcome: exit, status, result, digest and events."""
+    """One run in motion, and, once it has ended, its outcome: exit, status, result, digest and events.
+
+    `loops` are the iterations in which it is, outermost first.
+    """
 
     __slots__ = (
+        "chance",
         "clock",
         "closed",
         "committed",
@@ -97,8 +105,10 @@ class Walk:
         "exit",
         "journal",
         "last_ns",
+        "loops",
         "mishaps",
         "now_ns",
+        "pause",
         "payload",
         "program",
         "result",
@@ -114,11 +124,15 @@ class Walk:
         self.clock = start.clock
         self.entropy = start.entropy
         self.journal = start.journal
+        self.chance = start.chance
         self.now_ns = start.clock.now_ns
+        # Set when it goes on: what is only walked along again waits for nothing.
+        self.pause: Callable[[int], None] | None = None
         self.started_ns = self.last_ns = start.started_ns
         self.payload = payload
         self.values: list[Any] = [None] * program.size
         self.events: list[Recorded] = []
+        self.loops: list[Turn] = []
         self.committed = 0
         self.closed = False
         self.mishaps: list[Mishap] = []
@@ -145,6 +159,11 @@ class Walk:
         self.mishaps.append(mishap)
         self.record(mishap.node, body, {"fault": mishap.fault})
 
+    def tell(self, more: Mapping[str, Any]) -> None:
+        """Add to what the `obs` of the last event says."""
+        path, body, obs = self.events[-1]
+        self.events[-1] = (path, body, encode({**orjson.loads(obs), **more}))
+
     def finish(self, exit: str, status: str, result: dict[str, Any], body: bytes) -> None:
         """Add the last event; the run has ended."""
         self.exit = exit
@@ -166,20 +185,20 @@ class Walk:
         self.committed = len(self.events)
         self.closed = bool(self.exit)
 
-    def restore(self) -> None:
-        """Read all values again from the recorded bytes, after something changed them in place."""
-        program = self.program
-        values = self.values
-        size = len(program.names)
-        values[size] = program.admitted(orjson.loads(self.payload))
-        for index in range(size):
-            values[index] = None
-        at = {name: index for index, name in enumerate(program.names)}
-        for path, body, _ in self.events:
-            if path:
-                event = orjson.loads(body)
-                if event["outcome"] != FAULT:
-                    values[at[path]] = event["output"]
+    def place(self, name: str) -> str:
+        """Return a node's name with the number of each iteration in its brackets, from the outermost."""
+        if "[]" not in name:
+            return name
+        first, *parts = name.split("[]")
+        numbers = [turn.number for turn in self.loops if turn.number is not None]
+        return first + "".join([f"[{number}]{part}" for number, part in zip(numbers, parts, strict=False)])
+
+    def wait(self, ns: int) -> int:
+        """Let so many nanoseconds pass and return how many did: none on a clock that cannot pause."""
+        if self.pause is None:
+            return 0
+        self.pause(ns)
+        return ns
 
 
 def walk(program: Program, start: Start, gate: tuple[list[Violation], Any, bytes]) -> Walk:
@@ -196,6 +215,8 @@ def walk(program: Program, start: Start, gate: tuple[list[Violation], Any, bytes
         start.started_at.encode(),
         start.run_id.encode(),
     )
+    if start.chance is not None:
+        obs = encode({**orjson.loads(obs), "chance": start.chance})
     run.events.append(("", opened(run, start), obs))
     return go_on(run, admit(run, start, gate))
 
@@ -211,13 +232,13 @@ def opened(run: Walk, start: Start) -> bytes:
 
 
 def admit(run: Walk, start: Start, gate: tuple[list[Violation], Any, bytes]) -> int:
-    """Let the payload in and return the index of the first node, or END after the run was rejected."""
+    """Let the payload in and return the index of the first node, or STOP after the run was rejected."""
     program = run.program
     found, given, _ = gate
     if found:
         result: dict[str, Any] = {"violations": listed(found)}
         run.finish(*program.rejected, result, program.rejection(encode(result)))
-        return END
+        return STOP
     values = run.values
     values[-2] = given
     values[-1] = _members(start) if program.reads else None
@@ -227,6 +248,8 @@ def admit(run: Walk, start: Start, gate: tuple[list[Violation], Any, bytes]) -> 
 def go_on(run: Walk, index: int) -> Walk:
     """Walk from a node to an exit, commit what is not yet in the journal, and return the ended walk; see `walk`."""
     program = run.program
+    if program.waits:
+        run.pause = getattr(run.clock, "pause", None)
     try:
         steps = program.steps
         while index >= 0:

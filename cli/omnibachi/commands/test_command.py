@@ -15,6 +15,8 @@ from omnibachi.workspace import Workspace, shipped_root
 from .options import as_command, needs_sources
 from .output import Output, counted
 
+COUNTED = ("nodes", "outcomes", "rows", "exits", "laws")
+
 
 @as_command("test", "omnibachi.test/1", "omnibachi test register_actor")
 @click.argument("selector", default="")
@@ -44,7 +46,7 @@ def _lines(report: Report, coverage: dict[str, Any]) -> list[str]:
     failed = sum(not item.ok for item in report.scenarios)
     examples = counted(report.examples, "example of transforms", "examples of transforms")
     lines += ["", f"{counted(len(report.scenarios), 'scenario')}, {failed} failed; {examples}"]
-    reached = (f"{name} {coverage[name][0]} of {coverage[name][1]}" for name in ("nodes", "outcomes", "rows"))
+    reached = (f"{name} {coverage[name][0]} of {coverage[name][1]}" for name in COUNTED)
     lines.append(f"reached: {', '.join(reached)}")
     lines += [f"  by a forced answer only: {worded(place)}" for place in coverage["forced"]]
     lines += [f"  not reached: {worded(place)}" for place in coverage["missed"]]

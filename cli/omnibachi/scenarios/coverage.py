@@ -17,7 +17,7 @@ from omnibachi_model.sealed import DECIDE, EXIT, FAULT
 from .laws import Law, says_something
 from .tours import Stop, visible
 
-# Workflow, node or exit or law, and what of it: "" for a node itself, an outcome's name, `row N` (from 1), EXITED, HELD.
+# Workflow; node, exit or law; and what of it: "" for the node itself, an outcome, `row N` (from 1), EXITED, HELD.
 Place = tuple[str, str, str]
 EXITED = "exit"
 HELD = "law"
@@ -32,15 +32,19 @@ class Coverage:
     rows: set[Place] = field(default_factory=set)
     exits: set[Place] = field(default_factory=set)
     laws: set[Place] = field(default_factory=set)
+    told: set[Place] = field(default_factory=set)  # exits that an outcome leads to, which is missed with them
     reached: set[Place] = field(default_factory=set)
     forced: set[Place] = field(default_factory=set)
 
     def expect(self, workflow: Mapping[str, Any], laws: Collection[str] = ()) -> None:
         """Add what a sealed workflow offers; `laws` are the addresses of those that bind it."""
         address = workflow["address"]
+        nodes = workflow["nodes"]
         self.laws |= {(address, law, HELD) for law in laws}
-        for node in workflow["nodes"]:
+        for node in nodes:
             name = node["name"]
+            ordinary = [nodes[target] for outcome, target in node["next"].items() if outcome != FAULT]
+            self.told |= {(address, target["name"], EXITED) for target in ordinary if target["kind"] == EXIT}
             if node["kind"] == EXIT:
                 self.exits.add((address, name, EXITED))
             if not visible(node):
@@ -63,14 +67,19 @@ class Coverage:
         self.reached |= real
         self.forced |= by_force
         address = workflow["address"]
-        self.reached |= {(address, name, HELD) for name, law in (laws or {}).items() if says_something(law, workflow, stops)}
+        self.reached |= {
+            (address, name, HELD) for name, law in (laws or {}).items() if says_something(law, workflow, stops)
+        }
 
     def missed(self) -> list[Place]:
-        """Return what nothing reached: a node that was not reached stands for its outcomes and rows."""
+        """Return what nothing reached.
+
+        A node that was not reached stands for its outcomes and rows, an outcome for the exit that it leads to.
+        """
         there = self.reached | self.forced
         nodes = self.nodes - there
         within = {place for place in (self.outcomes | self.rows) - there if (place[0], place[1], "") not in nodes}
-        return sorted(nodes | within | ((self.exits | self.laws) - there))
+        return sorted(nodes | within | ((self.exits - self.told | self.laws) - there))
 
     def as_json(self) -> dict[str, Any]:
         """Return {nodes, outcomes, rows, exits, laws: [reached, of], missed, forced}."""
@@ -99,7 +108,7 @@ def places_of(
     real: set[Place] = {(address, exit, EXITED)}
     by_force: set[Place] = set()
     for stop in stops:
-        node = workflow["nodes"][stop.index]
+        node = workflow["nodes"][stop.at]
         if not visible(node):
             continue
         name = node["name"]

@@ -19,7 +19,7 @@ Law = Mapping[str, Any]
 def says_something(law: Law, workflow: Mapping[str, Any], stops: Sequence[Stop]) -> bool:
     """Tell whether a run's tour passed what the law starts from and, behind that, what it protects."""
     nodes = workflow["nodes"]
-    last = nodes[stops[-1].index] if stops else None
+    last = nodes[stops[-1].at] if stops else None
     if last is None or last["kind"] != EXIT or (last["status"] == "FAILED" and law.get("exits") != "all"):
         return False
     path = law["every_path"]
@@ -34,7 +34,7 @@ def _passed(point: Any, nodes: Sequence[Mapping[str, Any]], stops: Sequence[Stop
         yield -1
         return
     for position, stop in enumerate(stops):
-        node = nodes[stop.index]
+        node = nodes[stop.at]
         is_exit = node["kind"] == EXIT and not stop.left_by
         if point == "exit":
             found = is_exit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -10,13 +11,17 @@ from typing import Any
 from omnibachi import facts
 from omnibachi.catalogue import Capabilities
 from omnibachi.engine import Engine
-from omnibachi.wiring import Compilation, Snapshot, open_snapshot
-from omnibachi_model.addresses import candidates
+from omnibachi.wiring import Compilation, Snapshot, load_domain, open_snapshot
+from omnibachi_model.addresses import candidates, split
 from omnibachi_model.diagnostics import Diagnostic, Refused, Span
-from omnibachi_model.digests import digest_of
+from omnibachi_model.digests import decode, digest, digest_of
 from omnibachi_model.formats import parse_time, write_time
 from omnibachi_model.nearest import nearest_address
 
+from .laws import Law
+
+# Answers that a scenario gives instead of asking a capability: sealed name of the node, (outcome, output).
+Forced = Mapping[str, tuple[str, dict[str, Any]]]
 START = "2026-01-01T00:00:00Z"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -57,8 +62,42 @@ class Stage:
         self.library = compilation.library
         self.capabilities = capabilities
         self.snapshot: Snapshot = open_snapshot(compilation.sealed.files.get)
+        self._sealed: dict[str, dict[str, Any]] = {}
 
-    def engine(self, given: Mapping[str, Any], forced: Mapping[str, tuple[str, dict[str, Any]]]) -> Engine:
+    def sealed(self, address: str) -> dict[str, Any]:
+        """Return a sealed workflow; nobody changes it."""
+        found = self._sealed.get(address)
+        if found is None:
+            found = self._sealed[address] = decode(self.bytes_of(address))
+        return found
+
+    def bytes_of(self, address: str) -> bytes:
+        """Return the bytes of a sealed workflow."""
+        data = self.snapshot.read(self.snapshot.manifest["workflows"][address]["file"])
+        assert data is not None
+        return data
+
+    def laws(self, address: str) -> dict[str, Law]:
+        """Return the laws that bind a workflow, by address."""
+        return {
+            law: load_domain(self.snapshot, split(law)[0])["laws"][law] for law in self.sealed(address).get("laws", {})
+        }
+
+    def changed(self, address: str, data: bytes) -> Stage:
+        """Return a stage on which one workflow is sealed as `data`, and all else is as here."""
+        before = self.snapshot
+        entry = {**before.manifest["workflows"][address], "sha256": digest(data)}
+        manifest = {**before.manifest, "workflows": {**before.manifest["workflows"], address: entry}}
+
+        def read(file: str) -> bytes | None:
+            return data if file == entry["file"] else before.read(file)
+
+        other = copy.copy(self)
+        other.snapshot = Snapshot(read, manifest, before.seal, before.pinned, before.strict)
+        other._sealed = {}
+        return other
+
+    def engine(self, given: Mapping[str, Any], forced: Forced) -> Engine:
         """Return a fresh world for one scenario."""
         return Engine(
             self.snapshot,

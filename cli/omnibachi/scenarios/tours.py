@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"\[\d+\]")
 class Stop(NamedTuple):
     """One node that a run passed."""
 
-    index: int
+    at: int
     left_by: str
     event: Mapping[str, Any] | None
 

@@ -292,9 +292,10 @@ class _Scanner:
 
 
 def _written(key: re.Match[str]) -> tuple[str, bool]:
+    """Return the text of a key, and whether it was quoted."""
     if key["plain"] is not None:
         return key["plain"], False
-    return _unquoted(key.group()[: -len(key.group()) + key.group().rstrip(":").rstrip().__len__()] or ""), True
+    return _unquoted(key.group().rstrip(":").rstrip()), True
 
 
 def _unquoted(text: str) -> str:
@@ -331,6 +332,16 @@ def here(text: str, offset: int) -> Here:
         steps = [level.step for level in scanner.levels if level.indent < offset - line]
         return Here(scanner.document if scanner.begun else scanner.document, tuple(steps), False, True, None)
     return Here(scanner.document, path, False, text[line:offset].strip(" -") == "", None)
+
+
+def closers(text: str) -> str:
+    """Return what closes the quote and the brackets that are open at the end of a text."""
+    scanner = _Scanner(text)
+    scanner.run()
+    last = scanner.tokens[-1] if scanner.tokens else None
+    cut = last is not None and last.quoted and last.end == len(text) and not _closed(text[last.start : last.end])
+    quote = text[last.start] if last is not None and cut and text[last.start] in "\"'" else ""
+    return quote + "".join("}" if flow.mapping else "]" for flow in reversed(scanner.flows))
 
 
 def _closed(text: str) -> bool:

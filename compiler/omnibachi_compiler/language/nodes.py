@@ -30,7 +30,8 @@ MOST_AGAIN = 100  # further attempts of a call
 
 EXPRESSION = shown(text("an expression, as text"), "quantity > 10")
 
-# A side effect without an operation is well-formed here and refused where uses are resolved, which knows the operations.
+# A side effect without an operation is well-formed here and refused where uses are resolved: the operations are known
+# there.
 USE = named(
     "a transform, a side effect with its operation, a contract or a workflow",
     f"(?:{NAME}::)?(?:{code_form('(?:CT|CC|WF)')}|{code_form('CS')}(?:\\.{OUTCOME})?)",

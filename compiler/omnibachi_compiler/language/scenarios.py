@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omnibachi_model.sealed import STATUSES
+from omnibachi_model.sealed import REJECTED_EXIT, STATUSES
 
 from .words import (
     BINDINGS,
@@ -56,7 +56,7 @@ _GIVEN = record(
         "stores": _FACTS,
         "answers": entries(
             "a mapping of nodes to forced answers",
-            named("the path of a node", _PATH, "read_licence", "license/read"),
+            named("the path of a node", _PATH, "read_licence", "licence/read"),
             _ANSWER,
         ),
     },
@@ -69,7 +69,7 @@ _EXPECT = record(
         "status": one_of("a status", STATUSES),
         "path": listed(
             "a list of nodes with their outcomes",
-            named("a node and its outcome", f"{_PATH} (?:{OUTCOME}|{NAME})", "register ALREADY_EXISTS"),
+            named("a node and its outcome", f"{_PATH} (?:{OUTCOME}|{REJECTED_EXIT})", "register ALREADY_EXISTS"),
         ),
         "result": DATA,
         "stores": entries(

@@ -1,0 +1,138 @@
+"""What the domains of two snapshots declare: intents, stores, events, capabilities, contracts, laws, compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from omnibachi_model.digests import encode
+
+from .rules import Change
+from .schemas import Schema, Types, given, taken
+
+Entries = dict[str, Any]
+GATHERED = ("intents", "events", "stores", "transforms", "operations", "contracts", "laws", "summaries")
+KIND = {
+    "intents": "intent", "events": "event", "stores": "store", "transforms": "transform", "operations": "operation",
+    "contracts": "contract", "laws": "law", "workflows": "workflow", "domains": "domain",
+}  # fmt: skip
+
+
+def gathered(domains: dict[str, Entries], section: str) -> Entries:
+    """Return one section of all domains, by address; a domain's own summary under the domain's name."""
+    return {
+        address or domain: entry
+        for domain, held in sorted(domains.items())
+        for address, entry in held.get(section, {}).items()
+    }
+
+
+def come_and_gone(section: str, old: Entries, new: Entries) -> Iterator[Change]:
+    """Tell what stands in one of two sections only."""
+    word = KIND[section]
+    law = "law-" if section == "laws" else ""
+    for address in sorted(old.keys() ^ new.keys()):
+        rule, how = ("removed", "is gone") if address in old else ("added", "is new")
+        yield Change(law + rule, address, "", f"the {word} {how}")
+
+
+def compare_shapes(section: str, old: Entries, new: Entries, types: Types, part: str) -> Iterator[Change]:
+    """Compare intents or events: what a payload or a record must be."""
+    for address in sorted(old.keys() & new.keys()):
+        yield from _taken(address, part, old[address], new[address], types)
+
+
+def compare_stores(old: Entries, new: Entries, types: Types) -> Iterator[Change]:
+    """Compare stores: their records, who governs them, and what may be done with them."""
+    for address in sorted(old.keys() & new.keys()):
+        was, now = old[address], new[address]
+        yield from _taken(address, "record", was.get("record") or {}, now.get("record") or {}, types)
+        if was.get("seed", False) != now.get("seed", False):
+            rule, how = ("seeds-allowed", "takes") if now.get("seed") else ("seeds-refused", "takes no")
+            yield Change(rule, address, "", f"the store {how} facts")
+        for key in sorted({*was, *now} - {"record", "seed"}):
+            if was.get(key) != now.get(key):
+                yield Change(
+                    "store-changed", address, "", f"its `{key}` was {_text(was, key)} and is {_text(now, key)}"
+                )
+
+
+def compare_signatures(old: Entries, new: Entries, types: Types) -> Iterator[Change]:
+    """Compare capabilities or contracts: effect, needs, inputs, outcomes."""
+    for address in sorted(old.keys() & new.keys()):
+        was, now = old[address], new[address]
+        for key, rule in (("effect", "effect-changed"), ("needs", "needs-changed")):
+            if was.get(key) != now.get(key):
+                yield Change(rule, address, "", f"its `{key}` was {_text(was, key)} and is {_text(now, key)}")
+        yield from _taken(address, "inputs", was["inputs"], now["inputs"], types)
+        before, after = was["outcomes"], now["outcomes"]
+        for name in sorted({*before, *after}):
+            part = f"outcome {name}"
+            if name not in after:
+                yield Change("outcome-removed", address, part, "is gone")
+            elif name not in before:
+                yield Change("outcome-added", address, part, "is new")
+            else:
+                for rule, pointer, words in given(before[name], after[name], types):
+                    yield Change(rule, address, f"{part} {pointer}".strip(), words)
+        for key in sorted({*was, *now} - {"effect", "needs", "inputs", "outcomes"}):
+            if encode(was.get(key)) != encode(now.get(key)):
+                yield Change("unknown", address, "", f"its `{key}` was {_text(was, key)} and is {_text(now, key)}")
+
+
+def compare_locks(old: Entries, new: Entries, users: dict[str, list[str]]) -> Iterator[Change]:
+    """Compare implementations: which function, and the source that it relies on; `users` are the workflows by use."""
+    for address in sorted(old.keys() & new.keys()):
+        was, now = old[address], new[address]
+        found = []
+        if was.get("implementation") != now.get("implementation"):
+            found.append(f"the function was {_text(was, 'implementation')} and is {_text(now, 'implementation')}")
+        modules, others = was.get("modules", {}), now.get("modules", {})
+        names = sorted(name for name in {*modules, *others} if modules.get(name) != others.get(name))
+        if names:
+            found.append(f"the source of {', '.join(f'`{name}`' for name in names)} is otherwise")
+        if found:
+            using = f"; used by {', '.join(users[address])}" if users.get(address) else "; no workflow uses it"
+            yield Change("implementation-changed", address, "", "; ".join(found) + using)
+
+
+def compare_laws(old: Entries, new: Entries) -> Iterator[Change]:
+    """Compare laws: stronger where the same is proven of all paths that were bound, and of more."""
+    for address in sorted(old.keys() & new.keys()):
+        was, now = old[address], new[address]
+        if encode(was) == encode(now):
+            continue
+        rest, others = ({key: law[key] for key in law if key not in ("applies_to", "exits")} for law in (was, now))
+        if encode(rest) != encode(others):
+            yield Change("law-changed", address, "", "the law says something else")
+        elif _binds(now, was):
+            yield Change("law-strengthened", address, "", "the law binds more workflows or exits")
+        elif _binds(was, now):
+            yield Change("law-weakened", address, "", "the law binds fewer workflows or exits")
+        else:
+            yield Change("law-changed", address, "", "the law binds other workflows or exits")
+
+
+def _binds(one: Entries, other: Entries) -> bool:
+    """Tell whether one law binds all that another of the same words binds."""
+    mine, yours = one.get("applies_to", "all"), other.get("applies_to", "all")
+    scope = mine == "all" or encode(mine) == encode(yours)
+    if isinstance(mine, dict) and isinstance(yours, dict) and set(mine) == set(yours) == {"workflows"}:
+        scope = scope or set(mine["workflows"]) >= set(yours["workflows"])
+    return scope and (one.get("exits") == "all" or one.get("exits") == other.get("exits"))
+
+
+def compare_words(old: Entries, new: Entries) -> Iterator[Change]:
+    """Compare summaries of what stands in both."""
+    for address in sorted(old.keys() & new.keys()):
+        if old[address] != new[address]:
+            yield Change("summary-changed", address, "", "its summary is worded otherwise")
+
+
+def _taken(address: str, part: str, old: Schema, new: Schema, types: Types) -> Iterator[Change]:
+    for rule, pointer, words in taken(old, new, types):
+        yield Change(rule, address, f"{part} {pointer}".strip(), words)
+
+
+def _text(entry: Entries, key: str) -> str:
+    return f"`{encode(entry.get(key)).decode()[:80]}`"

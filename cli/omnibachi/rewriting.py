@@ -1,0 +1,30 @@
+"""Replacing a file's content: aside first, then renamed, so that nobody ever reads half of it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+from omnibachi_model.diagnostics import Diagnostic, Trouble
+
+
+def write_over(path: str, data: bytes, shown: str) -> None:
+    """Replace a file's content, all or nothing, keeping its mode; raises Trouble (OB753)."""
+    place = os.path.realpath(path)
+    aside = None
+    try:
+        handle, aside = tempfile.mkstemp(prefix=f".{os.path.basename(place)}.", dir=os.path.dirname(place))
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(aside, os.stat(place).st_mode & 0o7777)
+        os.replace(aside, place)
+        aside = None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        help = "check its permissions, those of its folder, and the space left"
+        raise Trouble(Diagnostic("OB753", f"`{shown}` cannot be written: {reason}", help=help)) from error
+    finally:
+        if aside is not None and os.path.exists(aside):
+            os.unlink(aside)

@@ -1,0 +1,141 @@
+"""Calls: what the `use` of a node, as written in any text, would take and give; found by name alone.
+
+A node that is being written is seldom one that the compiler understands, so nothing but its own words is asked: its
+`use`, `store` and `event`, the rows of its decision, its loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from omnibachi_model.addresses import STD, candidates, split
+from omnibachi_model.diagnostics import Span
+from omnibachi_model.sealed import FAULT, REJECTED_EXIT
+
+from ..library import Library
+from ..narrowing import narrow, narrow_outcomes
+from .scan import Path
+from .spots import Open, Project
+
+Schema = dict[str, Any]
+
+EACH = ("SUCCESS", "PARTIAL", "FAILED", "OVERFLOW")
+ALL = ("SUCCESS", "FAILED")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Something that can be used: of a capability its effect, what it needs and its governor; of a contract or a
+    workflow, outcomes without types, which only a survey tells."""
+
+    address: str
+    kind: str
+    summary: str
+    inputs: Schema
+    outcomes: Mapping[str, Schema]
+    span: Span
+    effect: str = ""
+    needs: frozenset[str] = frozenset()
+    governor: str | None = None
+
+
+def address_in(known: Mapping[str, object], text: str, domain: str) -> str | None:
+    """Return which of some addresses a name means inside a domain."""
+    return next((item for item in candidates(text, domain) if item in known), None)
+
+
+def written(address: str, domain: str, known: Mapping[str, object]) -> str:
+    """Return how an address is written inside a domain: without its own where that is enough."""
+    named, code = split(address)
+    bare = code.partition(".")[0]
+    if named == domain:
+        return code
+    if named == STD and f"{domain}::{bare}" not in {item.partition(".")[0] for item in known}:
+        return code
+    return address
+
+
+def usable(library: Library) -> dict[str, Call]:
+    """Return everything that a node may use, by address."""
+    found = {
+        item.address: Call(
+            item.address,
+            "transform" if item.governor is None else "operation",
+            item.summary,
+            item.inputs,
+            item.outcomes,
+            item.span,
+            item.effect,
+            item.needs,
+            item.governor,
+        )
+        for item in library.capabilities.values()
+    }
+    for address, contract in library.contracts.items():
+        outcomes: dict[str, Schema] = {leaving.name.text: {} for leaving in contract.exits}
+        inputs = library.contract_inputs.get(address, {})
+        found[address] = Call(address, "contract", contract.summary, inputs, outcomes, contract.name.span)
+    for address, workflow in library.workflows.items():
+        outcomes = {leaving.name.text: {} for leaving in workflow.exits}
+        outcomes[REJECTED_EXIT] = {}
+        intent = address_in(library.intents, workflow.intent.text, workflow.domain)
+        inputs = library.intents[intent].schema if intent else {}
+        found[address] = Call(address, "workflow", workflow.summary, inputs, outcomes, workflow.name.span)
+    return found
+
+
+def call_at(project: Project, opened: Open, document: int, owner: Path) -> Call | None:
+    """Return what the node (or the member of an `all`) at a path uses, with the records of its store and event."""
+    text = opened.value(document, (*owner, "use"))
+    known = usable(project.library)
+    code, _, operation = (text or "").partition(".")
+    wanted = [f"{item}.{operation}" if operation else item for item in candidates(code, opened.domain)]
+    address = next((item for item in wanted if item in known), None)
+    if address is None:
+        return None
+    call = known[address]
+    capability = project.library.capabilities.get(address)
+    if capability is None:
+        return call
+    library = project.library
+    at = address_in(library.stores, opened.value(document, (*owner, "store")) or "", opened.domain)
+    store = library.stores[at] if at else None
+    at = address_in(library.events, opened.value(document, (*owner, "event")) or "", opened.domain)
+    event = library.events[at] if at else None
+    inputs, outcomes = narrow(call.inputs, store, event), narrow_outcomes(capability, store, event)
+    return replace(call, inputs=inputs, outcomes=outcomes)
+
+
+def outcomes_at(project: Project, opened: Open, document: int, node: Path) -> list[str]:
+    """Return the outcomes that a node, as it is written, may route; FAULT comes last."""
+    keys = {token.text for token in opened.keys(document, node)}
+    found: list[str] = []
+    if "decide" in keys:
+        found = decided(opened, document, node)
+    elif "compute" in keys:
+        found = ["SUCCESS"]
+    elif "each" in keys:
+        found = list(EACH)
+    elif "all" in keys:
+        found = list(ALL)
+    else:
+        call = call_at(project, opened, document, node)
+        found = list(call.outcomes) if call else []
+        found += ["EXHAUSTED"] if "repeat" in keys and "EXHAUSTED" not in found else []
+        found += ["TIMEOUT"] if "deadline" in keys else []
+    return [*dict.fromkeys(found), FAULT]
+
+
+def decided(opened: Open, document: int, node: Path) -> list[str]:
+    """Return the outcomes that the rows of a decision name."""
+    depth = len(node)
+    return [
+        token.text
+        for token in opened.tokens
+        if token.document == document
+        and not token.key
+        and token.path[: depth + 1] == (*node, "decide")
+        and token.path[depth + 2 :] == ("outcome",)
+    ]

@@ -1,0 +1,139 @@
+"""Spots: what an editor points at, as kind of document, path into it, and what a name there is a name of.
+
+An open text is scanned, so a spot is found in any text. What the text means is asked of its trees; of a document that
+does not load now, of the tree that it gives without the line that is being typed, or of the last one that loaded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..library import Library
+from ..loader import load
+from ..phase import Source
+from ..tree import Mapping as TreeMapping
+from ..tree import Tree
+from .roles import kind_of, role_of
+from .scan import Here, Path, Places, Token, closers, here, scan
+
+_DOCUMENT = re.compile(r"^(?:---(?=\s|\Z)|\.\.\.(?=\s|\Z))[^\n]*\n?", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A workspace as it was compiled last: what it declares, and its texts, unsaved ones too, by path as shown."""
+
+    library: Library
+    texts: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class Open:
+    """One text of a workspace, as it stands in an editor; `last` holds for each document the tree that loaded last."""
+
+    path: str
+    domain: str
+    text: str
+    last: Mapping[int, Tree] = field(default_factory=dict)
+    tokens: tuple[Token, ...] = field(init=False)
+    places: Places = field(init=False)
+    _trees: dict[int, Tree] | None = None
+
+    def __post_init__(self) -> None:
+        self.tokens = scan(self.text)
+        self.places = Places(self.text)
+
+    @property
+    def trees(self) -> dict[int, Tree]:
+        """The documents that load, by number."""
+        if self._trees is None:
+            self._trees = trees_of(self.path, self.text)
+        return self._trees
+
+    def kind(self, document: int) -> str | None:
+        """Return the kind of a document, by its keys."""
+        return kind_of(tuple(item.text for item in self.tokens if item.document == document and _top(item)))
+
+    def name(self, document: int) -> str:
+        """Return what a document declares, with its domain; nothing where that is not written."""
+        kind = self.kind(document)
+        text = self.value(document, (kind,)) if kind else None
+        return f"{self.domain}::{text}" if text else ""
+
+    def value(self, document: int, path: Path) -> str | None:
+        """Return the text that stands at a path."""
+        found = (item for item in self.tokens if item.document == document and item.path == path and not item.key)
+        return next((item.text for item in found), None)
+
+    def keys(self, document: int, path: Path) -> list[Token]:
+        """Return the keys of the mapping at a path."""
+        depth = len(path) + 1
+        return [
+            item
+            for item in self.tokens
+            if item.key and item.document == document and len(item.path) == depth and item.path[:-1] == path
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A key or a value under the cursor, and what it is a name of (None: nothing that is declared elsewhere)."""
+
+    kind: str
+    token: Token
+    role: str | None
+
+
+def _top(token: Token) -> bool:
+    return token.key and len(token.path) == 1
+
+
+def spot_at(opened: Open, offset: int) -> Spot | None:
+    """Return what stands at an offset."""
+    token = next((item for item in opened.tokens if item.start <= offset <= item.end), None)
+    kind = opened.kind(token.document) if token else None
+    if token is None or kind is None:
+        return None
+    return Spot(kind, token, role_of(kind, token.path, key=token.key))
+
+
+def here_at(opened: Open, offset: int) -> Here:
+    """Return what could be written at an offset."""
+    return here(opened.text, offset)
+
+
+def trees_of(path: str, text: str) -> dict[int, Tree]:
+    """Load each document of a text on its own, with the lines that it has there; those that do not load are missing.
+
+    They are numbered as the scanner numbers them.
+    """
+    found: dict[int, Tree] = {}
+    number, start, line = 0, 0, 0
+    marks = [(match.start(), match.end()) for match in _DOCUMENT.finditer(text)]
+    for begin, end in [*marks, (len(text), len(text))]:
+        part = text[start:begin]
+        if scan(part):
+            trees = load(Source(path, "", ("\n" * line + part).encode("utf-8", "replace")))
+            if len(trees.value) == 1:
+                found[number] = trees.value[0]
+            number += 1
+        line, start = text.count("\n", 0, end), end
+    return found
+
+
+def tree_at(opened: Open, document: int, offset: int | None = None) -> TreeMapping | None:
+    """Return the tree of a document: as it stands; else with the brackets closed that are open at the end of the
+    cursor's line; else without that line; else as it loaded last."""
+    found = opened.trees.get(document)
+    if found is None and offset is not None:
+        start = opened.text.rfind("\n", 0, offset) + 1
+        end = opened.text.find("\n", offset)
+        end = len(opened.text) if end < 0 else end
+        before, after = opened.text[:end], opened.text[end:]
+        for text in (before + closers(before) + after, opened.text[:start] + after):
+            found = found or trees_of(opened.path, text).get(document)
+    if found is None:
+        found = opened.last.get(document)
+    return found if isinstance(found, TreeMapping) else None

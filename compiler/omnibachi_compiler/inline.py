@@ -1,0 +1,204 @@
+"""Inlining: a proven body becomes one flat list of steps, with everything that it uses laid in.
+
+A use becomes an entry PASS (the inputs, in a slot of their own), the steps of what is used under the name of the
+calling node, and one leaving PASS for each outcome, whose slot holds what that outcome gives. So what was proven once
+in the used body's own file holds wherever it is laid in: nothing of it is judged again. The form is that of `flat`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from omnibachi_model.diagnostics import Diagnostic
+from omnibachi_model.sealed import CALL, COMPUTE, DECIDE, EXIT, FAULT, PASS, REJECTED_EXIT, SUCCESS
+
+from .calling import Calling, origin_of, written_span
+from .check import Checked, CheckedNode
+from .declarations import Compute, Decide, Use
+from .facts import walk
+from .fits import Presence
+from .flat import OWN, Flat, Note, Origin, Parts, Step, Via, rewritten
+from .flat_loops import loop_steps
+from .graph import MAX_NODES
+from .library import Library
+from .links import Ending
+from .phase import Phase
+from .retries import sealed
+from .templates import First, Reference, Template
+
+Json = dict[str, Any]
+
+
+def flatten(checked: Checked, flats: Mapping[str, Flat], library: Library) -> Phase[Flat | None]:
+    """Lay everything that a proven body uses into it; nothing comes out of one that grows too large (OB514).
+
+    `flats` are the flat forms of the bodies that it uses, by address.
+    """
+    graph = checked.graph
+    size = sum(size_of(node, flats) for node in checked.nodes.values())
+    if size > MAX_NODES:
+        message = f"the graph has {size} nodes with those of what it uses; at most {MAX_NODES} may be"
+        return Phase(None, (Diagnostic("OB514", message, graph.body.name.span),))
+    slots = {name: node.linked.outcomes for name, node in checked.nodes.items() if node.linked.body is not None}
+
+    def resolved(template: Template) -> Template:
+        return rewritten(template, lambda reference: _slot(reference, slots)) if slots else template
+
+    steps: list[Step] = []
+    notes = [Note(place.node, place.span, place.reason) for place in checked.places]
+    files = {graph.body.span.file, *([graph.intent.span.file] if graph.intent else ())}
+
+    def laid(calling: Calling, bindings: Template) -> Iterable[Step]:
+        linked = calling.node.linked
+        if linked.body is None:
+            files.update(_files(calling.node, library))
+            return [_own(calling, bindings)]
+        inner = flats[linked.body.address]
+        notes.extend(noted(inner, calling))
+        files.update(inner.files)
+        return inlined(inner, calling, bindings)
+
+    for name, node in checked.nodes.items():
+        if node.calls:
+            steps.extend(loop_steps(node, resolved, laid))
+        else:
+            steps.extend(laid(Calling(name, node, node.linked.targets, origin_of(node)), resolved(node.bindings)))
+    for ending in graph.exits.values():
+        if ending.name != FAULT:
+            steps.append(_end(ending, checked, resolved))
+    return Phase(Flat(graph.address, graph.body.start.text, tuple(steps), tuple(notes), frozenset(files), size), ())
+
+
+def size_of(node: CheckedNode, flats: Mapping[str, Flat]) -> int:
+    """Return how many visible nodes a node becomes."""
+    body = node.linked.body
+    if body is not None:
+        return flats[body.address].size
+    return 1 + sum(size_of(call, flats) for call in node.calls)
+
+
+def _slot(reference: Reference, slots: Mapping[str, Mapping[str, Json]]) -> Template:
+    """Return where what a use gives is found: in the slot of the outcome that gives it, or the first of several."""
+    node = reference.node
+    if node is None or node not in slots:
+        return reference
+    outcomes = slots[node]
+    giving = [name for name, schema in outcomes.items() if walk(schema, reference.segments)[1] is not Presence.NEVER]
+    found = [replace(reference, node=joined(node, name)) for name in sorted(giving or outcomes)]
+    return found[0] if len(found) == 1 else First(tuple(found), reference.span)
+
+
+def joined(prefix: str, name: str) -> str:
+    """Return the name of an inlined step."""
+    return f"{prefix}/{name}" if name != OWN else prefix
+
+
+def _own(calling: Calling, bindings: Template) -> Step:
+    """Return the step of a node that is a capability's call, a decision or a computation."""
+    node = calling.node
+    templates = {"with": bindings}
+    return Step(calling.name, shape(node), templates, calling.targets, calling.origin, calling.of, parts=parts(node))
+
+
+def parts(node: CheckedNode) -> Parts | None:
+    """Return what a call of a capability works with."""
+    linked = node.linked
+    return Parts(linked.capability, linked.store, linked.event) if linked.capability else None
+
+
+def shape(node: CheckedNode) -> Json:
+    """Return the members of a node's sealed form that need neither names nor templates."""
+    linked = node.linked
+    if isinstance(linked.declaration, Decide):
+        rows = [{"when": row.when, "outcome": row.outcome, "because": row.because} for row in node.rows]
+        return {"kind": DECIDE, "rows": rows}
+    if isinstance(linked.declaration, Compute):
+        return {"kind": COMPUTE, "fields": dict(node.fields)}
+    assert isinstance(linked.declaration, Use) and linked.capability is not None
+    return {
+        "kind": CALL,
+        "use": linked.capability.address,
+        "effect": linked.capability.effect,
+        "store": linked.store.address if linked.store else None,
+        "event": linked.event.address if linked.event else None,
+        "check": node.check,
+        "outcomes": dict(linked.outcomes),
+        **sealed(linked.declaration),
+    }
+
+
+def _end(ending: Ending, checked: Checked, resolved: Callable[[Template], Template]) -> Step:
+    """Return the step of an exit or an outcome; FAULT leads on only where its result may be absent."""
+    targets = {FAULT: ending.fault} if ending.name in checked.risky_exits and ending.fault else {}
+    written = ending.declaration
+    span = written.name.span if written else checked.graph.body.name.span
+    bound = written.result.span if written and written.result else None
+    place: Json = {"span": written_span(span), "with": written_span(bound) if bound else None, "next": {}}
+    sealed = {"kind": EXIT, "status": ending.status}
+    return Step(ending.name, sealed, {"result": resolved(ending.result)}, targets, Origin(span, place))
+
+
+def inlined(flat: Flat, calling: Calling, bindings: Template) -> Iterator[Step]:
+    """Yield the steps of a used body as those of the calling node: entry, what is inside, and the ways out."""
+    name, node = calling.name, calling.node
+    assert node.linked.body is not None
+    gate = node.linked.body.gate
+    targets = {SUCCESS: joined(name, flat.start), FAULT: calling.targets[FAULT]}
+    if gate and node.check is not None:
+        targets[REJECTED_EXIT] = joined(name, REJECTED_EXIT)
+    sealed = {"kind": PASS, "gate": gate, "check": node.check}
+    yield Step(name, sealed, {"with": bindings}, targets, calling.origin, calling.of)
+    for step in flat.steps:
+        yield _laid_in(step, calling)
+
+
+def _laid_in(step: Step, calling: Calling) -> Step:
+    """Return a step of a used body under its name in the body that uses it."""
+    prefix = calling.name
+
+    def renamed(reference: Reference) -> Template:
+        if reference.scope == "run":
+            return reference
+        return replace(reference, scope="nodes", node=joined(prefix, reference.node or OWN))
+
+    templates = {member: rewritten(template, renamed) for member, template in step.templates.items()}
+    targets = {
+        outcome: calling.targets[FAULT] if target == FAULT else joined(prefix, target)
+        for outcome, target in step.targets.items()
+    }
+    sealed = step.sealed
+    if step.kind == EXIT:
+        sealed, templates = {"kind": PASS, "gate": False, "check": None}, {"with": templates["result"]}
+        targets[SUCCESS] = calling.targets[step.name]
+    return Step(
+        joined(prefix, step.name),
+        sealed,
+        templates,
+        targets,
+        Origin(step.origin.span, step.origin.place, _ways(step.origin.via, calling)),
+        joined(prefix, step.of) if step.of is not None else calling.of,
+        tuple(joined(prefix, body) for body in step.bodies),
+        step.parts,
+    )
+
+
+def _ways(via: tuple[Via, ...], calling: Calling) -> tuple[Via, ...]:
+    inner = tuple(Via(joined(calling.name, way.node), way.span) for way in via)
+    return (*inner, Via(calling.name, calling.origin.span))
+
+
+def noted(flat: Flat, calling: Calling) -> Iterator[Note]:
+    """Yield the places of a used body that are checked when run, as those of the calling node."""
+    for note in flat.notes:
+        yield Note(joined(calling.name, note.name), note.span, note.reason)
+
+
+def _files(node: CheckedNode, library: Library) -> set[str]:
+    """Return the files that say what a node works with."""
+    linked = node.linked
+    found = {part.span.file for part in (linked.capability, linked.store, linked.event) if part is not None}
+    if linked.store is not None and linked.store.governed_by:
+        found.add(library.side_effects[linked.store.governed_by].span.file)
+    return found

@@ -1,0 +1,236 @@
+"""The points that laws speak of: resolved to full addresses, and found among the moments of a workflow.
+
+A point is sealed as `"start"`, `"exit"` (any), or a mapping of one of `exit`, `status`, `node`, `use`, `effect` to what
+is meant, and what narrows it. A node, a use and an effect mean the moment at which such a node is reached; with an
+`outcome`, that at which it is left by it. What is inlined is reached at its entry and left by the outcome that it
+gives: where the leaving PASS of that name is done, and FAULT wherever a crash leads out of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from omnibachi_model.addresses import split
+from omnibachi_model.diagnostics import Diagnostic, Span
+from omnibachi_model.nearest import nearest
+from omnibachi_model.sealed import CALL, END, EXIT, FAULT, PASS, REJECTED_EXIT, SILENT, SUCCESS, TIMEOUT
+
+from .declarations import Name, Point
+from .law_search import Moments, entries
+from .library import Library, lookup
+
+Json = dict[str, Any]
+SealedPoint = str | Json
+ALONE = ("start", "exit")  # points that are one word
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A sealed workflow as laws look at it: what its inlined calls use, by the name of the calling node, which of its
+    stores are kept as evidence, and where each node and exit stands in the text."""
+
+    workflow: Json
+    inlined: Mapping[str, str]
+    evidence: frozenset[str]
+    spans: Mapping[str, Span]
+    entered: Mapping[str, int]  # the entries of what is inlined, by the name of the calling node
+    places: Mapping[str, int]  # every node by its name
+
+    @property
+    def nodes(self) -> list[Json]:
+        """The sealed nodes."""
+        nodes: list[Json] = self.workflow["nodes"]
+        return nodes
+
+    def names(self, kind: str) -> set[str]:
+        """Return what a point of a kind may name here: nodes that people see, or exits."""
+        if kind == EXIT:
+            return {node["name"] for node in self.nodes if node["kind"] == EXIT}
+        return {node["name"] for node in self.nodes if node["kind"] not in (*SILENT, EXIT)} | set(self.entered)
+
+
+def subject(workflow: Json, inlined: Mapping[str, str], library: Library, spans: Mapping[str, Span]) -> Subject:
+    """Look at a sealed workflow as laws do."""
+    evidence = frozenset(address for address in workflow["stores"] if library.stores[address].evidence)
+    places = {node["name"]: index for index, node in enumerate(workflow["nodes"])}
+    return Subject(workflow, inlined, evidence, spans, entries(workflow), places)
+
+
+def resolve(point: Point, domain: str, library: Library, found: list[Diagnostic]) -> SealedPoint | None:
+    """Return a point with full addresses, as it is sealed; None where a name is wrong, which is reported.
+
+    Diagnostics: OB301, OB303, OB304, OB309, OB317, OB326.
+    """
+    if point.kind in ALONE and point.name.text == point.kind:
+        return point.kind
+    sealed: Json = {point.kind: point.name.text}
+    for key, name, known, code in (
+        ("store", point.store, library.stores, "OB303"),
+        ("event", point.event, library.events, "OB304"),
+    ):
+        if name is not None:
+            address = lookup(name, domain, known, code, key, found, library.broken)
+            if address is None:
+                return None
+            sealed[key] = address
+    if point.evidence is not None:
+        sealed["evidence"] = point.evidence
+    if point.outcome is not None:
+        sealed["outcome"] = point.outcome.text
+    if point.kind == "use":
+        used = resolve_use(point.name, domain, library, found)
+        if used is None or not _declares(used, point.outcome, library, found):
+            return None
+        sealed["use"] = used
+    return sealed
+
+
+def resolve_use(use: Name, domain: str, library: Library, found: list[Diagnostic]) -> str | None:
+    """Return the full address of what is used; a side effect alone means all its operations."""
+    code, _, operation = use.text.partition(".")
+    prefix = split(code)[1][:3]
+    if prefix in ("CC_", "WF_"):
+        contract = prefix == "CC_"
+        what, known = ("contract", library.contracts) if contract else ("workflow", library.workflows)
+        return lookup(use, domain, known, "OB317", what, found, library.broken)
+    if prefix == "CT_":
+        return lookup(use, domain, library.transforms, "OB301", "transform", found, library.broken)
+    address = lookup(Name(code, use.span), domain, library.side_effects, "OB301", "side effect", found, library.broken)
+    if address is None or not operation:
+        return address
+    if f"{address}.{operation}" in library.capabilities:
+        return f"{address}.{operation}"
+    known_operations = [item.name.text for item in library.side_effects[address].operations]
+    message = f"`{address}` has no operation `{operation}`"
+    found.append(Diagnostic("OB309", message, use.span, help=near(operation, known_operations)))
+    return None
+
+
+def _declares(used: str, outcome: Name | None, library: Library, found: list[Diagnostic]) -> bool:
+    """Tell whether something has an outcome; report it otherwise."""
+    if outcome is None:
+        return True
+    known = {FAULT}
+    if used in library.bodies:
+        known |= {leaving.name.text for leaving in library.bodies[used].exits}
+        known |= {REJECTED_EXIT} if used in library.workflows else set()
+    for address, capability in library.capabilities.items():
+        if uses(address, used):
+            known |= capability.outcomes.keys()
+            known |= {TIMEOUT} if capability.governor else set()
+    return has_outcome(f"`{used}`", outcome, known, found)
+
+
+def has_outcome(what: str, outcome: Name, known: set[str], found: list[Diagnostic]) -> bool:
+    """Tell whether an outcome is among the known ones; report it otherwise (OB326)."""
+    if outcome.text in known:
+        return True
+    message = f"{what} has no outcome `{outcome.text}`"
+    found.append(Diagnostic("OB326", message, outcome.span, help=near(outcome.text, known)))
+    return False
+
+
+def near(name: str, known: set[str] | list[str]) -> str:
+    """Say which name was meant, or which there are."""
+    meant = nearest(name, known)
+    listed = sorted(known)
+    shown = ", ".join(f"`{item}`" for item in listed[:8]) + (", …" if len(listed) > 8 else "")
+    return f"did you mean `{meant}`?" if meant else f"known: {shown}" if listed else "there is none"
+
+
+def uses(address: str, used: str) -> bool:
+    """Tell whether a capability is what a point names: itself, or an operation of the side effect."""
+    return address == used or address.startswith(f"{used}.")
+
+
+def moments(subject: Subject, points: Mapping[int, SealedPoint]) -> Moments:
+    """Return what each moment of a workflow is, where `points` are what the marks mean."""
+    start = 0
+    reached: dict[int, int] = {}
+    left: dict[tuple[int, str], int] = {}
+    ended: dict[int, int] = {}
+    for mark, point in points.items():
+        if point == "start":
+            start |= mark
+            continue
+        if point == "exit" or (isinstance(point, dict) and ("exit" in point or "status" in point)):
+            for index in _exits(subject, point):
+                ended[index] = ended.get(index, 0) | mark
+            continue
+        assert isinstance(point, dict)
+        for index in _nodes(subject, point):
+            if "outcome" not in point:
+                reached[index] = reached.get(index, 0) | mark
+                continue
+            for edge in edges(subject, index, point["outcome"]):
+                left[edge] = left.get(edge, 0) | mark
+    return Moments(start, reached, left, ended)
+
+
+def _exits(subject: Subject, point: SealedPoint) -> Iterator[int]:
+    for index, node in enumerate(subject.nodes):
+        if node["kind"] == EXIT and (
+            isinstance(point, str) or point.get("exit") == node["name"] or point.get("status") == node["status"]
+        ):
+            yield index
+
+
+def _nodes(subject: Subject, point: Json) -> Iterator[int]:
+    """Yield the nodes that a point means."""
+    if "node" in point:
+        if point["node"] in subject.names("node"):
+            yield subject.places[point["node"]]
+        return
+    if "use" in point:
+        yield from (subject.entered[name] for name, used in subject.inlined.items() if used == point["use"])
+    for index, node in enumerate(subject.nodes):
+        if node["kind"] == CALL and _meant(subject, node, point):
+            yield index
+
+
+def _meant(subject: Subject, node: Json, point: Json) -> bool:
+    """Tell whether a point means a call."""
+    return (
+        ("use" not in point or uses(node["use"], point["use"]))
+        and ("effect" not in point or node["effect"] == point["effect"])
+        and ("store" not in point or node["store"] == point["store"])
+        and ("event" not in point or node["event"] == point["event"])
+        and ("evidence" not in point or (node["store"] in subject.evidence) == point["evidence"])
+    )
+
+
+def edges(subject: Subject, index: int, outcome: str) -> Iterator[tuple[int, str]]:
+    """Yield the edges by which a node is left with an outcome."""
+    nodes, node = subject.nodes, subject.nodes[index]
+    if node["kind"] != PASS:
+        if outcome in node["next"]:
+            yield index, outcome
+        return
+    inner = f"{node['name']}/"
+    leaving = subject.places.get(inner + outcome)
+    if leaving is not None and nodes[leaving]["kind"] == PASS and leaving not in subject.entered.values():
+        yield leaving, SUCCESS
+    if outcome != FAULT:
+        return
+    for at, member in enumerate(nodes):
+        inside = at == index or (member["name"].startswith(inner) and member.get("of") == node.get("of"))
+        if inside and FAULT in member["next"]:
+            target = nodes[member["next"][FAULT]]
+            if target["kind"] == END or not target["name"].startswith(inner):
+                yield at, FAULT
+
+
+def outcomes(subject: Subject, name: str) -> set[str]:
+    """Return the outcomes that a node may have, by its name."""
+    node = subject.nodes[subject.places[name]]
+    if node["kind"] != PASS:
+        return set(node["next"])
+    inner = f"{name}/"
+    leaving = {
+        each["name"][len(inner) :]
+        for at, each in enumerate(subject.nodes)
+        if each["kind"] == PASS and each["name"].startswith(inner) and at not in subject.entered.values()
+    }
+    return {item for item in leaving if "/" not in item} | {FAULT}

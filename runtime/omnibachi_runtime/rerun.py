@@ -1,0 +1,238 @@
+"""The same run on another workflow: what would have come of a recorded run, had it walked a program of today.
+
+1. The payload and what the run reads of itself (id, instant, actor) are those of the record.
+2. Transforms, decisions and computations are done; side effects answer from the record, by their path and for equal
+   inputs alone. Nothing outside the process is touched and nothing is kept.
+3. Where a side effect is asked what the record cannot answer, nobody knows how the run would have ended.
+
+The walk is the ordinary one: the program is linked with functions that answer from the record, so whatever a step does
+(loops, attempts, deadlines) it does here too. A recorded TIMEOUT is an answer that comes after the deadline.
+"""
+
+from __future__ import annotations
+
+import re
+
+from omnibachi_model.checks import conform, link
+from omnibachi_model.digests import decode, encode
+from omnibachi_model.faults import INPUT_MISFIT, MISSING_INPUT
+from omnibachi_model.record import CALLED, RESUMED, RUN_FINISHED
+from omnibachi_model.sealed import CALL, FAULT
+
+from .recorded import FIELDS
+from .walk import Start, Walk, admit, go_on, opened
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from omnibachi_model.record import Event
+    from omnibachi_model.values import Answer
+
+    from .link import Program
+
+TIMEOUT = "TIMEOUT"
+# What the record says of a FAULT that came before the capability was asked.
+UNASKED = frozenset((MISSING_INPUT, INPUT_MISFIT))
+_PLACE = re.compile(r"\[\d+\]")
+
+
+class Unanswered(BaseException):
+    """A side effect was asked what the record cannot answer; no step may take it for a crash of the capability."""
+
+    def __init__(self, path: str, reason: str, inputs: Any) -> None:
+        super().__init__(reason)
+        self.path = path
+        self.reason = reason
+        self.inputs = inputs
+
+
+class Part:
+    """The first place where a recorded run and the same run on another workflow go different ways.
+
+    `path` is the node or exit that the new walk had reached, `field` the member of its event that differs, or `path`
+    where the record went on with another node; `recorded` and `recomputed` are the two values.
+    """
+
+    __slots__ = ("field", "path", "recomputed", "recorded")
+
+    def __init__(self, path: str, field: str, recorded: Any, recomputed: Any) -> None:
+        self.path = path
+        self.field = field
+        self.recorded = recorded
+        self.recomputed = recomputed
+
+    def __repr__(self) -> str:
+        return f"Part({self.path}: {self.field})"
+
+
+class Again:
+    """How a run would have ended: exit, status and result, or `unanswered`, why nobody knows.
+
+    `part` is where the two ways part, None where every event came out the same.
+    """
+
+    __slots__ = ("exit", "part", "result", "status", "unanswered")
+
+    def __init__(self, run: Walk, part: Part | None, unanswered: str | None) -> None:
+        self.exit = run.exit
+        self.status = run.status
+        self.result = run.result
+        self.part = part
+        self.unanswered = unanswered
+
+    def __repr__(self) -> str:
+        return f"Again({self.unanswered or self.exit})"
+
+
+class Answers:
+    """What the side effects of a recorded run answered, by path, for a workflow that may be another."""
+
+    __slots__ = ("_checks", "_nodes", "_rows", "clock")
+
+    def __init__(self, workflow: dict[str, Any], events: Sequence[Event]) -> None:
+        self.clock = Past(int(events[0].obs["at_us"]) * 1000)
+        self._rows = {event.body["path"]: event for event in events if event.body["kind"] == CALLED}
+        self._nodes = {node["name"]: node for node in workflow["nodes"] if node["kind"] == CALL}
+        self._checks: dict[tuple[str, str], Callable[[Any], Any]] = {}
+
+    def function(self, use: str) -> Callable[..., Answer]:
+        """Return what stands for a side effect: a function that answers from the record, or raises Unanswered."""
+
+        def answer(inputs: Any, _: Any, call: Any) -> Answer:
+            path = str(call.path)
+            row = self._rows.get(path)
+            if row is None:
+                raise Unanswered(path, f"`{path}` asks `{use}`, and the record has no answer of it", inputs)
+            return self._answer(path, use, row, inputs, call.deadline)
+
+        return answer
+
+    def _answer(self, path: str, use: str, row: Event, inputs: Any, deadline: int | None) -> Answer:
+        body = row.body
+        outcome, output = body["outcome"], body["output"]
+        node = self._nodes[_PLACE.sub("[]", path)]
+        if body["capability"] != use:
+            reason = f"`{path}` asks `{use}`, and the record has an answer of `{body['capability']}` there"
+        elif body["inputs"] is None or _reason(row) in UNASKED:
+            reason = f"`{path}` asks `{use}`, which the recorded run did not come to ask"
+        elif encode(body["inputs"]) != encode(inputs):
+            reason = f"`{path}` asks `{use}` with other inputs than the recorded ones"
+        elif outcome == FAULT:
+            raise RuntimeError("as recorded")
+        elif outcome not in node["outcomes"]:
+            reason = f"`{path}` cannot end in {outcome} any more, which is what the record has"
+        elif conform(self._check(node, outcome), output)[1]:
+            reason = f"the recorded output of `{path}` does not fit what is declared now"
+        else:
+            if outcome == TIMEOUT and deadline is not None:
+                self.clock.wait_until(deadline + 1)
+            return outcome, output
+        raise Unanswered(path, reason, inputs)
+
+    def _check(self, node: dict[str, Any], outcome: str) -> Any:
+        key = (node["name"], outcome)
+        if key not in self._checks:
+            self._checks[key] = link(node["outcomes"][outcome])
+        return self._checks[key]
+
+
+class Past:
+    """The clock, the chance and the journal of a run that is only thought through: the instant of its start, zeros,
+    and nothing kept."""
+
+    __slots__ = ("_now",)
+
+    def __init__(self, now_ns: int) -> None:
+        self._now = now_ns
+
+    def now_ns(self) -> int:
+        """Return the instant at which the recorded run started, or to which it was waited since."""
+        return self._now
+
+    def wait_until(self, instant: int) -> None:
+        """Let time pass."""
+        self._now = max(self._now, instant)
+
+    def draw(self, count: int) -> bytes:
+        """Return zeros: what a run drew stands in its record, and what it waited changes nothing."""
+        return bytes(count)
+
+    def store(self, address: str) -> None:
+        """Return no store: answers come from the record."""
+
+    def begin(self) -> None:
+        """Begin nothing."""
+
+    def receipt(self, path: str, capability: str, outcome: str) -> int:
+        """Return a number that nobody reads."""
+        return 0
+
+    def write(self, events: Sequence[tuple[str, bytes, bytes]]) -> None:
+        """Write nothing."""
+
+    def finish(self, exit: str, status: str, digest: str) -> None:
+        """Finish nothing."""
+
+    def commit(self) -> None:
+        """Commit nothing."""
+
+    def rollback(self) -> None:
+        """Undo nothing."""
+
+
+def rerun(program: Program, events: Sequence[Event], answers: Answers) -> Again:
+    """Walk a program with the payload of a finished record; `program` was linked with the functions of `answers`.
+
+    Raises Outside where the payload is none that a record can hold, which none is whose form and chain hold.
+    """
+    first = events[0]
+    asked, obs = first.body["run"], first.obs
+    started_at, actor = (obs.get(name, asked.get(name)) for name in ("started_at", "actor"))
+    past: Any = answers.clock
+    start = Start(str(obs["trace_id"]), past.now_ns(), str(started_at), actor, b"", past, past, past)
+    gate = program.gate(first.body["payload"])
+    run = Walk(program, start, gate[2])
+    run.events.append(("", opened(run, start), b"{}"))
+    try:
+        go_on(run, admit(run, start, gate))
+    except Unanswered as missing:
+        part = _parting(events, run)
+        if part is None:
+            row = next((event.body for event in events if event.body.get("path") == missing.path), None)
+            part = Part(missing.path, "inputs", row["inputs"] if row else None, missing.inputs)
+        return Again(run, part, missing.reason)
+    return Again(run, _parting(events, run), None)
+
+
+def _reason(row: Event) -> Any:
+    fault = row.obs.get("fault")
+    return fault.get("reason") if isinstance(fault, dict) else None
+
+
+def _parting(events: Sequence[Event], run: Walk) -> Part | None:
+    """Compare what was walked now with what was recorded, event by event; what was asked for at the start is the same.
+
+    A walk that was cut short is compared as far as it came.
+    """
+    kept = [event.body for event in events[1:] if event.body["kind"] != RESUMED]
+    made = [decode(body) for _, body, _ in run.events[1:]]
+    for body, now in zip(kept, made, strict=False):
+        there, here = _place(body), _place(now)
+        if there != here:
+            both_end = body["kind"] == now["kind"] == RUN_FINISHED
+            return Part(here, "exit" if both_end else "path", there, here)
+        for field in (*FIELDS, *sorted({*body, *now} - set(FIELDS))):
+            if encode(body.get(field)) != encode(now.get(field)):
+                return Part(here, field, body.get(field), now.get(field))
+    if len(made) > len(kept):
+        return Part(_place(made[len(kept)]), "path", None, _place(made[len(kept)]))
+    if run.exit and len(kept) > len(made):
+        return Part(_place(kept[len(made)]), "path", _place(kept[len(made)]), None)
+    return None
+
+
+def _place(body: dict[str, Any]) -> str:
+    """Return which node or exit a body speaks of."""
+    return str(body["exit"] if body["kind"] == RUN_FINISHED else body["path"])
