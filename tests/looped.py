@@ -55,7 +55,9 @@ def door(name: str, template: Any, next: Mapping[str, str], **more: Any) -> Node
     return {"kind": "PASS", "name": name, "gate": False, "with": template, "check": None, "next": dict(next), **more}
 
 
-def step(name: str, inputs: Mapping[str, Any], outcomes: Mapping[str, Any], next: Mapping[str, str], **more: Any) -> Node:
+def step(
+    name: str, inputs: Mapping[str, Any], outcomes: Mapping[str, Any], next: Mapping[str, str], **more: Any
+) -> Node:
     """Return a CALL of the transform."""
     return call(name, TRANSFORM, inputs, outcomes, next, **more)  # type: ignore[arg-type]
 

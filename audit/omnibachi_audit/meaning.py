@@ -14,12 +14,13 @@ from typing import Any
 from omnibachi_model.addresses import OUTCOME, TRACE_ID
 from omnibachi_model.faults import CODES
 from omnibachi_model.record import CALLED, COMPUTED, DECIDED, RESUMED, RUN_FINISHED, RUN_STARTED, Broken, Event
-from omnibachi_model.sealed import EFFECTS, FAULT, STATUSES, SUCCESS
+from omnibachi_model.sealed import EFFECTS, FAULT, REJECTED_EXIT, STATUSES, SUCCESS
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 WORKFLOW = re.compile(r"[a-z][a-z0-9_]*::WF_[A-Z0-9_]+\Z")
 OPERATION = re.compile(r"[a-z][a-z0-9_]*::CS_[A-Z0-9_]+\.[A-Z][A-Z0-9_]*\Z")
 CAPABILITY = re.compile(r"[a-z][a-z0-9_]*::C[TS]_[A-Z0-9_]+(\.[A-Z][A-Z0-9_]*)?\Z")
+CHANCE = re.compile(r"[0-9a-f]{32}\Z")
 RUN_INPUTS = {"id", "started_at", "actor"}
 
 _STEP = {"kind", "path", "capability", "effect", "inputs", "outcome", "output"}
@@ -92,7 +93,7 @@ def _step(event: Event) -> None:
     body = event.body
     faulted = body["outcome"] == FAULT
     _must(_text(body["path"]), event, "`path` is no text")
-    _must(_matches(OUTCOME, body["outcome"]), event, "`outcome` is no outcome")
+    _must(_matches(OUTCOME, body["outcome"]) or _rejected(body), event, "`outcome` is no outcome")
     _must(isinstance(body["inputs"], dict) or (faulted and body["inputs"] is None), event, "`inputs` is no object")
     _must(isinstance(body["output"], dict), event, "`output` is no object")
     _must(not faulted or body["output"] == {}, event, "after FAULT `output` is `{}`")
@@ -124,7 +125,29 @@ def _decided(event: Event) -> None:
 
 def _computed(event: Event) -> None:
     _uncalled(event)
-    _must(event.body["outcome"] in (SUCCESS, FAULT), event, "a computation ends in SUCCESS or FAULT")
+    body = event.body
+    if body["outcome"] in (SUCCESS, FAULT):
+        return
+    if body["outcome"] == REJECTED_EXIT:
+        _must(_violations(body["output"]), event, "the output of a rejection is its `violations`")
+        return
+    inputs = body["inputs"]
+    loop = set(inputs) == {"count"} and type(inputs["count"]) is int and inputs["count"] >= 0
+    _must(loop, event, "a computation ends in SUCCESS or FAULT, and a loop counts its iterations")
+
+
+def _rejected(body: dict[str, Any]) -> bool:
+    """Tell whether a body says that an inlined workflow did not admit its payload."""
+    return bool(body["kind"] == COMPUTED and body["outcome"] == REJECTED_EXIT)
+
+
+def _violations(output: dict[str, Any]) -> bool:
+    found = output.get("violations")
+    if set(output) != {"violations"} or not isinstance(found, list) or not found:
+        return False
+    return all(isinstance(item, dict) and set(item) == {"pointer", "keyword"} for item in found) and all(
+        isinstance(text, str) for item in found for text in item.values()
+    )
 
 
 def _finished(event: Event) -> None:
@@ -155,9 +178,13 @@ def _observed(event: Event, count: int) -> None:
     if body["kind"] == RUN_STARTED:
         _must(_matches(TRACE_ID, obs.get("trace_id")), event, "`trace_id` is none")
         _must(obs.get("seal") is None or _matches(DIGEST, obs["seal"]), event, "`seal` is no digest")
+        _must("chance" not in obs or _matches(CHANCE, obs["chance"]), event, "`chance` is none")
         for name, value in body["run"].items():
             observed = obs.get("trace_id" if name == "id" else name)
             _must(observed == value, event, f"`{name}` in `run` is not what `obs` says of the run")
+    for name, least in (("attempts", 2), ("waited_us", 1)):
+        counted = obs.get(name, least)
+        _must(type(counted) is int and counted >= least, event, f"`{name}` is no number that a run leaves")
     receipt = obs.get("receipt")
     _must(receipt is None or (type(receipt) is int and receipt > 0), event, "`receipt` is no commit number")
     fault = obs.get("fault")

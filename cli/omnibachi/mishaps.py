@@ -5,7 +5,7 @@ from __future__ import annotations
 from omnibachi_model import faults
 from omnibachi_model.diagnostics import Diagnostic, Span
 from omnibachi_model.digests import encode
-from omnibachi_model.sealed import at_gate
+from omnibachi_model.sealed import at_gate, sealed_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ HELP = {
     faults.UNDECLARED_OUTCOME: "mend the capability or its declaration",
     faults.EXPRESSION: "test for presence, type and range before computing",
     faults.INPUT_CHANGED: "inputs are read-only: copy what is changed",
+    faults.OUTPUT_TOO_LARGE: "let the body give less, or go through fewer items at a time",
 }
 # What breaks before the call is found where the node's inputs are declared.
 READING = (faults.MISSING_INPUT, faults.INPUT_MISFIT)
@@ -57,6 +58,7 @@ def crashes(mishaps: Sequence[Mishap], status: str, origins: Callable[[], Origin
             _message(mishap),
             place_of(found, mishap.node, "with" if mishap.fault["reason"] in READING else None),
             help=HELP[mishap.fault["reason"]],
+            related=_uses(found, mishap.node),
             severity=severity,
         )
         for mishap in mishaps
@@ -73,10 +75,13 @@ def _message(mishap: Mishap) -> str:
     if reason == faults.MISSING_INPUT:
         return f"{node} read `{fault.get('reference')}`, which is not there"
     if reason == faults.INPUT_MISFIT:
-        return f"{node}: the inputs of `{mishap.capability}` do not fit: {pointers(fault['violations'])}"
+        inputs = (
+            "what it was given does not" if mishap.capability is None else f"the inputs of `{mishap.capability}` do not"
+        )
+        return f"{node}: {inputs} fit: {pointers(fault['violations'])}"
     if reason == faults.OUTPUT_MISFIT:
         return f"{node}: the output of `{mishap.capability}` breaks its schema: {pointers(fault['violations'])}"
-    if reason == faults.EXPRESSION:
+    if reason in (faults.EXPRESSION, faults.OUTPUT_TOO_LARGE):
         return f"{node}: {fault.get('detail')}"
     return f"{node}: `{mishap.capability}`: {fault.get('detail')}"
 
@@ -96,9 +101,27 @@ def shown(value: Any) -> str:
 
 
 def place_of(origins: Origins | None, node: str, part: str | None = None) -> Span | None:
-    """Return where a node or exit was declared, or a part of it (`with`) if that is told; None where nothing is."""
-    told = origins or {}
-    entry = told.get("nodes", {}).get(node) or told.get("exits", {}).get(node)
-    if not entry:
+    """Return where a node or exit was declared, or a part of it (`with`) if that is told; None where nothing is.
+
+    `node` is a path of the record. What nobody wrote, such as the doors of a contract, stands where it is used.
+    """
+    entry = _entry(origins or {}, node)
+    if not entry or origins is None:
         return None
-    return Span(told["file"], *((part and entry.get(part)) or entry["span"]))
+    return Span(entry.get("file", origins["file"]), *((part and entry.get(part)) or entry["span"]))
+
+
+def _entry(origins: Origins, node: str) -> Any:
+    name = sealed_name(node)
+    while name:
+        entry = origins.get("nodes", {}).get(name) or origins.get("exits", {}).get(name)
+        if entry:
+            return entry
+        name = name.removesuffix("[]") if name.endswith("[]") else name.rpartition("/")[0]
+    return None
+
+
+def _uses(origins: Origins, node: str) -> tuple[tuple[Span, str], ...]:
+    """Return the nodes that use the file in which a node was declared, innermost first."""
+    via = (_entry(origins, node) or {}).get("via", ())
+    return tuple((Span(item["file"], *item["span"]), f"used by `{item['node']}`") for item in via)

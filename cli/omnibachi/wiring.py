@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from omnibachi_ledger import open_root as open_root
     from omnibachi_observer.examine import examine as examine
     from omnibachi_observer.markdown import markdown as markdown
+    from omnibachi_observer.mermaid import mermaid as mermaid
     from omnibachi_observer.picture import dot as dot
     from omnibachi_observer.picture import draw as draw
     from omnibachi_observer.renderer import PictureFailed as PictureFailed
@@ -122,6 +123,7 @@ _PLACES = {
     "load_origins": "omnibachi_runtime.load",
     "load_workflow": "omnibachi_runtime.load",
     "markdown": "omnibachi_observer.markdown",
+    "mermaid": "omnibachi_observer.mermaid",
     "names_of": "omnibachi_compiler.editing.names",
     "open_root": "omnibachi_ledger",
     "open_snapshot": "omnibachi_runtime.load",

@@ -8,6 +8,8 @@ disk. docs/formats.md specifies every member.
 
 from __future__ import annotations
 
+import re
+
 from .addresses import split
 
 TYPE_CHECKING = False
@@ -50,7 +52,13 @@ WRITES = frozenset(("IDEMPOTENT", "APPEND_ONLY", "MUTABLE"))
 KEEPS = ("registry", "events", "records", "accounts")
 
 
+_NUMBER = re.compile(r"\[[0-9]+\]")
 ITEM = "*"  # stands for the number of an item where members of a payload are named
+
+
+def sealed_name(path: str) -> str:
+    """Return the name of the node that an event's path speaks of: `mint_all[3]/read` is `mint_all[]/read`."""
+    return _NUMBER.sub("[]", path) if "[" in path else path
 
 
 def at_gate(origins: Mapping[str, Any], pointer: str) -> tuple[Any, Any] | None:

@@ -161,7 +161,7 @@ def _node(graph: Any, name: str, node: dict[str, Any], shown: Plan, strong: str,
     bright = whole or number is not None
     title, below = INK if bright else QUIET, SOFT if bright else QUIET
     lines = [f"<b>{_text(piece, 12, title)}</b>" for piece in _pieces(name)]
-    lines += [_text(piece, 9, below) for line in _subtitle(node, shown.visits[name]) for piece in _pieces(line)]
+    lines += [_text(piece, 9, below) for line in subtitle(node, shown.visits[name]) for piece in _pieces(line)]
     style = _form(node)
     if whole:
         look = {"color": SOFT, "fillcolor": "#f6f8fa"}
@@ -173,8 +173,8 @@ def _node(graph: Any, name: str, node: dict[str, Any], shown: Plan, strong: str,
     graph.node(_id(name), label=_label(lines, number, strong, lid=style["shape"] == "cylinder"), **style, **look)
 
 
-def _subtitle(node: dict[str, Any], visits: int) -> list[str]:
-    """Say below a node's name what it does, and how often where a loop did it more than once."""
+def subtitle(node: dict[str, Any], visits: int) -> list[str]:
+    """Return the lines below a node's name: what it does, and how often where a loop did it more than once."""
     kind = node.get("kind")
     store = node.get("store")
     lines = {

@@ -31,6 +31,7 @@ FAULTS = {
     faults.UNDECLARED_OUTCOME: "its code answered with an outcome that it does not declare",
     faults.OUTPUT_MISFIT: "its output breaks its own declaration",
     faults.EXPRESSION: "an expression could not be evaluated",
+    faults.OUTPUT_TOO_LARGE: "it gives more than a loop may",
 }
 
 DOES = {EACH: "does for each item", REPEAT: "does again and again", ALL: "asks all", PASS: "takes what it is given"}

@@ -6,8 +6,6 @@ node, which is checked here (`graph`), so that a walk ends whatever the file say
 
 from __future__ import annotations
 
-import re
-
 from omnibachi_model.checks import filler
 from omnibachi_model.checks import link as link_check
 from omnibachi_model.digests import encode
@@ -23,6 +21,7 @@ from omnibachi_model.sealed import (
     REJECTED_EXIT,
     WORKFLOW_FORMAT,
     WRITES,
+    sealed_name,
 )  # fmt: skip
 from omnibachi_model.values import admit
 
@@ -41,8 +40,6 @@ if TYPE_CHECKING:
     from .graph import Nest
     from .loops import Loop
     from .walk import Step
-
-_NUMBER = re.compile(r"\[\d+\]")
 
 
 class Malformed(Exception):
@@ -229,9 +226,7 @@ class _Linker:
         if name in self.forced:
             function = _forced(self.forced[name])
         only = {
-            path: _forced(answer)
-            for path, answer in self.forced.items()
-            if path != name and _NUMBER.sub("[]", path) == name
+            path: _forced(answer) for path, answer in self.forced.items() if path != name and sealed_name(path) == name
         }
         return link_call(index, node, self.size, self.schemas, workflow["events"], function, self.closings, only)
 
@@ -264,15 +259,17 @@ def _schemas(workflow: dict[str, Any]) -> dict[str | int, list[dict[str, Any]]]:
 def _scopes(nodes: list[dict[str, Any]]) -> tuple[tuple[str, str | None], ...]:
     """Return, for each node, how its author writes its output, and what a loop calls its present item.
 
-    The first PASS of what was inlined holds its inputs.
+    The first PASS of what was inlined holds its inputs; its ways out stand under its name.
     """
-    doors = {node["name"] for node in nodes if node["kind"] == PASS}
+    callers = {node["name"].rpartition("/")[0] for node in nodes if node["kind"] == PASS}
     found = []
     for node in nodes:
         name = node["name"]
         caller = name.rpartition("/")[0]
         text = f"$.nodes.{name}"
         if node["kind"] == PASS:
-            text = f"$.nodes.{caller}" if caller in doors else "$.payload" if node["gate"] else "$.inputs"
+            text = f"$.nodes.{caller}"
+            if name in callers:
+                text = "$.payload" if node["gate"] else "$.inputs"
         found.append((text, node.get("as")))
     return tuple(found)

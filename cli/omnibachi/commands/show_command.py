@@ -26,7 +26,7 @@ from .output import Output
 @click.option(
     "--format",
     "form",
-    type=click.Choice(("text", "dot", "png")),
+    type=click.Choice(("text", "dot", "svg", "png", "mermaid")),
     default="text",
     show_default=True,
     help="What to print.",
@@ -69,6 +69,8 @@ def show(output: Output, workspace: Workspace, workflow: str | None, form: str, 
 
 
 def _drawn(workflow: dict[str, Any], form: str) -> bytes:
+    if form == "mermaid":
+        return wiring.mermaid(workflow).encode()
     text = wiring.dot(workflow)
     if form == "dot":
         return text.encode()
@@ -76,7 +78,9 @@ def _drawn(workflow: dict[str, Any], form: str) -> bytes:
         return wiring.render(text, form)
     except wiring.PictureFailed as failed:
         message = f"the picture could not be drawn: {failed.reason}"
-        raise Refused([Diagnostic("OB730", message, help="`--format dot` needs no drawing program")], TROUBLE) from None
+        raise Refused(
+            [Diagnostic("OB730", message, help="`--format dot` and `mermaid` need no drawing program")], TROUBLE
+        ) from None
 
 
 def _put(data: bytes, file: str) -> None:

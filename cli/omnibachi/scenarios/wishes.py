@@ -1,7 +1,7 @@
 """Wishes: what must hold so that a run takes a certain road, and how another world is found in which it holds.
 
-A wish is a condition on a world. Its ways are the different ways to fulfil it, each a list of atoms in the order in
-which they are asked. `fulfilled` takes what the atoms suggest, one after another; a suggestion counts only if everything
+A wish is a condition on a world. Its ways are the different ways to fulfil it, each a list of atoms in the order they
+are asked. `fulfilled` takes what the atoms suggest, one after another; a suggestion counts only if everything
 that was wished before still holds.
 """
 

@@ -20,7 +20,7 @@ class Told:
 
     `reached` are the scenarios, each {name, file, line, ok, places: [[workflow, node, what], ...]}, where `what` is
     empty for the node itself, an outcome's name, or `row N`; None where nobody could play them.
-
+    `pictures` are the workflows that have one.
     """
 
     seal: str
