@@ -143,7 +143,7 @@ def lay(
         domains["shop"] = {"file": "shop/domain.json", "sha256": digest(written["shop/domain.json"])}
     manifest = pretty({
         "format": "omnibachi.snapshot/1", "capabilities": locks, "domains": domains, "events": {}, "intents": {},
-        "stores": {}, "laws": {}, "sources": {}, "workflows": entries,
+        "contracts": {}, "stores": {}, "laws": {}, "sources": {}, "workflows": entries,
     })  # fmt: skip
     written |= {"manifest.json": manifest, "manifest.sha256": digest(manifest).encode() + b"\n"}
     for name, data in written.items():

@@ -6,12 +6,15 @@ a REPEAT until it stops, an ALL member by member. A loop may crash before it beg
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
 from hypothesis import strategies as st
+
+from omnibachi_model.sealed import SILENT, sealed_name
 
 Json = dict[str, Any]
 Moment = tuple[Any, ...]  # ("start",) | ("reached", index) | ("left", index, outcome) | ("ended", index)
@@ -174,3 +177,17 @@ def counted(workflow: Json, run: Run, what: str) -> int:
     if what == "visits":
         return len(nodes)
     return sum(1 + (node["retry"] or {"max": 0})["max"] for node in nodes if node.get("effect") == what)
+
+
+def within_bounds(workflow: Json, events: Iterable[tuple[Json, Json]]) -> None:
+    """Assert that what a run left (bodies and obs) is no more than the bounds that are sealed."""
+    seen = {node["name"] for node in workflow["nodes"] if node["kind"] not in (*SILENT, "EXIT")}
+    visits, effects = 0, Counter[str]()
+    for body, obs in events:
+        if sealed_name(body.get("path", "")) in seen:
+            visits += 1
+            effects[body.get("effect") or "PURE"] += obs.get("attempts", 1)
+    bounds = workflow["bounds"]
+    assert visits <= bounds["visits"], (visits, bounds)
+    del effects["PURE"]
+    assert all(count <= bounds["effects"].get(name, 0) for name, count in effects.items()), (effects, bounds)

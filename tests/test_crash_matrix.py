@@ -22,6 +22,7 @@ from crashing import in_child
 from errands import REGISTER_ACTOR, actor
 from omnibachi import Workspace
 from trial import EVERY_KIND, SAY, a_copy
+from trial_loops import LOOPS
 
 VERIFY_ACTOR = "blockchain::WF_VERIFY_ACTOR_V0"
 
@@ -39,6 +40,19 @@ def test_every_kind_of_node_from_nothing(place: Path, trial: Path) -> None:
     found = case(place, "kinds", a_copy(trial, place / "nothing"), EVERY_KIND, {"name": "a"})
     assert found.answer["exit"] == "done" and found.edges.count("before COMMIT") == 8
     every_edge(found)
+
+
+def test_every_kind_of_loop_from_nothing(place: Path, trial: Path) -> None:
+    """As far as the last commit: what comes after it is the same for every workflow."""
+    found = case(place, "loops", a_copy(trial, place / "unlooped"), LOOPS, {"names": ["a", "a"]})
+    assert found.answer["exit"] == "done"
+    walked = [step["node"] for step in found.answer["path"]]
+    assert {"keep_all[0]/seen[0]", "keep_all[1]/claim", "keep_all", "tell[1]", "look/things", "again"} <= set(walked)
+    # The tables; three in the first loop, two in the second; the index that a count lays; the last attempt of three.
+    commits = [edge for edge, name in enumerate(found.edges, 1) if name == "after COMMIT"]
+    assert found.edges.count("before ROLLBACK") == 2 and len(commits) == 1 + 3 + 2 + 1 + 1
+    for edge in range(1, commits[-1] + 1):
+        found.survives(edge)
 
 
 def test_every_shipped_workflow(place: Path, peopled: Path) -> None:

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from handmade import bodies, call, leave, linked, observed, record_of
+from handmade import bodies, call, leave, linked, observed, record_of, start
 from looped import (
-    ALL_ITEMS,
     ANSWERS,
     FUNCTIONS,
     NUMBER,
@@ -34,6 +33,7 @@ from looped import (
 from omnibachi_model.diagnostics import Refused
 from omnibachi_runtime import loops
 from omnibachi_runtime.link import Malformed
+from omnibachi_runtime.walk import walk
 
 
 def computed(path: str, count: int, outcome: str, output: Any) -> dict[str, Any]:
@@ -176,8 +176,9 @@ def test_what_a_loop_gives_is_bounded() -> None:
 def nested() -> list[Any]:
     """Return a loop over lists whose body is a contract that loops over each list and counts what is even."""
     size = {"n": ["size", ["name", "items"]]}
+    routes = {"SUCCESS": "done", "PARTIAL": "done", "FAILED": "done", "FAULT": "failed"}
     return [
-        each("out", ref("payload", "lists"), "out[]", {"SUCCESS": "done", "PARTIAL": "done", "FAILED": "done", "FAULT": "failed"}),
+        each("out", ref("payload", "lists"), "out[]", routes),
         door("out[]", ["map", {"list": ref("out", "one")}], {"SUCCESS": "out[]/in", "FAULT": "out[]/FAULT"}, of="out"),
         each("out[]/in", ref("out[]", "list"), "out[]/in[]", {"SUCCESS": "out[]/size", "PARTIAL": "out[]/ODD",
              "FAILED": "out[]/ODD", "OVERFLOW": "out[]/ODD", "FAULT": "out[]/FAULT"}, of="out", max=3),
@@ -280,9 +281,6 @@ def test_until_may_have_no_value(until: Any, detail: str) -> None:
 def test_a_pause_takes_time_where_the_clock_can_pause_and_is_told() -> None:
     pauses: list[int] = []
     found = program(counting(ENOUGH, every_ms=1500), asking(*(("SUCCESS", {"n": n}) for n in range(3))), journal=False)
-    from handmade import start
-    from omnibachi_runtime.walk import walk
-
     begun = start()
     begun.clock.pause = pauses.append  # type: ignore[attr-defined]
     ended = walk(found, begun, found.gate({}))
@@ -407,6 +405,3 @@ def test_an_end_that_never_comes_is_refused() -> None:
     nodes[1] = {**nodes[1], "next": {}}
     with pytest.raises(Malformed):
         program(nodes, FUNCTIONS, journal=False)
-
-
-assert ALL_ITEMS

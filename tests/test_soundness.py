@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from generated import filled
 from handmade import start
+from loop_graphs import within_bounds
 from omnibachi.compiling import reader
 from omnibachi_capabilities.catalogue import CATALOGUE
 from omnibachi_compiler.catalogue import read_catalogue
@@ -65,6 +66,7 @@ class Shop:
         functions: dict[str, Any] = {key: value for key, value in CATALOGUE.items() if key.startswith("std::CS")}
         for address, answers in made.answers.items():
             functions[address] = _answering(compilation.library.capabilities[address].inputs, answers)
+        self.sealed = orjson.loads(data)
         self.program = link(orjson.loads(data), digest(data), data, functions)
         self.ledger = open_root(None)
         self.listed = {place.node for place in compilation.places}
@@ -113,6 +115,7 @@ def holds(shop: Shop, ended: Walk) -> None:
         assert fault["reason"] not in PROVEN or node in shop.listed, (node, fault)
         assert fault["reason"] in (*PROVEN, "raised"), (node, fault)
     assert list(read(export((body, obs) for _, body, obs in ended.events)))
+    within_bounds(shop.sealed, [(orjson.loads(body), orjson.loads(obs)) for _, body, obs in ended.events])
 
 
 def test_what_compiles_without_checks_never_meets_a_missing_or_misfitting_value() -> None:

@@ -42,7 +42,7 @@ def snapshot() -> dict[str, bytes]:
         "shop/WF_A_V0.origins.json": pretty(origins),
     }
     manifest = {
-        "format": "omnibachi.snapshot/1", "events": {}, "stores": {}, "laws": {}, "sources": {},
+        "format": "omnibachi.snapshot/1", "contracts": {}, "events": {}, "stores": {}, "laws": {}, "sources": {},
         "intents": {"shop::IN_A_V0": digest(encode(text))},
         "capabilities": {
             "shop::CT_A_V0": lock(signature, "a"),

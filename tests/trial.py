@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from omnibachi import Workspace
+from trial_loops import SOURCE as LOOPS_SOURCE
 
 EVERY_KIND, CLAIM, COUNT_UP, SAY = (
     f"trial::WF_{name}_V0" for name in ("EVERY_KIND", "CLAIM", "COUNT_UP", "SAY")
@@ -222,6 +223,7 @@ FILES = {
     "protocols/trial/stores.yaml": STORES,
     "protocols/trial/kinds.yaml": f"{INTENT}---{KINDS}",
     "protocols/trial/single.yaml": SINGLE,
+    "protocols/trial/loops.yaml": LOOPS_SOURCE,
     "capabilities/trial_engine/__init__.py": '"""What the trial can do by itself."""\n',
     "capabilities/trial_engine/catalogue.py": (
         '"""What the trial can do by itself: break down."""\n\n\n'

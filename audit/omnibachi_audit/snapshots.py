@@ -32,7 +32,7 @@ Read = Callable[[str], bytes | None]
 Version = Callable[[str], str | None]
 
 AGAIN = "compile again, or restore the file"
-SECTIONS = ("capabilities", "domains", "events", "intents", "laws", "sources", "stores", "workflows")
+SECTIONS = ("capabilities", "contracts", "domains", "events", "intents", "laws", "sources", "stores", "workflows")
 
 
 def verify_snapshot(
@@ -128,8 +128,8 @@ def _domains(
 
 
 def _entries(manifest: dict[str, Any], domains: dict[str, dict[str, Any] | None], found: list[Diagnostic]) -> None:
-    """Compare each intent, event and store with its domain's entry, both ways."""
-    for section in ("events", "intents", "stores"):
+    """Compare each contract, event, intent, law and store with its domain's entry, both ways."""
+    for section in ("contracts", "events", "intents", "laws", "stores"):
         for address, sealed in manifest[section].items():
             domain = split(address)[0]
             if domain not in domains:
@@ -160,9 +160,19 @@ def _workflows(manifest: dict[str, Any], read: Read, listed: set[str], found: li
                 if not isinstance(capability, str) or capability not in manifest["capabilities"]:
                     message = f"`{address}` names `{capability}`, and the manifest has no lock for it"
                     found.append(Diagnostic("OB605", message, help="compile again"))
+            found += _laws(address, workflow.get("laws"), manifest["laws"])
         origins = _file(read, entry.get("origins"), entry.get("origins_sha256"), ORIGINS_FORMAT, listed, found)
         if origins is not None and origins.get("workflow") != address:
             found.append(Diagnostic("OB602", f"`{entry['origins']}` does not tell of `{address}`", help=AGAIN))
+
+
+def _laws(address: str, named: Any, listed: dict[str, Any]) -> list[Diagnostic]:
+    """Compare the laws that were proven of a workflow with those that the manifest lists, by their digests."""
+    return [
+        Diagnostic("OB602", f"the law `{law}` of `{address}` is not what the manifest says", help=AGAIN)
+        for law, sealed in (named.items() if isinstance(named, dict) else ())
+        if listed.get(law) != sealed
+    ]
 
 
 def _locks(

@@ -75,10 +75,8 @@ def _message(mishap: Mishap) -> str:
     if reason == faults.MISSING_INPUT:
         return f"{node} read `{fault.get('reference')}`, which is not there"
     if reason == faults.INPUT_MISFIT:
-        inputs = (
-            "what it was given does not" if mishap.capability is None else f"the inputs of `{mishap.capability}` do not"
-        )
-        return f"{node}: {inputs} fit: {pointers(fault['violations'])}"
+        given = "what it was given does" if mishap.capability is None else f"the inputs of `{mishap.capability}` do"
+        return f"{node}: {given} not fit: {pointers(fault['violations'])}"
     if reason == faults.OUTPUT_MISFIT:
         return f"{node}: the output of `{mishap.capability}` breaks its schema: {pointers(fault['violations'])}"
     if reason in (faults.EXPRESSION, faults.OUTPUT_TOO_LARGE):

@@ -1,34 +1,14 @@
-"""A sealed workflow for people: its graph, its bounds, its checked places, and what its digest depends on."""
+"""A sealed workflow for people: graph, bounds and limits, laws, checked places, and what its digest depends on."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omnibachi_model.sealed import CALL, COMPUTE, EXIT, FAULT
+from omnibachi_model.sealed import ALL, CALL, COMPUTE, EACH, EXIT, FAULT, LOOPS, REPEAT, SILENT
+from omnibachi_model.ways import bodies, holders, onward, ways
 
 PURE = "PURE"
-
-
-def bounds(workflow: dict[str, Any]) -> dict[str, Any]:
-    """Return the most node visits, and the most effects of each class, that any run can make.
-
-    Each is the largest over all paths, so no single run need reach all of them. Nodes stand in topological order.
-    """
-    nodes = workflow["nodes"]
-    most: list[dict[str, int]] = [{} for _ in nodes]
-    for index in range(len(nodes) - 1, -1, -1):
-        node = nodes[index]
-        after: dict[str, int] = {}
-        for target in node["next"].values():
-            for key, count in most[target].items():
-                after[key] = max(after.get(key, 0), count)
-        if node["kind"] != EXIT:
-            after["visits"] = after.get("visits", 0) + 1
-        if node["kind"] == CALL and node["effect"] != PURE:
-            after[node["effect"]] = after.get(node["effect"], 0) + 1
-        most[index] = after
-    found = dict(most[workflow["start"]])
-    return {"visits": found.pop("visits", 0), "effects": dict(sorted(found.items()))}
 
 
 def depends_on(workflow: dict[str, Any]) -> list[str]:
@@ -41,32 +21,54 @@ def depends_on(workflow: dict[str, Any]) -> list[str]:
     return ["the payload", *(f"`$.run.{name}`" for name in workflow["run"]), *answers]
 
 
-def outline(workflow: dict[str, Any], origins: dict[str, Any] | None, digest: str) -> list[str]:
-    """Write a workflow as lines of text."""
+def outline(
+    workflow: dict[str, Any], origins: dict[str, Any] | None, digest: str, laws: Mapping[str, str]
+) -> list[str]:
+    """Write a workflow as lines of text; `laws` are those that are proven of it, with their summaries."""
     told = origins or {}
-    nodes = workflow["nodes"]
     lines = [workflow["address"]]
     if told:
         lines += [told["summary"], f"declared in {told['file']}:{told['span'][0]}"]
-    lines += ["", f"digest  {digest}", f"intent  {workflow['intent']}", "", "graph"]
-    for index, node in enumerate(nodes):
-        if node["kind"] == EXIT:
-            continue
-        mark = ">" if index == workflow["start"] else " "
-        lines.append(f"{mark} {node['name']}  {_kind(node)}")
-        for outcome, target in sorted(node["next"].items(), key=lambda route: (route[0] == FAULT, route[0])):
-            lines.append(f"      {outcome} -> {nodes[target]['name']}")
+    lines += ["", f"digest  {digest}", f"intent  {workflow['intent']}", "", "graph", *_graph(workflow)]
     lines += ["", "exits"]
-    lines += [f"  {node['name']}  {node['status']}" for node in nodes if node["kind"] == EXIT]
-    limit = bounds(workflow)
-    lines += ["", "bounds", f"  at most {limit['visits']} node visits"]
-    for name, count in limit["effects"].items():
-        lines.append(f"  at most {count} effect{'' if count == 1 else 's'} of class {name}")
+    lines += [f"  {node['name']}  {node['status']}" for node in workflow["nodes"] if node["kind"] == EXIT]
+    lines += ["", "bounds", *_bounds(workflow.get("bounds"), told.get("limits"))]
+    lines += ["", "laws", *([f"  {law}  {summary}".rstrip() for law, summary in laws.items()] or ["  none"])]
     lines += ["", "checked when run"]
     checked = [f"  {place['file']}:{place['line']} {place['reason']}" for place in told.get("checked", [])]
     lines += checked or ["  nothing"]
     lines += ["", "its digest depends on", *(f"  {item}" for item in depends_on(workflow))]
     return lines
+
+
+def _graph(workflow: dict[str, Any]) -> Iterator[str]:
+    """Write what people see of the graph; what is inside a loop stands under it, further in."""
+    nodes = workflow["nodes"]
+    start = onward(nodes, workflow["start"])
+    for index, node in enumerate(nodes):
+        if node["kind"] in (*SILENT, EXIT):
+            continue
+        margin = "    " * len(holders(nodes, index))
+        mark = ">" if index == start else " "
+        yield f"{mark} {margin}{node['name']}  {_kind(node)}"
+        if node["kind"] in LOOPS:
+            yield f"      {margin}does {', '.join(nodes[body]['name'] for body in bodies(nodes, index))}"
+        for outcome, target in sorted(ways(nodes, index).items(), key=lambda route: (route[0] == FAULT, route[0])):
+            yield f"      {margin}{outcome} -> {nodes[target]['name']}"
+
+
+def _bounds(bounds: dict[str, Any] | None, limits: dict[str, Any] | None) -> Iterator[str]:
+    """Write the proven bounds, each with the limit that is declared for it."""
+    if bounds is None:
+        yield "  not stated: the snapshot is of an older version"
+        return
+    limited = limits or {"visits": None, "effects": {}}
+    most = limited["visits"]
+    yield f"  at most {bounds['visits']} node visits{'' if most is None else f' (limit {most})'}"
+    for name in sorted(bounds["effects"].keys() | limited["effects"].keys()):
+        count, most = bounds["effects"].get(name, 0), limited["effects"].get(name)
+        kept = "" if most is None else f" (limit {most})"
+        yield f"  at most {count} effect{'' if count == 1 else 's'} of class {name}{kept}"
 
 
 def _used(node: dict[str, Any]) -> str:
@@ -79,4 +81,10 @@ def _kind(node: dict[str, Any]) -> str:
         return f"{_used(node)}{event} ({node['effect']})"
     if node["kind"] == COMPUTE:
         return f"computes {', '.join(sorted(node['fields']))}"
+    if node["kind"] == EACH:
+        return f"for each, at most {node['max']} times"
+    if node["kind"] == REPEAT:
+        return f"again and again, at most {node['max']} times"
+    if node["kind"] == ALL:
+        return "all of its members"
     return f"decides by {len(node['rows'])} rows"

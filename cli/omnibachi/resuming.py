@@ -135,7 +135,7 @@ class _Resumption:
         return result
 
     def _chance(self, program: Program) -> str | None:
-        """Return what the waits of the run are drawn from, as recorded; raises Trouble (OB723) where it is not there."""
+        """Return what the waits of the run are drawn from; raises Trouble (OB723) where it is not recorded."""
         chance = self.first.get("chance")
         if program.draws and type(chance) is not str:
             raise Trouble(Diagnostic("OB723", f"the journal does not hold the chance of the run `{self.row.run}`"))

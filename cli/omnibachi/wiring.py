@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from omnibachi_observer.renderer import render as render
     from omnibachi_observer.report import Report as Report
     from omnibachi_observer.selection import select as select
+    from omnibachi_observer.site.build import site as site
+    from omnibachi_observer.site.relations import Told as Told
     from omnibachi_runtime.expressions import ExpressionFault as ExpressionFault
     from omnibachi_runtime.expressions import link as _link_expression
     from omnibachi_runtime.link import Malformed as Malformed
@@ -76,6 +78,8 @@ if TYPE_CHECKING:
 VERSION = "0.1.0"
 
 _PLACES = {
+    "Told": "omnibachi_observer.site.relations",
+    "site": "omnibachi_observer.site.build",
     "Answers": "omnibachi_runtime.rerun",
     "rerun": "omnibachi_runtime.rerun",
     "Change": "omnibachi_audit.changes.rules",

@@ -16,6 +16,7 @@ from omnibachi_model.nearest import nearest
 
 from .facts import MOST_EXPLAINED, Facts, first_wanted, path_without, producers, walk
 from .fits import Fit, Presence, array_of, fits, join_all, literal, object_of
+from .fixes import renamed
 from .kinds import inner_of
 from .loader import is_hole, short
 from .templates import First, Items, Literal, Record, Reference, Template
@@ -92,6 +93,7 @@ def _reference(reference: Reference, reader: Reader, *, may_be_absent: bool = Fa
             f"`{reference.text}` names no node: there is no `{reference.node}`",
             reference.span,
             help=f"did you mean `$.nodes.{near}`?" if near else f"known: {known}",
+            fix=renamed(reference.span, reference.node, reader.facts.graph.nodes),
         )
         return OPEN, Presence.ALWAYS
     outcomes = list(producers(reader.facts, reference.node).values())
@@ -144,7 +146,11 @@ def _nowhere(reference: Reference, schemas: list[Schema], reader: Reader) -> Non
             steps = (f".{step}" if isinstance(step, str) else f"[{step}]" for step in reference.segments[: length - 1])
             where = f"`{'$.payload' if reference.node is None else f'$.nodes.{reference.node}'}{''.join(steps)}`"
         reader.report(
-            "OB310", f"`{reference.text}` leads nowhere: {where} gives no `{segment}`", reference.span, help=advice
+            "OB310",
+            f"`{reference.text}` leads nowhere: {where} gives no `{segment}`",
+            reference.span,
+            help=advice,
+            fix=renamed(reference.span, str(segment), known),
         )
         return
 
@@ -235,6 +241,9 @@ def bind(
                 f"{what} has no {part} `{name}`",
                 record.keys.get(name, template.span),
                 help=f"did you mean `{near}`?" if near else f"it has {known}",
+                fix=renamed(
+                    record.keys.get(name, template.span), name, properties.keys() - dict(record.entries).keys()
+                ),
             )
             continue
         verdict = fits(actual, schema)

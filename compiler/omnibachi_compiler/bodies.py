@@ -20,7 +20,6 @@ from .inline import flatten
 from .kinds import settled
 from .library import Library
 from .links import Signature
-from .lower import ordered
 from .phase import Phase
 from .sizes import bounded
 from .uses import order_of
@@ -62,8 +61,7 @@ def prove(library: Library) -> Phase[dict[str, Body]]:
         if flat.value is None:
             continue
         if graph.value.composed:
-            # In the order of their numbers: what flows into a step comes before it.
-            found.extend(lost_across(ordered(flat.value)))
+            found.extend(lost_across(flat.value.steps))
         flats[address] = flat.value
         signatures[address] = signature_of(checked.value)
         proven[address] = Body(checked.value, flat.value, signatures[address])

@@ -27,13 +27,13 @@ from omnibachi_model.sealed import (
     LOOPS,
     OVERFLOW,
     PARTIAL,
-    PASS,
     REPEAT,
     SILENT,
     SUCCESS,
 )
 
 from .declarations import Limits
+from .told_paths import written_step
 
 Json = dict[str, Any]
 PURE = "PURE"
@@ -135,15 +135,16 @@ def _walk(nodes: list[Json], start: int, ways: Mapping[int, Mapping[str, Most]],
                 heappush(waiting, target)
             if target not in best or best[target][0] < count + body[0]:
                 before = (trail, (1, body[1])) if body[1] else trail
-                best[target] = (count + body[0], _told(node, outcome, before, counted))
+                best[target] = (count + body[0], _told(nodes, node, outcome, before, counted))
     return ends
 
 
-def _told(node: Json, outcome: str, trail: Trail, counted: str) -> Trail:
-    if node["kind"] == PASS and outcome == SUCCESS:
+def _told(nodes: list[Json], node: Json, outcome: str, trail: Trail, counted: str) -> Trail:
+    step = written_step(nodes, node, outcome)
+    if step is None:
         return trail
     often = _weight(node, counted) if counted != VISITS else 1
-    return (trail, f"{node['name']} {outcome}{f' ({often} attempts)' if often > 1 else ''}")
+    return (trail, f"{step} ({often} attempts)" if often > 1 else step)
 
 
 def _loop(nodes: list[Json], index: int, ways: Mapping[int, Mapping[str, Most]], counted: str) -> dict[str, Most]:
@@ -253,6 +254,6 @@ def _steps(trail: Trail) -> list[str]:
                 waiting.append(before)
                 before = step[1]
             else:
-                found.append(f"{', '.join(_steps(step[1]))} ({step[0]} times)")
+                found.append(f"{step[0]} times ({', '.join(_steps(step[1]))})")
             at = before
     return found[::-1]

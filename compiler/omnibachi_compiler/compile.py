@@ -20,6 +20,7 @@ from .capabilities import check_implementations
 from .check import Checked
 from .declarations import Declaration, Scenario, Workflow
 from .declare import declare
+from .fixes import located
 from .language import SCHEMAS
 from .laws import Proven, inlined_uses, prove_laws
 from .library import Library, address_of, collect
@@ -76,7 +77,7 @@ def compile_sources(
     workflows = {address: lower_proven(proven[address], found) for address in whole}
     laws = _lawful(library.value, proven, workflows)
     found.extend(laws.diagnostics)
-    diagnostics = in_order(found)
+    diagnostics = in_order(located(found, sources))
     ready = not has_errors(diagnostics)
     if ready and len(proven) < len(library.value.bodies):
         raise Defect("a workflow or contract was left unproven, and no finding says why")

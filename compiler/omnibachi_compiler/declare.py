@@ -25,6 +25,7 @@ from .declarations import (
 )
 from .declare_graphs import contract, workflow
 from .declare_laws import invariant
+from .fixes import replaced
 from .phase import Phase, Source
 from .reading import (
     body_of,
@@ -69,7 +70,8 @@ def declare(source: Source, trees: Iterable[Tree]) -> Phase[tuple[Declaration, .
 
 def _misplaced(domain: Domain, source: Source) -> Diagnostic:
     message = f"`domain: {domain.name.text}` stands in the folder of `{source.domain}`"
-    return Diagnostic("OB308", message, domain.name.span, help=f"write `domain: {source.domain}`")
+    fix = replaced(domain.name.span, domain.name.text, source.domain)
+    return Diagnostic("OB308", message, domain.name.span, help=f"write `domain: {source.domain}`", fix=fix)
 
 
 def _renamed(domain: Domain, name: str) -> Domain:

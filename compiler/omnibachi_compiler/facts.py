@@ -14,13 +14,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-import networkx as nx
-
 from omnibachi_model.nearest import nearest
 from omnibachi_model.sealed import FAULT
 
 from .fits import Presence, join, member
 from .links import Graph
+from .sorting import sorted_topologically
 from .templates import First, Template, parts, references
 
 MOST_EXPLAINED = 100  # references of one graph whose path is looked for: each is a walk over the graph
@@ -131,11 +130,9 @@ def prepare(graph: Graph, risky: frozenset[str]) -> Facts:
 def _order(graph: Graph, risky: frozenset[str]) -> tuple[str, ...]:
     if not risky:
         return graph.order
-    edges: nx.DiGraph[str] = nx.DiGraph()
-    edges.add_nodes_from(graph.order)
-    for name in (*graph.nodes, *risky):
-        edges.add_edges_from((name, target) for _, target in graph.edges(name))
-    return tuple(nx.lexicographical_topological_sort(edges))
+    leading = {*graph.nodes, *risky}
+    edges = {name: [target for _, target in graph.edges(name)] if name in leading else [] for name in graph.order}
+    return tuple(sorted_topologically(edges))
 
 
 def _number(template: Template, facts: Facts) -> None:

@@ -19,14 +19,16 @@ name. Lowering numbers the steps of a workflow. A step is a node of docs/formats
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import collections
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from omnibachi_model.diagnostics import Span
-from omnibachi_model.sealed import SILENT
+from omnibachi_model.sealed import EXIT, SILENT
 
 from .library import Capability, SealedStore, Shape
+from .sorting import sorted_topologically
 from .templates import First, Items, Record, Reference, Template
 
 Json = dict[str, Any]
@@ -35,10 +37,11 @@ OWN = ""  # the name of the slot that holds a body's inputs
 
 @dataclass(frozen=True, slots=True)
 class Via:
-    """A use through which a step came: the sealed name of the calling node, and where that stands."""
+    """A use through which a step came: the sealed name of the calling node, where that stands, and what it uses."""
 
     node: str
     span: Span
+    use: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +97,11 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Flat:
-    """A body with everything that it uses laid in; `notes` are its places that are checked when run, `files` all that
-    it is made of, `size` the number of its visible nodes."""
+    """A body with everything that it uses laid in, its steps in the order of their numbers.
+
+    `notes` are its places that are checked when run, `files` all that it is made of, `size` is the number of its
+    visible nodes.
+    """
 
     address: str
     start: str
@@ -122,3 +128,28 @@ def rewritten(template: Template, change: Callable[[Reference], Template]) -> Te
 def calls(steps: tuple[Step, ...]) -> Iterator[Parts]:
     """Yield what each call of a flat body works with."""
     return (step.parts for step in steps if step.parts is not None)
+
+
+def ordered(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """Put steps in the order of their numbers, so that every edge leads forward: nodes before exits where both may
+    come, then by name; what is inside a loop stands right behind it."""
+    inside: dict[str | None, list[Step]] = collections.defaultdict(list)
+    for step in steps:
+        inside[step.of].append(step)
+    found: list[Step] = []
+    waiting = _sorted(inside[None])[::-1]
+    while waiting:
+        step = waiting.pop()
+        found.append(step)
+        if step.name in inside:
+            waiting.extend(_sorted(inside[step.name])[::-1])
+    return tuple(found)
+
+
+def _sorted(steps: Iterable[Step]) -> list[Step]:
+    """Sort the steps of one level, no loop's insides among them, topologically."""
+    by_name = {step.name: step for step in steps}
+    # The end of a crash that a contract leaves to its caller is no step.
+    edges = {name: [to for to in step.targets.values() if to in by_name] for name, step in by_name.items()}
+    exits = [name for name, step in by_name.items() if step.kind == EXIT]
+    return [by_name[name] for name in sorted_topologically(edges, last=exits)]

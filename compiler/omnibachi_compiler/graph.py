@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from omnibachi_model.diagnostics import Diagnostic, Span
-from omnibachi_model.nearest import nearest
+from omnibachi_model.diagnostics import Diagnostic, Fix, Span
+from omnibachi_model.nearest import nearest, only_nearest
 from omnibachi_model.sealed import FAULT, REJECTED_EXIT, RESERVED_OUTCOMES, SUCCESS
 
 from .declarations import (
@@ -29,6 +29,7 @@ from .declarations import (
     Use,
     Workflow,
 )
+from .fixes import removed, renamed, replaced
 from .library import Library, lookup
 from .links import Ending, Graph, Linked, Signature
 from .loops import imaginable, link_loop
@@ -120,15 +121,19 @@ def _targets(body: Body, names: Mapping[str, str], found: list[Diagnostic]) -> N
     elif start.text not in names:
         nodes = [name for name, kind in names.items() if kind == "node"]
         message = f"there is no node called `{start.text}`"
-        found.append(Diagnostic("OB305", message, start.span, help=_nearest(start.text, nodes)))
+        fix = renamed(start.span, start.text, nodes)
+        found.append(Diagnostic("OB305", message, start.span, help=_nearest(start.text, nodes), fix=fix))
     routes = [*body.routes, *(route for node in body.nodes for route in node.routes)]
     targets = [*([body.fault] if body.fault else ()), *(route.target for route in routes)]
     # Many routes may lead to one misspelt name, and looking for the nearest of many names takes its time.
-    advice = {text: _nearest(text, names) for text in {target.text for target in targets} - names.keys()}
+    unknown = {target.text for target in targets} - names.keys()
+    advice = {text: _nearest(text, names) for text in unknown}
+    meant = {text: only_nearest(text, names) for text in unknown}
     for target in targets:
         if target.text in advice:
             message = f"there is no node or {end} called `{target.text}`"
-            found.append(Diagnostic("OB305", message, target.span, help=advice[target.text]))
+            fix = replaced(target.span, target.text, meant[target.text])
+            found.append(Diagnostic("OB305", message, target.span, help=advice[target.text], fix=fix))
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
@@ -239,8 +244,15 @@ def _undeclared(route: Route, outcomes: Mapping[str, Schema], message: str, foun
             f"{message} `{route.outcome.text}`",
             route.outcome.span,
             help=f"did you mean `{near}`?" if near else f"declared: {declared}",
+            fix=renamed(route.outcome.span, route.outcome.text, outcomes) if near else _without(route),
         )
     )
+
+
+def _without(route: Route) -> Fix:
+    """Return the fix that takes a needless route away."""
+    a, b = route.outcome.span, route.target.span
+    return removed(Span(a.file, a.line, a.column, b.end_line, b.end_column), route.outcome.text)
 
 
 def _needless_routes(body: Body, nodes: Mapping[str, Linked | None], found: list[Diagnostic]) -> None:

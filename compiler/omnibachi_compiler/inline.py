@@ -19,7 +19,7 @@ from .check import Checked, CheckedNode
 from .declarations import Compute, Decide, Use
 from .facts import walk
 from .fits import Presence
-from .flat import OWN, Flat, Note, Origin, Parts, Step, Via, rewritten
+from .flat import OWN, Flat, Note, Origin, Parts, Step, Via, ordered, rewritten
 from .flat_loops import loop_steps
 from .graph import MAX_NODES
 from .library import Library
@@ -68,7 +68,7 @@ def flatten(checked: Checked, flats: Mapping[str, Flat], library: Library) -> Ph
     for ending in graph.exits.values():
         if ending.name != FAULT:
             steps.append(_end(ending, checked, resolved))
-    return Phase(Flat(graph.address, graph.body.start.text, tuple(steps), tuple(notes), frozenset(files), size), ())
+    return Phase(Flat(graph.address, graph.body.start.text, ordered(steps), tuple(notes), frozenset(files), size), ())
 
 
 def size_of(node: CheckedNode, flats: Mapping[str, Flat]) -> int:
@@ -185,8 +185,9 @@ def _laid_in(step: Step, calling: Calling) -> Step:
 
 
 def _ways(via: tuple[Via, ...], calling: Calling) -> tuple[Via, ...]:
-    inner = tuple(Via(joined(calling.name, way.node), way.span) for way in via)
-    return (*inner, Via(calling.name, calling.origin.span))
+    inner = tuple(Via(joined(calling.name, way.node), way.span, way.use) for way in via)
+    body = calling.node.linked.body
+    return (*inner, Via(calling.name, calling.origin.span, body.address if body else ""))
 
 
 def noted(flat: Flat, calling: Calling) -> Iterator[Note]:

@@ -33,10 +33,11 @@ from omnibachi_model.sealed import (
     LOOPS,
     OVERFLOW,
     PARTIAL,
-    PASS,
     REPEAT,
     SUCCESS,
 )
+
+from .told_paths import written_step
 
 Json = dict[str, Any]
 FROM, PASSES, BEFORE = 1, 2, 4  # what a moment is to a law; a moment may be several
@@ -89,7 +90,6 @@ class _Search:
     nodes: list[Json]
     moments: Moments
     table: tuple[tuple[int, ...], ...]
-    silent: frozenset[int]  # entries of what is inlined
     through: dict[int, list[dict[str, States]]]  # of a loop, by the state in which it is entered: outcomes and states
 
 
@@ -97,7 +97,7 @@ def broken_run(workflow: Json, moments: Moments, never: bool, failed_too: bool) 
     """Return the shortest run that breaks a law, as names with outcomes and the exit; None where the law holds."""
     nodes = workflow["nodes"]
     table = tuple(tuple(next_state(state, moment, never) for moment in range(8)) for state in range(4))
-    search = _Search(nodes, moments, table, frozenset(entries(workflow).values()), {})
+    search = _Search(nodes, moments, table, {})
     for index in range(len(nodes) - 1, -1, -1):
         if nodes[index]["kind"] in LOOPS:
             search.through[index] = _loop(search, nodes[index])
@@ -108,16 +108,6 @@ def broken_run(workflow: Json, moments: Moments, never: bool, failed_too: bool) 
         if BROKEN in ways and (failed_too or nodes[index]["status"] != FAILED)
     ]
     return tuple(_steps(min(broken, key=lambda way: way[0])[1])) if broken else None
-
-
-def entries(workflow: Json) -> dict[str, int]:
-    """Return the PASSes by which what is inlined is entered, by the name of the calling node."""
-    above = {node["name"].rpartition("/")[0] for node in workflow["nodes"]}
-    return {
-        node["name"]: index
-        for index, node in enumerate(workflow["nodes"])
-        if node["kind"] == PASS and node["name"] in above
-    }
 
 
 def _walk(search: _Search, start: int, state: int) -> dict[int, States]:
@@ -149,7 +139,7 @@ def _leave(search: _Search, index: int, state: int, way: Way, known: dict[int, S
     through = search.through[index][state] if index in search.through else None
     for outcome, target in sorted(node["next"].items()):
         left = search.moments.left.get((index, outcome), 0)
-        step = written_step(node, outcome, index in search.silent)
+        step = written_step(search.nodes, node, outcome)
         for after, (more, inner) in ({state: HERE} if through is None else through.get(outcome, {})).items():
             led: Trail = (trail, inner) if inner else trail
             whole = (length + more + 1, (led, step)) if step else (length + more, led)
@@ -157,16 +147,6 @@ def _leave(search: _Search, index: int, state: int, way: Way, known: dict[int, S
                 known[target] = {}
                 heappush(waiting, target)
             _keep(known[target], search.table[after][left], whole)
-
-
-def written_step(node: Json, outcome: str, entry: bool) -> str | None:
-    """Write one step of a run; entering what is inlined is none, and leaving it is the calling node's outcome."""
-    if node["kind"] != PASS or outcome != SUCCESS:
-        return f"{node['name']} {outcome}"
-    if entry:
-        return None
-    caller, _, given = node["name"].rpartition("/")
-    return f"{caller} {given}"
 
 
 def _keep(states: States, state: int, way: Way) -> bool:

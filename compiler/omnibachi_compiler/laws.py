@@ -1,9 +1,10 @@
 """Laws: what every path of the workflows that they bind must keep, proven on the sealed graphs.
 
-A law is sealed in canonical form: `{"applies_to": "all" | {"workflows": [ADDRESS, …]} | {"uses": ADDRESS}, "from":
-POINT, "passes": POINT, "before": POINT, "never": boolean, "exits": "all" | "not_failed"}`, its points as in `points`.
-What a law says of a run, and how a run that breaks it is looked for, stands in `law_search`. A point that a workflow
-does not have means no moment of it: a law from there, or before there, holds; one that asks to pass there is broken.
+A law is sealed in canonical form: `{"applies_to": "all" | {"workflows": [ADDRESS, …]} | {"uses": ADDRESS},
+"every_path": {"from": POINT, "passes": POINT, "before": POINT}, "never": boolean, "exits": "all" | "not_failed"}`, its
+points as in `points`. What a law says of a run, and how a run that breaks it is looked for, stands in `law_search`. A
+point that a workflow does not have means no moment of it: a law from there, or before there, holds; one that asks to
+pass there is broken.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from typing import Any
 from omnibachi_model.addresses import candidates
 from omnibachi_model.diagnostics import Diagnostic, Span
 from omnibachi_model.digests import digest_of
-from omnibachi_model.sealed import CALL, EXIT, REJECTED_EXIT
+from omnibachi_model.sealed import CALL, REJECTED_EXIT
 
 from .declarations import Body, Each, Invariant, Point, Repeat, Use
-from .law_search import BEFORE, FROM, PASSES, Moments, broken_run, written_step
+from .law_search import BEFORE, FROM, PASSES, Moments, broken_run
 from .library import Library, lookup
 from .phase import Phase
 from .points import SealedPoint, Subject, has_outcome, moments, near, outcomes, resolve, resolve_use, uses
+from .told_paths import written_step
 
 Json = dict[str, Any]
 MARKS = {FROM: "from", PASSES: "passes", BEFORE: "before"}
@@ -40,7 +42,7 @@ class Law:
         """What is meant by each mark, as declared and as sealed."""
         told = self.declaration
         declared = {FROM: told.source, PASSES: told.passes, BEFORE: told.before}
-        return [(mark, declared[mark], self.sealed[key]) for mark, key in MARKS.items()]
+        return [(mark, declared[mark], self.sealed["every_path"][key]) for mark, key in MARKS.items()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +119,7 @@ def _resolved(address: str, invariant: Invariant, library: Library, found: list[
     source, passes, before = points
     sealed: Json = {
         "applies_to": applies,
-        "from": source,
-        "passes": passes,
-        "before": before,
+        "every_path": {"from": source, "passes": passes, "before": before},
         "never": invariant.never,
         "exits": "all" if invariant.failed_too else "not_failed",
     }
@@ -150,8 +150,8 @@ def _named(law: Law, subjects: Mapping[str, Subject], whole: bool) -> list[Diagn
     each = law.declaration.workflows is not None
     groups = [[subject] for subject in subjects.values()] if each else [list(subjects.values())] if whole else []
     found: list[Diagnostic] = []
-    for _, point, _ in law.points:
-        if point.kind not in ("node", EXIT) or point.kind == point.name.text:
+    for _, point, sealed in law.points:
+        if not isinstance(sealed, dict) or point.kind not in ("node", "exit"):
             continue
         for group in groups:
             having = [subject for subject in group if point.name.text in subject.names(point.kind)]
@@ -203,8 +203,7 @@ def _speaks(law: Law, subject: Subject, marked: Moments) -> bool:
 
 def _broken(law: Law, subject: Subject, marked: Moments, run: tuple[str, ...]) -> Diagnostic:
     told = law.declaration
-    passes, before = _written(law.sealed["passes"]), _written(law.sealed["before"])
-    source = _written(law.sealed["from"])
+    source, passes, before = (_written(sealed) for _, _, sealed in law.points)
     way = f"passes {passes} on the way" if told.never else f"never passes {passes}"
     message = f"`{told.name.text}` is broken by `{subject.workflow['address']}`: a path from {source} to {before} {way}"
     return Diagnostic(
@@ -234,8 +233,7 @@ def _places(subject: Subject, marked: Moments, run: Iterable[str]) -> list[tuple
     for index, mark in [*marked.reached.items(), *marked.ended.items()]:
         marks[subject.nodes[index]["name"]] = mark
     for (index, outcome), mark in marked.left.items():
-        step = written_step(subject.nodes[index], outcome, index in subject.entered.values())
-        marks[step or ""] = mark
+        marks[written_step(subject.nodes, subject.nodes[index], outcome) or ""] = mark
     found: dict[int, tuple[Span, str]] = {}
     for step in run:
         name = step.partition(" ")[0]

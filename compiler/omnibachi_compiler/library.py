@@ -31,6 +31,7 @@ from .declarations import (
     Workflow,
 )
 from .declarations import Operation as OperationDeclaration
+from .fixes import readdressed
 from .phase import Phase
 from .schemas import member_places, seal_fields, seal_schema
 from .tree import Mapping as TreeMapping
@@ -310,6 +311,7 @@ def lookup(
             f"no {what} is called `{name.text}`",
             name.span,
             help=f"did you mean `{near}`?" if near else _inventory(what, known),
+            fix=readdressed(name.span, name.text, known, domain),
         )
     )
     return None

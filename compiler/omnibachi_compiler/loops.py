@@ -72,10 +72,10 @@ def _of_each(node: Each, call: Linked, most: float, found: list[Diagnostic]) -> 
     ill = [schema for outcome, schema in items.items() if outcome not in good]
     top = int(min(node.most, most))
     outcomes = {SUCCESS: _listed(well, 0, top)}
-    if ill and well and top > 1:
-        outcomes[PARTIAL] = _listed([*well, *ill], 2, top)
-    if ill and top > 0:
-        outcomes[FAILED] = _listed(ill, 1, top)
+    if ill and well:
+        outcomes[PARTIAL] = _listed([*well, *ill], min(2, top), top)
+    if ill:
+        outcomes[FAILED] = _listed(ill, min(1, top), top)
     if most > node.most:
         outcomes[OVERFLOW] = object_of({})
     return outcomes

@@ -6,16 +6,14 @@ the order or the layout of the text, so two spellings of one graph have one dige
 
 from __future__ import annotations
 
-import collections
 from collections.abc import Iterable, Mapping
 from typing import Any
-
-import networkx as nx
 
 from omnibachi_model.sealed import ALL, COMPUTE, DECIDE, EACH, EXIT, ORIGINS_FORMAT, REPEAT, WORKFLOW_FORMAT
 
 from .calling import written_span
 from .check import Checked
+from .declarations import Limits, Workflow
 from .flat import Flat, Step, calls
 from .library import Shape
 from .templates import First, Items, Literal, Record, Reference, Template, references
@@ -25,7 +23,7 @@ Json = dict[str, Any]
 
 def lower(checked: Checked, flat: Flat) -> Json:
     """Return the sealed workflow."""
-    steps = ordered(flat)
+    steps = flat.steps
     index = {step.name: number for number, step in enumerate(steps)}
     parts = list(calls(flat.steps))
     stores = {part.store.address: part.store for part in parts if part.store is not None}
@@ -46,34 +44,6 @@ def lower(checked: Checked, flat: Flat) -> Json:
         "start": index[flat.start],
         "nodes": [_node(step, index) for step in steps],
     }
-
-
-def ordered(flat: Flat) -> list[Step]:
-    """Put steps in the order of their numbers, so that every edge leads forward: nodes before exits where both may
-    come, then by name; what is inside a loop stands right behind it."""
-    inside: dict[str | None, list[Step]] = collections.defaultdict(list)
-    for step in flat.steps:
-        inside[step.of].append(step)
-    found: list[Step] = []
-    waiting = _sorted(inside[None])[::-1]
-    while waiting:
-        step = waiting.pop()
-        found.append(step)
-        if step.name in inside:
-            waiting.extend(_sorted(inside[step.name])[::-1])
-    return found
-
-
-def _sorted(steps: Iterable[Step]) -> list[Step]:
-    """Sort the steps of one level, no loop's insides among them, topologically."""
-    by_name = {step.name: step for step in steps}
-    graph: nx.DiGraph[str] = nx.DiGraph()
-    graph.add_nodes_from(by_name)
-    graph.add_edges_from(
-        (name, target) for name, step in by_name.items() for target in step.targets.values() if target in by_name
-    )
-    key = {name: (step.kind == EXIT, name) for name, step in by_name.items()}
-    return [by_name[name] for name in nx.lexicographical_topological_sort(graph, key=key.__getitem__)]
 
 
 def _run_fields(steps: Iterable[Step]) -> set[str]:
@@ -130,6 +100,7 @@ def origins(checked: Checked, flat: Flat) -> Json:
         "span": written_span(graph.body.name.span),
         "sources": sorted(flat.files),
         "gate": _gate(graph.intent),
+        "limits": _limits(graph.body.limits) if isinstance(graph.body, Workflow) else None,
         "nodes": {step.name: _origin(step) for step in flat.steps if step.kind != EXIT},
         "exits": {
             name: {"span": written_span(ending.declaration.name.span)}
@@ -155,12 +126,20 @@ def _gate(intent: Shape) -> Json:
     return {"file": place.file, "span": written_span(place), "members": members}
 
 
+def _limits(limits: Limits | None) -> Json | None:
+    """Return what a workflow promises at most: it is kept, or nothing would be sealed."""
+    if limits is None:
+        return None
+    return {"visits": limits.visits, "effects": {name.text: most for name, most in limits.effects}}
+
+
 def _origin(step: Step) -> Json:
     """Return where a step stands; of one that came through uses also in which file, and through which."""
     found: Json = dict(step.origin.place)
     if step.origin.via:
         found["file"] = step.origin.span.file
         found["via"] = [
-            {"node": way.node, "file": way.span.file, "span": written_span(way.span)} for way in step.origin.via
+            {"node": way.node, "use": way.use, "file": way.span.file, "span": written_span(way.span)}
+            for way in step.origin.via
         ]
     return found

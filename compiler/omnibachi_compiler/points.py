@@ -18,8 +18,9 @@ from omnibachi_model.nearest import nearest
 from omnibachi_model.sealed import CALL, END, EXIT, FAULT, PASS, REJECTED_EXIT, SILENT, SUCCESS, TIMEOUT
 
 from .declarations import Name, Point
-from .law_search import Moments, entries
+from .law_search import Moments
 from .library import Library, lookup
+from .told_paths import is_entry
 
 Json = dict[str, Any]
 SealedPoint = str | Json
@@ -46,7 +47,7 @@ class Subject:
 
     def names(self, kind: str) -> set[str]:
         """Return what a point of a kind may name here: nodes that people see, or exits."""
-        if kind == EXIT:
+        if kind == "exit":
             return {node["name"] for node in self.nodes if node["kind"] == EXIT}
         return {node["name"] for node in self.nodes if node["kind"] not in (*SILENT, EXIT)} | set(self.entered)
 
@@ -54,8 +55,10 @@ class Subject:
 def subject(workflow: Json, inlined: Mapping[str, str], library: Library, spans: Mapping[str, Span]) -> Subject:
     """Look at a sealed workflow as laws do."""
     evidence = frozenset(address for address in workflow["stores"] if library.stores[address].evidence)
-    places = {node["name"]: index for index, node in enumerate(workflow["nodes"])}
-    return Subject(workflow, inlined, evidence, spans, entries(workflow), places)
+    nodes = workflow["nodes"]
+    places = {node["name"]: index for index, node in enumerate(nodes)}
+    entered = {node["name"]: index for index, node in enumerate(nodes) if is_entry(nodes, node)}
+    return Subject(workflow, inlined, evidence, spans, entered, places)
 
 
 def resolve(point: Point, domain: str, library: Library, found: list[Diagnostic]) -> SealedPoint | None:

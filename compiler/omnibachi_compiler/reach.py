@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import collections
+from collections.abc import Iterable, Mapping
 
 import networkx as nx
 
@@ -11,6 +12,7 @@ from omnibachi_model.sealed import FAULT
 
 from .declarations import Body, Workflow
 from .links import Ending, Linked
+from .sorting import sorted_topologically
 
 MOST_SHOWN = 8  # of a cycle's nodes in the message; the path holds all of them
 
@@ -23,57 +25,66 @@ def check_form(
     found: list[Diagnostic],
 ) -> tuple[str, ...] | None:
     """Check reachability and acyclicity; return the topological order, or None where there is none."""
-    graph: nx.DiGraph[str] = nx.DiGraph()
-    graph.add_nodes_from([*nodes, *exits])
-    for name, node in nodes.items():
-        graph.add_edges_from((name, target) for target in node.targets.values())
+    edges: dict[str, list[str]] = {name: list(node.targets.values()) for name, node in nodes.items()}
+    edges |= {name: [] for name in exits}
+    end = "exit" if isinstance(body, Workflow) else "outcome"
     if complete:
-        _ways_out(nodes, exits, "exit" if isinstance(body, Workflow) else "outcome", found)
-    if not _acyclic(graph, nodes, found):
+        _ways_out(nodes, exits, end, found)
+    order = sorted_topologically(edges)
+    if len(order) < len(edges):
+        _cycles(edges, nodes, found)
         return None
     start = body.start.text
-    if start in graph and complete:
-        end = "exit" if isinstance(body, Workflow) else "outcome"
-        reached = {start, *nx.descendants(graph, start)}
+    if start in edges and complete:
+        reached = _reached([start], edges)
         for name, node in nodes.items():
             if name not in reached:
-                found.append(
-                    Diagnostic("OB503", f"no path from `{start}` reaches `{name}`", node.declaration.name.span)
-                )
+                message = f"no path from `{start}` reaches `{name}`"
+                found.append(Diagnostic("OB503", message, node.declaration.name.span))
         for name, ending in exits.items():
             if ending.declaration is not None and name not in reached:
-                found.append(
-                    Diagnostic(
-                        "OB515", f"no path reaches the {end} `{name}`", ending.declaration.name.span, severity="warning"
-                    )
-                )
-    return tuple(nx.lexicographical_topological_sort(graph))
+                message, place = f"no path reaches the {end} `{name}`", ending.declaration.name.span
+                found.append(Diagnostic("OB515", message, place, severity="warning"))
+    return tuple(order)
+
+
+def _reached(names: Iterable[str], edges: Mapping[str, Iterable[str]]) -> set[str]:
+    """Return these names and all that ways lead to from them."""
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(edges.get(name, ()))
+    return found
 
 
 def _ways_out(nodes: Mapping[str, Linked], exits: Mapping[str, Ending], end: str, found: list[Diagnostic]) -> None:
     """Report nodes from which only a crash leads to an end."""
-    calm: nx.DiGraph[str] = nx.DiGraph()
-    calm.add_nodes_from([*nodes, *exits])
+    back: dict[str, list[str]] = collections.defaultdict(list)
     for name, node in nodes.items():
-        calm.add_edges_from((name, target) for outcome, target in node.targets.items() if outcome != FAULT)
-    ends = set(exits)
-    for name in exits:
-        ends |= nx.ancestors(calm, name)
+        for outcome, target in node.targets.items():
+            if outcome != FAULT:
+                back[target].append(name)
+    ends = _reached(exits, back)
     for name, node in nodes.items():
         if name not in ends and all(outcome in node.targets for outcome in node.outcomes):
-            found.append(
-                Diagnostic("OB504", f"`{name}` can reach no {end} other than by a crash", node.declaration.name.span)
-            )
+            message = f"`{name}` can reach no {end} other than by a crash"
+            found.append(Diagnostic("OB504", message, node.declaration.name.span))
 
 
-def _acyclic(graph: nx.DiGraph[str], nodes: Mapping[str, Linked], found: list[Diagnostic]) -> bool:
+def _cycles(edges: Mapping[str, Iterable[str]], nodes: Mapping[str, Linked], found: list[Diagnostic]) -> None:
+    """Report one cycle of each knot of the graph."""
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph.add_edges_from((name, target) for name, targets in edges.items() for target in targets)
     cycles = [part for part in nx.strongly_connected_components(graph) if len(part) > 1]
     cycles += [{name} for name in nodes if graph.has_edge(name, name)]
     for part in cycles:
         first = min(part)
-        edges = nx.find_cycle(graph.subgraph(part), first)
-        path = [_step(nodes[before], after) for before, after in edges]
-        names = [before for before, _ in edges]
+        steps = nx.find_cycle(graph.subgraph(part), first)
+        path = [_step(nodes[before], after) for before, after in steps]
+        names = [before for before, _ in steps]
         lowest = names.index(min(names))
         names, path = names[lowest:] + names[:lowest], path[lowest:] + path[:lowest]
         shown = [f"`{name}`" for name in [*names, names[0]]]
@@ -88,7 +99,6 @@ def _acyclic(graph: nx.DiGraph[str], nodes: Mapping[str, Linked], found: list[Di
                 path=path,
             )
         )
-    return not cycles
 
 
 def _step(node: Linked, target: str) -> str:

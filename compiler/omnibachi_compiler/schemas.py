@@ -16,12 +16,13 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from omnibachi_model.checks import TYPES
-from omnibachi_model.diagnostics import Diagnostic, Span
+from omnibachi_model.diagnostics import Diagnostic, Fix, Span
 from omnibachi_model.nearest import nearest
 from omnibachi_model.sealed import ITEM
 from omnibachi_model.values import pointer
 
 from .declarations import Field
+from .fixes import renamed
 from .keywords import READERS, SUBJECTS, applies, judge_default, settle, text_of
 from .loader import is_hole
 from .phase import Phase
@@ -59,11 +60,19 @@ class _Sealing:
     trail: list[str] = field(default_factory=list)  # definitions that are being expanded
     level: int = 0  # how deep the schema is that is being sealed, expansions counted
 
-    def report(self, code: str, message: str, span: Span, help: str | None = None, severity: str = "error") -> None:
+    def report(
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        help: str | None = None,
+        severity: str = "error",
+        fix: Fix | None = None,
+    ) -> None:
         """Add a diagnostic, but for a value that was left out."""
         if is_hole(span):
             return
-        self.found.append(Diagnostic(code, message, span, help=help, severity=severity))
+        self.found.append(Diagnostic(code, message, span, help=help, severity=severity, fix=fix))
 
 
 def seal_schema(tree: Mapping, *, defaults: bool = True) -> Phase[Schema]:
@@ -208,7 +217,9 @@ def _keyword(key: str, tree: Tree, key_span: Span, state: _Sealing) -> _Sealed |
     else:
         near = nearest(key, KEYWORDS)
         advice = f"did you mean `{near}`?" if near else f"known: {', '.join(f'`{known}`' for known in KEYWORDS)}"
-        state.report("OB207", f"`{key}` is no keyword of a schema here", key_span, advice)
+        state.report(
+            "OB207", f"`{key}` is no keyword of a schema here", key_span, advice, fix=renamed(key_span, key, KEYWORDS)
+        )
     return None
 
 
@@ -235,7 +246,8 @@ def _types(tree: Mapping, state: _Sealing) -> list[str]:
         advice = f"did you mean `{near}`?" if near else f"the types are {', '.join(f'`{known}`' for known in TYPES)}"
         if isinstance(item, Scalar) and item.value is None:
             advice = "write 'null' in quotes"
-        state.report("OB208", f"`{name}` is no type" if name else "a `type` is named by text", item.span, advice)
+        message = f"`{name}` is no type" if name else "a `type` is named by text"
+        state.report("OB208", message, item.span, advice, fix=renamed(item.span, name or "", TYPES))
         return []
     if len(names) == 1 or (len(names) == 2 and names.count("null") == 1):
         return sorted(names, key=lambda name: name == "null")

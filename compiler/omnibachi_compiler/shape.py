@@ -17,6 +17,7 @@ import jsonschema_rs
 from omnibachi_model.diagnostics import Diagnostic, Span, in_order
 from omnibachi_model.nearest import nearest
 
+from .fixes import renamed
 from .language import LATER, LATER_KINDS, SCHEMAS
 from .language.durations import DURATION
 from .language.nodes import ACTIONS
@@ -185,7 +186,8 @@ def _kind_of(tree: Tree) -> tuple[str | None, tuple[Diagnostic, ...]]:
         return meant, (Diagnostic("OB201", message, first.key_span, help=f"put `{meant}:` first"),)
     message = f"no kind of document begins with `{short(first.key)}:`"
     advice = f"did you mean `{guess}:`?" if guess else f"begin with one of {kinds}"
-    return None, (Diagnostic("OB201", message, first.key_span, help=advice),)
+    fix = renamed(first.key_span, first.key, (*SCHEMAS, *LATER_KINDS))
+    return None, (Diagnostic("OB201", message, first.key_span, help=advice, fix=fix),)
 
 
 def _kind_by_keys(tree: Mapping) -> str | None:
@@ -253,7 +255,7 @@ def _one(place: _Place, error: ValidationError) -> Iterator[Diagnostic]:
         guess = nearest(value, wanted)
         advice = f"did you mean `{guess}`?" if guess else None
         message = f"`{short(value)}` is not {schema['title']}: it is one of {listing(wanted)}"
-        yield Diagnostic("OB205", message, place.span, help=advice)
+        yield Diagnostic("OB205", message, place.span, help=advice, fix=renamed(place.span, value, wanted))
     elif rule == "pattern":
         value = str(plain(place.tree))
         message, advice = misnamed(value, schema)
@@ -330,7 +332,8 @@ def _unknown(place: _Place, schema: Any) -> Iterator[Diagnostic]:
         guess = nearest(entry.key, [key for key in known if key not in present])
         advice = f"did you mean `{guess}`?" if guess else f"known here: {listing(known)}"
         message = f"`{short(entry.key)}` is not known in {schema['title']}"
-        yield Diagnostic("OB202", message, entry.key_span, help=advice)
+        fix = renamed(entry.key_span, entry.key, [key for key in known if key not in present])
+        yield Diagnostic("OB202", message, entry.key_span, help=advice, fix=fix)
 
 
 def _not_one(place: _Place, schema: Any) -> Iterator[Diagnostic]:

@@ -10,7 +10,7 @@ from typing import Any
 
 Schema = dict[str, Any]
 MOST_LEVELS = 48  # of JSON
-MOST_PARTS = 20_000  # objects and lists inside one type
+MOST_PARTS = 2_000  # objects and lists inside one type
 CUTS = (12, 8, 5, 3, 2, 1)  # levels of members and items that are kept, tried in this order
 ANY_RECORD: Schema = {"type": "object"}
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from omnibachi_model.diagnostics import Diagnostic, Span
 from omnibachi_model.nearest import nearest
 
+from .fixes import renamed
 from .paths import PathError, parse_path
 from .phase import Phase
 from .tree import Mapping, Scalar, Sequence, Tree, plain
@@ -200,6 +201,7 @@ def _reference(text: str, path: tuple[str | int, ...], span: Span, found: list[D
                 f"`{text}` names no scope",
                 span,
                 help=f"did you mean `$.{near}`?" if near else "paths begin with `$.payload`, `$.nodes` or `$.run`",
+                fix=renamed(span, str(scope), SCOPES),
             )
         )
         return Literal(None, span)

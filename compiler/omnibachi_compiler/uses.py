@@ -17,6 +17,7 @@ from omnibachi_model.diagnostics import Diagnostic
 from omnibachi_model.nearest import nearest
 
 from .declarations import All, Body, Contract, Each, Name, Repeat, Use
+from .fixes import removed, renamed
 from .library import Capability, Library, SealedStore, Shape, address_of, lookup
 from .links import Linked, Signature
 from .narrowing import narrow_outcomes
@@ -66,7 +67,8 @@ def _body(node: Use, known: Known, found: list[Diagnostic]) -> Signature | None:
     for key, place in (("store", node.store), ("event", node.event)):
         if place is not None:
             message = f"`{node.use.text}` takes no {key}: its own nodes name theirs"
-            found.append(Diagnostic("OB404", message, place.span, help=f"remove `{key}`"))
+            fix = removed(place.span, key)
+            found.append(Diagnostic("OB404", message, place.span, help=f"remove `{key}`", fix=fix))
     library = known.library
     contract = split(node.use.text)[1].startswith("CC_")
     what, all_known = ("contract", library.contracts) if contract else ("workflow", library.workflows)
@@ -97,7 +99,8 @@ def _capability(use: Name, domain: str, library: Library, found: list[Diagnostic
         known = [item.name.text for item in library.side_effects[address].operations]
         near = nearest(operation, known)
         advice = f"did you mean `{code}.{near}`?" if near else f"it has {', '.join(f'`{name}`' for name in known)}"
-        found.append(Diagnostic("OB309", f"`{address}` has no operation `{operation}`", use.span, help=advice))
+        fix = renamed(use.span, operation, known)
+        found.append(Diagnostic("OB309", f"`{address}` has no operation `{operation}`", use.span, help=advice, fix=fix))
     elif capability.effect == "EXTERNAL":
         found.append(Diagnostic("OB212", "EXTERNAL effects are not yet built", use.span))
         return None
@@ -124,9 +127,8 @@ def _places(
                 )
             )
         if key not in capability.needs and given is not None:
-            found.append(
-                Diagnostic("OB404", f"`{capability.address}` takes no {key}", given.span, help=f"remove `{key}`")
-            )
+            message, fix = f"`{capability.address}` takes no {key}", removed(given.span, key)
+            found.append(Diagnostic("OB404", message, given.span, help=f"remove `{key}`", fix=fix))
     if node.store and store and "store" in capability.needs and store.governed_by not in ("", capability.governor):
         found.append(
             Diagnostic(

@@ -41,10 +41,45 @@ class Span:
         return (self.file, self.line, self.column, self.end_line, self.end_column)
 
 
-class Diagnostic:
-    """One finding. `related` is a sequence of (span, label); `path` the graph path that proves the finding."""
+class Fix:
+    """A certain correction: `says` what it does; `edits` are (span, text), what to write in place of what stands there.
 
-    __slots__ = ("code", "help", "message", "path", "related", "severity", "span")
+    Where `old` is not None, only that word inside the span is meant, until the compiler has looked where it stands.
+    """
+
+    __slots__ = ("edits", "old", "says")
+
+    def __init__(self, says: str, edits: Sequence[tuple[Span, str]], old: str | None = None) -> None:
+        self.says = says
+        self.edits = tuple(edits)
+        self.old = old
+
+    def __repr__(self) -> str:
+        return f"Fix({self.says}: {self.edits})"
+
+    def as_json(self) -> dict[str, JSON]:
+        """Return the shape that fixes have in every command's `--json`."""
+        return {
+            "says": self.says,
+            "edits": [
+                {
+                    "file": span.file,
+                    "line": span.line,
+                    "column": span.column,
+                    "end_line": span.end_line,
+                    "end_column": span.end_column,
+                    "text": text,
+                }
+                for span, text in self.edits
+            ],
+        }
+
+
+class Diagnostic:
+    """One finding. `related` is a sequence of (span, label); `path` the graph path that proves the finding; `fix` a
+    correction, where one is certain."""
+
+    __slots__ = ("code", "fix", "help", "message", "path", "related", "severity", "span")
 
     def __init__(
         self,
@@ -56,6 +91,7 @@ class Diagnostic:
         related: Sequence[tuple[Span, str]] = (),
         path: Sequence[str] = (),
         severity: str = "error",
+        fix: Fix | None = None,
     ) -> None:
         self.code = code
         self.message = message
@@ -64,6 +100,7 @@ class Diagnostic:
         self.related = tuple(related)
         self.path = tuple(path)
         self.severity = severity
+        self.fix = fix
 
     def __repr__(self) -> str:
         return f"Diagnostic({self.code} {self.span}: {self.message})"
@@ -75,8 +112,22 @@ class Diagnostic:
 
     def as_warning(self) -> Diagnostic:
         """Return the same finding as a warning, where it stands in nobody's way."""
+        return self._again("warning", self.fix)
+
+    def with_fix(self, fix: Fix | None) -> Diagnostic:
+        """Return the same finding with another fix, or without one."""
+        return self._again(self.severity, fix)
+
+    def _again(self, severity: str, fix: Fix | None) -> Diagnostic:
         return Diagnostic(
-            self.code, self.message, self.span, help=self.help, related=self.related, severity="warning", path=self.path
+            self.code,
+            self.message,
+            self.span,
+            help=self.help,
+            related=self.related,
+            path=self.path,
+            severity=severity,
+            fix=fix,
         )
 
     def as_json(self) -> dict[str, JSON]:
@@ -84,7 +135,7 @@ class Diagnostic:
         from .codes import help_of, slug_of
 
         span = self.span
-        return {
+        value: dict[str, JSON] = {
             "code": self.code,
             "slug": slug_of(self.code),
             "severity": self.severity,
@@ -101,6 +152,9 @@ class Diagnostic:
             ],
             "path": list(self.path),
         }
+        if self.fix is not None:
+            value["fix"] = self.fix.as_json()
+        return value
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

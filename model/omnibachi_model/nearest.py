@@ -32,6 +32,18 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return best
 
 
+def only_nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the nearest known name where no other is as near, or None."""
+    names = set(known)
+    found = nearest(name, names)
+    other = nearest(name, names - {found}) if found is not None else None
+    if found is None or other is None:
+        return found
+    longest = max(len(name), len(found), len(other))
+    cost = _distance(name.lower(), found.lower(), longest)
+    return found if _distance(name.lower(), other.lower(), longest) > cost else None
+
+
 def nearest_address(name: str, known: Iterable[str], domain: str = "") -> str | None:
     """Return the known address that is nearest to a misspelt address or bare code, or None when none is near.
 
@@ -46,6 +58,20 @@ def nearest_address(name: str, known: Iterable[str], domain: str = "") -> str | 
     first = (f"{domain}::{code}", f"std::{code}")
     fitting = [address for address in addresses if address.rpartition("::")[2] == code]
     return min(fitting, key=lambda address: first.index(address) if address in first else 2, default=None)
+
+
+def only_nearest_address(name: str, known: Iterable[str]) -> str | None:
+    """Return the known address that a misspelt address or bare code can only mean, or None.
+
+    A bare code means what has the nearest code, where no other code is as near and one domain alone has it.
+    """
+    addresses = set(known)
+    if "::" in name:
+        return only_nearest(name, addresses)
+    codes = {address.rpartition("::")[2] for address in addresses}
+    code = name if name in codes else only_nearest(name, codes)
+    fitting = [address for address in addresses if address.rpartition("::")[2] == code]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def _one_edit_away(name: str, known: Iterable[str]) -> set[str]:

@@ -222,13 +222,16 @@ def _repeat(loop: Loop, node: dict[str, Any], size: int, outcomes: Sequence[Sequ
                 return loop.crash(run)
             if not enough and turn.done < most:
                 if pause_ms:
-                    turn.waited += run.wait(pause_ms * MS)
+                    # Counted also where it is only walked along again: whoever made its rows has waited.
+                    turn.waited += pause_ms * MS
+                    run.wait(pause_ms * MS)
                 turn.number = turn.done
                 loop.begin(run)
                 return body
             outcome = SUCCESS if enough else EXHAUSTED
         run.loops.pop()
-        return loop.leave(run, turn.done, outcome, output, encode(output), turn.waited)
+        waited = turn.waited if run.pause is not None else 0
+        return loop.leave(run, turn.done, outcome, output, encode(output), waited)
 
     def _judged(output: dict[str, Any]) -> bool:
         try:

@@ -11,13 +11,12 @@ The walk is the ordinary one: the program is linked with functions that answer f
 
 from __future__ import annotations
 
-import re
-
 from omnibachi_model.checks import conform, link
 from omnibachi_model.digests import decode, encode
 from omnibachi_model.faults import INPUT_MISFIT, MISSING_INPUT
 from omnibachi_model.record import CALLED, RESUMED, RUN_FINISHED
-from omnibachi_model.sealed import CALL, FAULT
+from omnibachi_model.sealed import CALL, FAULT, TIMEOUT
+from omnibachi_model.ways import named
 
 from .recorded import FIELDS
 from .walk import Start, Walk, admit, go_on, opened
@@ -32,10 +31,8 @@ if TYPE_CHECKING:
 
     from .link import Program
 
-TIMEOUT = "TIMEOUT"
 # What the record says of a FAULT that came before the capability was asked.
 UNASKED = frozenset((MISSING_INPUT, INPUT_MISFIT))
-_PLACE = re.compile(r"\[\d+\]")
 
 
 class Unanswered(BaseException):
@@ -112,7 +109,7 @@ class Answers:
     def _answer(self, path: str, use: str, row: Event, inputs: Any, deadline: int | None) -> Answer:
         body = row.body
         outcome, output = body["outcome"], body["output"]
-        node = self._nodes[_PLACE.sub("[]", path)]
+        node = self._nodes[named(path)]
         if body["capability"] != use:
             reason = f"`{path}` asks `{use}`, and the record has an answer of `{body['capability']}` there"
         elif body["inputs"] is None or _reason(row) in UNASKED:

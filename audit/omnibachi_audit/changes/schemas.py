@@ -67,7 +67,7 @@ def _members(old: Schema, new: Schema, types: Types, pointer: str) -> Iterator[F
     before, after = old.get("properties", {}), new.get("properties", {})
     for key in sorted({*before, *after}):
         place = f"{pointer}/{_escaped(key)}"
-        needed, was_needed = key in new.get("required", ()), key in old.get("required", ())
+        needed, was_needed = key in _needed(new), key in _needed(old)
         if key not in before:
             yield from _new_member(old, after[key], types, place, needed)
             continue
@@ -158,12 +158,20 @@ def _opened(schema: Schema) -> Schema:
 def _bare(schema: Schema) -> Schema:
     """Return a schema without defaults: that of values as they come, before anything is filled in."""
     out = {key: value for key, value in schema.items() if key != "default"}
+    if "required" in out:
+        out["required"] = _needed(schema)
     for key in ("items", "additionalProperties"):
         if isinstance(out.get(key), dict):
             out[key] = _bare(out[key])
     if "properties" in out:
         out["properties"] = {key: _bare(inner) for key, inner in out["properties"].items()}
     return out
+
+
+def _needed(schema: Schema) -> list[str]:
+    """Return the members that must be there; one with a default may be left out."""
+    properties = schema.get("properties", {})
+    return [key for key in schema.get("required", ()) if "default" not in properties.get(key, {})]
 
 
 def _extra_of(schema: Schema) -> Schema | None:

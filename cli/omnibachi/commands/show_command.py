@@ -10,8 +10,9 @@ import click
 from omnibachi import wiring
 from omnibachi.engine import link
 from omnibachi.exits import OK, TROUBLE
-from omnibachi.outline import bounds, depends_on, outline
+from omnibachi.outline import depends_on, outline
 from omnibachi.workspace import Workspace
+from omnibachi_model.addresses import split
 from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
 from omnibachi_model.digests import decode
 
@@ -33,7 +34,7 @@ from .output import Output
 )
 @click.option("--output", "-o", "file", metavar="FILE", help="Where to write it.  [default: stdout]")
 def show(output: Output, workspace: Workspace, workflow: str | None, form: str, file: str | None) -> int:
-    """Show a sealed workflow: its graph, bounds, places that are checked when run, and what its digest depends on.
+    """Show a sealed workflow: graph, bounds, laws, places that are checked when run, and what its digest depends on.
 
     Without a workflow, list those that are sealed.
     """
@@ -44,11 +45,14 @@ def show(output: Output, workspace: Workspace, workflow: str | None, form: str, 
     # Whatever has the right digest is shown, so its shape is looked at first, as before a run.
     link(sealed, dict.fromkeys(sealed.locks, print))
     origins = wiring.load_origins(snapshot, workflow)
+    laws = _laws(snapshot, sealed.workflow)
     value = {
         "workflow": workflow,
         "workflow_digest": sealed.digest,
         "seal": snapshot.seal,
-        "bounds": bounds(sealed.workflow),
+        "bounds": sealed.workflow.get("bounds"),
+        "limits": origins.get("limits") if origins else None,
+        "laws": laws,
         "checked_at_run": origins.get("checked", []) if origins else [],
         "depends_on": depends_on(sealed.workflow),
         "graph": decode(sealed.data),
@@ -56,7 +60,7 @@ def show(output: Output, workspace: Workspace, workflow: str | None, form: str, 
     if output.as_json and file is None:
         return output.give(OK, value, [])
     if form == "text":
-        data = "\n".join([*outline(sealed.workflow, origins, sealed.digest), ""]).encode()
+        data = "\n".join([*outline(sealed.workflow, origins, sealed.digest, laws), ""]).encode()
     else:
         if form == "png" and file is None and sys.stdout.isatty():
             raise click.UsageError("a picture is no text: name a file with `--output`, or send stdout to one")
@@ -66,6 +70,15 @@ def show(output: Output, workspace: Workspace, workflow: str | None, form: str, 
         return OK
     _put(data, file)
     return output.give(OK, {**value, "output": file}, [])
+
+
+def _laws(snapshot: wiring.Snapshot, workflow: dict[str, Any]) -> dict[str, str]:
+    """Return the laws that are proven of a workflow, with their summaries."""
+    found: dict[str, str] = {}
+    for law in sorted(workflow.get("laws", {})):
+        domain = wiring.load_domain(snapshot, split(law)[0])
+        found[law] = domain.get("summaries", {}).get(law, "")
+    return found
 
 
 def _drawn(workflow: dict[str, Any], form: str) -> bytes:

@@ -8,8 +8,9 @@ import click
 
 from omnibachi.compiling import compile_workspace
 from omnibachi.exits import FAILED, FINDINGS, OK
-from omnibachi.scenarios.coverage import worded
+from omnibachi.scenarios.coverage import gathered, worded
 from omnibachi.scenarios.runner import Report, run_scenarios
+from omnibachi.scenarios.suggested import lines_of
 from omnibachi.workspace import Workspace, shipped_root
 
 from .options import as_command, needs_sources
@@ -49,8 +50,16 @@ def _lines(report: Report, coverage: dict[str, Any]) -> list[str]:
     reached = (f"{name} {coverage[name][0]} of {coverage[name][1]}" for name in COUNTED)
     lines.append(f"reached: {', '.join(reached)}")
     lines += [f"  by a forced answer only: {worded(place)}" for place in coverage["forced"]]
-    lines += [f"  not reached: {worded(place)}" for place in coverage["missed"]]
+    missed = coverage["missed"]
+    lines += [f"  not reached: {worded(place)}{_why(place)}" for place in gathered(missed)]
+    if any(place["payload"] is not None for place in missed):
+        lines += ["", "these scenarios reach what was not reached (say what you expect of them):", ""]
+        lines += lines_of(missed)
     return lines
+
+
+def _why(place: dict[str, Any]) -> str:
+    return f" ({place['reason']})" if "reason" in place else ""
 
 
 command = test

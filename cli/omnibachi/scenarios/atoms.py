@@ -69,13 +69,11 @@ class Atom:
             elif measured == "type":
                 first = [TYPES[against]] if against in TYPES else []
                 yield from ((variable, value) for value in (*first, *TYPES.values()))
-            elif operation == "in" and isinstance(against, list):
-                yield from ((variable, value) for item in against for value in _near(item))
             elif operation == "in":
-                yield from ((variable, value) for value in ([against], []))
+                found = [value for item in against for value in _near(item)] if isinstance(against, list) else []
+                yield from ((variable, value) for value in (*found, *_holding(against, here)))
             elif operation in ("startsWith", "endsWith", "contains") and isinstance(against, str):
-                joined = [against + here, here + against] if isinstance(here, str) else []
-                yield from ((variable, value) for value in (*joined, against, *_near(against)))
+                yield from ((variable, value) for value in (*_joined(against, here), *_near(against)))
             else:
                 yield from ((variable, value) for value in _near(against))
 
@@ -114,6 +112,20 @@ def _near(value: Any) -> list[Any]:
     if isinstance(value, str):
         return [value, value + "a", value[:-1], "a" + value]
     return [value]
+
+
+def _holding(item: Any, here: Any) -> list[Any]:
+    """Return lists that hold an item, as long as the one that is there or longer, and lists without it."""
+    if not isinstance(here, list):
+        return [[item], []]
+    return [[*here[:-1], item], [*here, item], [other for other in here if other != item], []]
+
+
+def _joined(part: str, here: Any) -> Iterator[str]:
+    """Yield texts that hold a part, at either end or inside, made of the one that is there."""
+    if isinstance(here, str):
+        yield from (part + here, here + part, part + here[len(part) :], here[: -len(part)] + part)
+        yield from (here[:at] + part + here[at:] for at in range(1, min(len(here), 100)))
 
 
 def _sized(size: Any, here: Any, world: World, variable: Variable) -> Iterator[Any]:

@@ -72,17 +72,13 @@ class Coverage:
         }
 
     def missed(self) -> list[Place]:
-        """Return what nothing reached.
-
-        A node that was not reached stands for its outcomes and rows, an outcome for the exit that it leads to.
-        """
+        """Return what nothing reached; an outcome stands for the exit that it leads to."""
         there = self.reached | self.forced
-        nodes = self.nodes - there
-        within = {place for place in (self.outcomes | self.rows) - there if (place[0], place[1], "") not in nodes}
-        return sorted(nodes | within | ((self.exits - self.told | self.laws) - there))
+        counted = self.nodes | self.outcomes | self.rows | (self.exits - self.told) | self.laws
+        return sorted(counted - there)
 
     def as_json(self) -> dict[str, Any]:
-        """Return {nodes, outcomes, rows, exits, laws: [reached, of], missed, forced}."""
+        """Return {nodes, outcomes, rows, exits, laws: [reached, of], forced}."""
         there = self.reached | self.forced
         return {
             **{
@@ -95,7 +91,6 @@ class Coverage:
                     ("laws", self.laws),
                 )
             },
-            "missed": [named(place) for place in self.missed()],
             "forced": [named(place) for place in sorted((self.outcomes | self.rows) & (self.forced - self.reached))],
         }
 
@@ -146,3 +141,13 @@ def part_worded(place: Mapping[str, Any]) -> str:
             return f"{kind} {place[kind]}"
     what = f" row {place['row']}" if "row" in place else f" {place['outcome']}" if "outcome" in place else ""
     return f"{place['node']}{what}"
+
+
+def gathered(missed: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Leave out the outcomes and rows of nodes that were missed themselves: people need not read them too."""
+    nodes = {
+        (item["workflow"], item["node"]) for item in missed if item.keys() & {"node", "outcome", "row"} == {"node"}
+    }
+    return [
+        item for item in missed if not item.keys() & {"outcome", "row"} or (item["workflow"], item["node"]) not in nodes
+    ]

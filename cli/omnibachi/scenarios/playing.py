@@ -21,6 +21,7 @@ Note = Callable[[RunResult, Forced], None]
 
 
 def resolved(stage: Stage, scenario: Scenario) -> str | None:
+    """Return the workflow that a scenario is about: as it says, or the first that it runs."""
     if scenario.workflow is None:
         return next(iter(sorted(workflows_of(stage, scenario))), None)
     found = stage.workflow(scenario.workflow.text, scenario.domain, scenario.workflow.span)
@@ -29,11 +30,11 @@ def resolved(stage: Stage, scenario: Scenario) -> str | None:
 
 def workflows_of(stage: Stage, scenario: Scenario) -> set[str]:
     """Return the addresses that a scenario runs, as far as they exist."""
-    found = {_address(stage, scenario, step) for step in scenario.steps if not step.entry("load")}
+    found = {workflow_of(stage, scenario, step) for step in scenario.steps if not step.entry("load")}
     return {address for address in found if isinstance(address, str)}
 
 
-def _address(stage: Stage, scenario: Scenario, step: Any) -> str | Diagnostic:
+def workflow_of(stage: Stage, scenario: Scenario, step: Any) -> str | Diagnostic:
     """Find the workflow of a step: its own, that of the step whose payload it takes, or the scenario's."""
     named = step.entry("workflow")
     if named is not None:
@@ -43,7 +44,7 @@ def _address(stage: Stage, scenario: Scenario, step: Any) -> str | Diagnostic:
     earlier = step.get("payload_of")
     if earlier is None:
         return Diagnostic("OB311", "the step names no workflow", step.span)
-    return _address(stage, scenario, scenario.steps[int(plain(earlier)) - 1])  # type: ignore[arg-type]
+    return workflow_of(stage, scenario, scenario.steps[int(plain(earlier)) - 1])  # type: ignore[arg-type]
 
 
 def play(stage: Stage, scenario: Scenario, note: Note) -> Iterator[Diagnostic]:
@@ -67,11 +68,11 @@ def play(stage: Stage, scenario: Scenario, note: Note) -> Iterator[Diagnostic]:
                 facts: Any = plain(load.value)
                 yield from stage.plant(engine, facts["stores"], scenario.domain, load.key_span, given)
                 continue
-            address = _address(stage, scenario, step)
+            address = workflow_of(stage, scenario, step)
             if isinstance(address, Diagnostic):
                 yield address
                 return
-            result = engine.run(address, _payload(scenario, step), trace_id=f"step-{number}")
+            result = engine.run(address, payload_of(scenario, step), trace_id=f"step-{number}")
             if result.exit is None:
                 yield from result.diagnostics
                 return
@@ -79,7 +80,8 @@ def play(stage: Stage, scenario: Scenario, note: Note) -> Iterator[Diagnostic]:
             yield from unmet(number, step.get("expect"), result, engine, stage, scenario.domain)
 
 
-def _payload(scenario: Scenario, step: Any) -> Any:
+def payload_of(scenario: Scenario, step: Any) -> Any:
+    """Return the payload of a step that runs a workflow: its own, or that of the step that it names."""
     while step.entry("payload") is None:
         step = scenario.steps[int(plain(step.get("payload_of"))) - 1]  # type: ignore[arg-type]
     return plain(step.get("payload"))

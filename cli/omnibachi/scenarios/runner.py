@@ -19,6 +19,7 @@ from .coverage import Coverage
 from .examples import examples_of
 from .playing import play, resolved, workflows_of
 from .stage import Forced, Stage
+from .suggested import suggestions
 from .tours import bare, tour
 
 SCHEMA = "omnibachi.test/1"
@@ -54,13 +55,17 @@ class Played:
 
 @dataclass(slots=True)
 class Report:
-    """What `omnibachi test` found: scenarios, how many examples ran, coverage, and findings beside the scenarios."""
+    """What `omnibachi test` found: scenarios, how many examples ran, coverage, and findings beside the scenarios.
+
+    `missed` is what nothing reached, with what would reach it (`suggested`).
+    """
 
     stage: Stage
     scenarios: list[Played] = field(default_factory=list)
     examples: int = 0
     diagnostics: list[Diagnostic] = field(default_factory=list)
     coverage: Coverage = field(default_factory=Coverage)
+    missed: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -75,7 +80,7 @@ class Report:
             "exit_code": 0 if self.ok else 1,
             "scenarios": [item.as_json() for item in self.scenarios],
             "examples": self.examples,
-            "coverage": self.coverage.as_json(),
+            "coverage": {**self.coverage.as_json(), "missed": self.missed},
             "diagnostics": [item.as_json() for item in self.diagnostics],
         }
 
@@ -113,6 +118,10 @@ def run_scenarios(
     report.diagnostics += differing(answered, capabilities.folder)
     for address in sorted(covered):
         report.coverage.expect(stage.sealed(address), stage.laws(address))
+    missed = report.coverage.missed()
+    if progress and missed:
+        progress("looking for what reaches the rest")
+    report.missed = suggestions(stage, compilation.scenarios, missed)
     return report
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from omnibachi import facts
 from omnibachi.catalogue import Capabilities
 from omnibachi.engine import Engine
-from omnibachi.wiring import Compilation, Snapshot, load_domain, open_snapshot
+from omnibachi.wiring import Compilation, Snapshot, load_domain, open_snapshot, plain
 from omnibachi_model.addresses import candidates, split
 from omnibachi_model.diagnostics import Diagnostic, Refused, Span
 from omnibachi_model.digests import decode, digest, digest_of
@@ -82,6 +82,10 @@ class Stage:
         return {
             law: load_domain(self.snapshot, split(law)[0])["laws"][law] for law in self.sealed(address).get("laws", {})
         }
+
+    def examples(self, transform: str) -> list[dict[str, Any]]:
+        """Return the examples of a transform: {with, gives, output}."""
+        return [plain(tree) for tree in self.library.transforms[transform].examples]  # type: ignore[misc]
 
     def changed(self, address: str, data: bytes) -> Stage:
         """Return a stage on which one workflow is sealed as `data`, and all else is as here."""

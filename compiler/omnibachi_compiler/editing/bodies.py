@@ -10,23 +10,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from omnibachi_compiler.bodies import signature_of
+from omnibachi_compiler.check import check_graph, survey
+from omnibachi_compiler.declarations import Body, Name, Workflow
+from omnibachi_compiler.declare_graphs import contract, workflow
+from omnibachi_compiler.facts import Fact, Facts, advance, prepare
+from omnibachi_compiler.fits import Presence
+from omnibachi_compiler.graph import build_graph
+from omnibachi_compiler.library import Library, Shape
+from omnibachi_compiler.links import Graph, Linked, Signature
+from omnibachi_compiler.schemas import seal_fields
+from omnibachi_compiler.shape import check_shape
+from omnibachi_compiler.tree import Mapping as TreeMapping
+from omnibachi_compiler.uses import calls_of
 from omnibachi_model.addresses import candidates
 from omnibachi_model.diagnostics import has_errors
 
-from ..bodies import signature_of
-from ..check import check_graph, survey
-from ..declarations import Body, Name, Workflow
-from ..declare_graphs import contract, workflow
-from ..facts import Fact, Facts, advance, prepare
-from ..fits import Presence
-from ..graph import build_graph
-from ..library import Library, Shape
-from ..links import Graph, Linked, Signature
-from ..schemas import seal_fields
-from ..shape import check_shape
-from ..tree import Mapping as TreeMapping
-from ..uses import calls_of
 from .roles import GRAPHS
+from .spots import Open, Project, tree_at
 
 Schema = dict[str, Any]
 
@@ -64,6 +65,17 @@ class Surveyed:
         bit = 1 << self.facts.position[reader] if reader in self.facts.position else 0
         found = [name for name in self.facts.order if name != reader and self.facts.reach[name] & bit]
         return [name for name in found if name in self.graph.nodes]
+
+
+def surveyed_at(project: Project, opened: Open, document: int) -> Surveyed | None:
+    """Survey the body that a document declares, as far as its text, or else what it was last, can be understood."""
+    kind = opened.kind(document)
+    for tree in (tree_at(opened, document), opened.last.get(document)):
+        body = read_body(tree, kind, opened.domain) if kind and isinstance(tree, TreeMapping) else None
+        found = survey_body(f"{opened.domain}::{body.name.text}", body, project.library) if body else None
+        if found is not None:
+            return found
+    return None
 
 
 def read_body(tree: TreeMapping, kind: str, domain: str) -> Body | None:

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from omnibachi_compiler.library import Library
+from omnibachi_compiler.narrowing import narrow, narrow_outcomes
 from omnibachi_model.addresses import STD, candidates, split
 from omnibachi_model.diagnostics import Span
 from omnibachi_model.sealed import FAULT, REJECTED_EXIT
 
-from ..library import Library
-from ..narrowing import narrow, narrow_outcomes
 from .scan import Path
 from .spots import Open, Project
 

@@ -10,9 +10,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from omnibachi_compiler.language import SCHEMAS
 from omnibachi_model.diagnostics import Defect
 
-from ..language import SCHEMAS
 from .names import Names
 from .roles import DECLARING, ROLES
 

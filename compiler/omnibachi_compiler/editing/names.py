@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from omnibachi_compiler.loader import load
+from omnibachi_compiler.phase import Phase, Source
+from omnibachi_compiler.tree import plain
 from omnibachi_model.diagnostics import Diagnostic
 from omnibachi_model.sealed import REJECTED_EXIT, RESERVED_OUTCOMES
 
-from ..loader import load
-from ..phase import Phase, Source
-from ..tree import plain
 from .roles import GRAPHS, kind_of
 
 # What loops end in; a decision's and a capability's outcomes are declared.
@@ -55,12 +55,12 @@ def _gather(kind: str, document: dict[str, Any], domain: str, found: dict[str, s
         addresses = {code, f"{domain}::{code}"}
         found.setdefault(kind, set()).update(addresses)
         if kind == "side_effect":
-            operations = _keys(document.get("operations"))
-            found["use"].update(f"{address}.{name}" for address in addresses for name in operations)
+            own = _keys(document.get("operations"))
+            found["use"].update(f"{address}.{name}" for address in addresses for name in own)
         if kind in (*GRAPHS, "transform", "side_effect"):
             found["use"].update(addresses)
     operations = document.get("operations")
-    for owner in [document, *(operations.values() if isinstance(operations, dict) else ())]:
+    for owner in (document, *(operations.values() if isinstance(operations, dict) else ())):
         found["outcome"].update(_keys(owner.get("outcomes") if isinstance(owner, dict) else None))
     if kind in GRAPHS:
         found["exit"].update(_keys(document.get("exits")))

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..language import LATER, SCHEMAS
+from omnibachi_compiler.language import LATER, SCHEMAS
+
 from .scan import Path
 
 Schema = dict[str, Any]
@@ -53,9 +54,7 @@ def _spread(schema: Schema, root: Schema) -> Iterator[Schema]:
     """Yield a schema and those that judge the same value beside it."""
     reference = schema.get("$ref")
     if isinstance(reference, str):
-        for part in reference.removeprefix("#/").split("/"):
-            root_part = root[part] if part == "$defs" else root_part[part]
-        yield from _spread(root_part, root)
+        yield from _spread(root["$defs"][reference.rpartition("/")[2]], root)
         return
     yield schema
     for key in ("anyOf", "oneOf", "allOf"):

@@ -19,8 +19,9 @@ _INDENT = re.compile(r"[ \t]*")
 _MARK = re.compile(r"(?:---|\.\.\.)(?=\s|\Z)")
 _DASH = re.compile(r"-(?:[ \t]+|(?=\r?\n|\Z))")
 _KEY = re.compile(
-    r"""(?:"(?P<double>(?:[^"\\\n]|\\.)*)"|'(?P<single>(?:[^'\n]|'')*)'"""
-    r"""|(?P<plain>(?![#&*!|>'"%@`{}\[\],]|[-?:](?:\s|\Z))(?:[^\s:#]|:(?!\s|\Z)|(?<!\s)\#|[ \t]+(?![\s:#]))*))[ \t]*:(?=\s|\Z)"""
+    r"""(?:"(?:[^"\\\n]|\\.)*"|'(?:[^'\n]|'')*'"""
+    r"""|(?P<plain>(?![#&*!|>'"%@`{}\[\],]|[-?:](?:\s|\Z))"""
+    r"""(?:[^\s:#]|:(?!\s|\Z)|(?<!\s)\#|[ \t]+(?![\s:#]))*))[ \t]*:(?=\s|\Z)"""
 )
 _PLAIN = re.compile(r"(?:[^\s#]|(?<!\s)\#|[ \t]+(?=[^\s#]))+")
 _FLOW_PLAIN = re.compile(r"(?:[^\s#,\[\]{}:]|(?<!\s)\#|:(?![\s,\[\]{}]|\Z)|[ \t]+(?=[^\s#,\[\]{}:]|:[^\s,\[\]{}]))+")
@@ -330,18 +331,8 @@ def here(text: str, offset: int) -> Here:
     blank = not text[line:offset].strip()
     if blank:
         steps = [level.step for level in scanner.levels if level.indent < offset - line]
-        return Here(scanner.document if scanner.begun else scanner.document, tuple(steps), False, True, None)
+        return Here(scanner.document, tuple(steps), False, True, None)
     return Here(scanner.document, path, False, text[line:offset].strip(" -") == "", None)
-
-
-def closers(text: str) -> str:
-    """Return what closes the quote and the brackets that are open at the end of a text."""
-    scanner = _Scanner(text)
-    scanner.run()
-    last = scanner.tokens[-1] if scanner.tokens else None
-    cut = last is not None and last.quoted and last.end == len(text) and not _closed(text[last.start : last.end])
-    quote = text[last.start] if last is not None and cut and text[last.start] in "\"'" else ""
-    return quote + "".join("}" if flow.mapping else "]" for flow in reversed(scanner.flows))
 
 
 def _closed(text: str) -> bool:
@@ -349,7 +340,7 @@ def _closed(text: str) -> bool:
 
 
 class Places:
-    """The beginnings of a text's lines, to turn (line, column), both from 1 and in characters, into offsets and back."""
+    """The beginnings of a text's lines, to turn lines and columns (from 1, in characters) into offsets and back."""
 
     __slots__ = ("starts", "text")
 

@@ -1,7 +1,7 @@
 """Spots: what an editor points at, as kind of document, path into it, and what a name there is a name of.
 
 An open text is scanned, so a spot is found in any text. What the text means is asked of its trees; of a document that
-does not load now, of the tree that it gives without the line that is being typed, or of the last one that loaded.
+does not load now, of the tree that the scanner's keys and values make, or of the last one that loaded.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..library import Library
-from ..loader import load
-from ..phase import Source
-from ..tree import Mapping as TreeMapping
-from ..tree import Tree
+from omnibachi_compiler.library import Library
+from omnibachi_compiler.loader import load
+from omnibachi_compiler.phase import Source
+from omnibachi_compiler.scalars import RangeError, read_plain
+from omnibachi_compiler.tree import Entry, Scalar, Sequence, Tree
+from omnibachi_compiler.tree import Mapping as TreeMapping
+from omnibachi_model.diagnostics import Span
+
 from .roles import kind_of, role_of
-from .scan import Here, Path, Places, Token, closers, here, scan
+from .scan import Here, Path, Places, Token, here, scan
 
 _DOCUMENT = re.compile(r"^(?:---(?=\s|\Z)|\.\.\.(?=\s|\Z))[^\n]*\n?", re.MULTILINE)
 
@@ -123,17 +126,59 @@ def trees_of(path: str, text: str) -> dict[int, Tree]:
     return found
 
 
-def tree_at(opened: Open, document: int, offset: int | None = None) -> TreeMapping | None:
-    """Return the tree of a document: as it stands; else with the brackets closed that are open at the end of the
-    cursor's line; else without that line; else as it loaded last."""
-    found = opened.trees.get(document)
-    if found is None and offset is not None:
-        start = opened.text.rfind("\n", 0, offset) + 1
-        end = opened.text.find("\n", offset)
-        end = len(opened.text) if end < 0 else end
-        before, after = opened.text[:end], opened.text[end:]
-        for text in (before + closers(before) + after, opened.text[:start] + after):
-            found = found or trees_of(opened.path, text).get(document)
-    if found is None:
-        found = opened.last.get(document)
+def tree_at(opened: Open, document: int) -> TreeMapping | None:
+    """Return the tree of a document: as it loads, or what can be made of it where it does not."""
+    found = opened.trees.get(document) or _grown(opened, document)
     return found if isinstance(found, TreeMapping) else None
+
+
+@dataclass(slots=True)
+class _Bud:
+    """A place in a text that is no YAML yet: the keys or items in it, and the value there."""
+
+    key: Token | None = None
+    value: Token | None = None
+    inner: dict[str | int, _Bud] = field(default_factory=dict)
+
+
+def _grown(opened: Open, document: int) -> Tree | None:
+    """Make a tree of what the scanner tells; a value that is not written is a hole."""
+    root = _Bud()
+    for token in opened.tokens:
+        if token.document == document:
+            bud = root
+            for step in token.path:
+                bud = bud.inner.setdefault(step, _Bud())
+            if token.key:
+                bud.key = token
+            else:
+                bud.value = token
+    return _tree(root, opened, 0) if root.inner else None
+
+
+def _tree(bud: _Bud, opened: Open, at: int) -> Tree:
+    if bud.inner:
+        span = _span(opened, at, at)
+        if all(isinstance(step, int) for step in bud.inner):
+            return Sequence(tuple(_tree(inner, opened, at) for inner in bud.inner.values()), span)
+        named = [(str(step), inner) for step, inner in bud.inner.items() if inner.key is not None]
+        return TreeMapping(tuple(_entry(name, inner, opened) for name, inner in named), span)
+    if bud.value is None:
+        return Scalar(None, _span(opened, at, at))
+    token = bud.value
+    value: str | int | float | None = token.text
+    if not token.quoted:
+        try:
+            value = read_plain(token.text)
+        except RangeError:
+            value = 0
+    return Scalar(value, _span(opened, token.start, token.end), not token.quoted)
+
+
+def _entry(name: str, bud: _Bud, opened: Open) -> Entry:
+    assert bud.key is not None
+    return Entry(name, _span(opened, bud.key.start, bud.key.end), _tree(bud, opened, bud.key.end))
+
+
+def _span(opened: Open, start: int, end: int) -> Span:
+    return Span(opened.path, *opened.places.place(start), *opened.places.place(end))

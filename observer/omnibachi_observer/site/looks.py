@@ -20,7 +20,7 @@ footer { border-top: 1px solid var(--line); margin-top: 3rem; padding-top: 1rem;
   color: var(--soft); font-size: 0.85rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 1rem 0 0.25rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.2rem; margin: 2.25rem 0 0.5rem; border-bottom: 1px solid var(--line); padding-bottom: 0.25rem; }
-h3 { font-size: 1rem; margin: 0 0 0.25rem; overflow-wrap: anywhere; }
+h3 { font-size: 1rem; margin: 1.25rem 0 0.25rem; overflow-wrap: anywhere; }
 h3 .kind, .soft { color: var(--soft); font-weight: 400; }
 a { color: var(--link); text-underline-offset: 0.15em; }
 a:hover { text-decoration-thickness: 2px; }
@@ -33,27 +33,33 @@ code { overflow-wrap: anywhere; }
 .facts { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 0.15rem 1rem; margin: 1rem 0; }
 .facts dt { color: var(--soft); }
 .facts dd { margin: 0; overflow-wrap: anywhere; }
+.facts .facts { margin: 0; }
 .wide { overflow-x: auto; margin: 0.5rem 0; }
 table { border-collapse: collapse; width: 100%; font-size: 0.92rem; }
-th, td { text-align: left; vertical-align: top; padding: 0.35rem 0.75rem 0.35rem 0; border-bottom: 1px solid var(--line); }
+th, td { text-align: left; vertical-align: top; padding: 0.35rem 0.75rem 0.35rem 0;
+  border-bottom: 1px solid var(--line); }
 th { color: var(--soft); font-weight: 600; white-space: nowrap; }
 td { min-width: 5rem; }
+td code { overflow-wrap: break-word; }
 td ul, dd ul { margin: 0; padding-left: 1.1rem; }
 .node { background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: 0.75rem 1rem;
   margin: 0.75rem 0; }
 .node:target, tr:target, section:target { outline: 2px solid var(--link); }
+.node h3 { margin-top: 0; }
 .node .facts { margin: 0.5rem 0 0; font-size: 0.92rem; }
 .inner { margin-left: 1.25rem; }
 figure { margin: 1rem 0; background: #ffffff; border: 1px solid var(--line); border-radius: 6px; padding: 0.75rem;
-  text-align: center; }
-figure img { max-width: 100%; height: auto; }
+  text-align: center; overflow-x: auto; }
+figure img { max-width: max(100%, 30rem); height: auto; }
 .entries { list-style: none; padding: 0; margin: 0; }
 .entries li { padding: 0.4rem 0; border-bottom: 1px solid var(--line); }
 .entries li p { margin: 0; color: var(--soft); font-size: 0.92rem; }
 .filter { margin: 1rem 0 0; }
 .filter input { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--soft);
   border-radius: 6px; padding: 0.4rem 0.6rem; width: 100%; max-width: 24rem; }
-.COMPLETED, .held { color: var(--good); } .REJECTED, .missed { color: var(--odd); } .FAILED, .broke { color: var(--bad); }
+.COMPLETED, .held { color: var(--good); }
+.REJECTED, .missed { color: var(--odd); }
+.FAILED, .broke { color: var(--bad); }
 .DENIED { color: var(--denied); }
 .status { font-weight: 600; font-size: 0.85rem; }
 @media (max-width: 40rem) {

@@ -19,16 +19,16 @@ class Html(NamedTuple):
 Child: TypeAlias = "Html | str | int | None"
 
 
-def tag(name: str, *children: Child | Iterable[Child], **attributes: str | bool | None) -> Html:
+def tag(element: str, /, *children: Child | Iterable[Child], **attributes: str | bool | None) -> Html:
     """Make an element; `class_` and `for_` are `class` and `for`, `_` is `-`; None and False leave an attribute out."""
     given = "".join(
         f" {key.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{escape(value)}"')
         for key, value in attributes.items()
         if value is not None and value is not False
     )
-    if name in EMPTY:
-        return Html(f"<{name}{given}>")
-    return Html(f"<{name}{given}>{''.join(_written(child) for child in children)}</{name}>")
+    if element in EMPTY:
+        return Html(f"<{element}{given}>")
+    return Html(f"<{element}{given}>{''.join(_written(child) for child in children)}</{element}>")
 
 
 def joined(*children: Child | Iterable[Child], between: str = "") -> Html:
@@ -70,6 +70,6 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Child | Iterable[Child]]]
     return tag("div", made, class_="wide", tabindex="0", role="region", aria_label=label)
 
 
-def listed(items: Iterable[Child], **attributes: str) -> Html:
+def listed(items: Iterable[Child | Iterable[Child]], **attributes: str) -> Html:
     """Make a list."""
     return tag("ul", (tag("li", item) for item in items), **attributes)

@@ -7,7 +7,6 @@ from typing import Any
 
 from omnibachi_model.sealed import CALL
 
-SILENT = frozenset(("PASS", "END"))
 SECTIONS = {
     "workflows": "Workflows", "contracts": "Contracts", "transforms": "Transforms", "effects": "Side effects",
     "stores": "Stores", "intents": "Intents", "events": "Events", "laws": "Laws",
@@ -40,6 +39,7 @@ class Relations:
     admits: dict[str, list[str]] = field(default_factory=dict)
     governs: dict[str, list[str]] = field(default_factory=dict)
     binds: dict[str, list[str]] = field(default_factory=dict)
+    inlined: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     sections: dict[str, dict[str, Any]] = field(default_factory=dict)
     scenarios: dict[tuple[str, str, str], list[int]] = field(default_factory=dict)
 
@@ -66,6 +66,9 @@ def relations(told: Told) -> Relations:
     found.sections = {name: every[name] for name in SECTIONS}
     for address, workflow in sorted(told.workflows.items()):
         found.admits.setdefault(workflow["intent"], []).append(address)
+        ways = [way for entry in told.origins[address]["nodes"].values() for way in entry.get("via", ())]
+        for use, node in sorted({(way.get("use", ""), way["node"]) for way in ways}):
+            found.inlined.setdefault(use, []).append((address, node))
         for law in sorted(workflow.get("laws", {})):
             found.binds.setdefault(law, []).append(address)
         for node in workflow["nodes"]:

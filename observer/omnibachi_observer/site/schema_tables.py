@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..expression_text import json
+from omnibachi_observer.expression_text import json
+
 from .markup import Child, Html, code, joined, table, tag
 
 Schema = dict[str, Any]

@@ -1,0 +1,253 @@
+"""Recorded runs on another snapshot: which end differently, which the same, of which nobody can tell, and where they
+part."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import post_office
+from forging import observed, planted
+from front_door import Call, call
+from omnibachi import Refused, Workspace
+from omnibachi.foretelling import Foreteller, Foretold
+from post_office import PARCEL, WF, edit
+
+__all__ = ["call"]
+
+SEND = "protocols/post/send.yaml"
+LABELS = "capabilities/post_office/labels.py"
+RUNS: dict[str, tuple[dict[str, Any], str]] = {
+    "sent": ({}, "sent"),
+    "known": ({}, "known"),
+    "heavy": ({"weight": 30, "to": "Oslo"}, "sent"),
+    "refused": ({"weight": 31}, "refused"),
+    "rejected": ({"weight": "seven"}, "rejected"),
+    "raised": ({"to": "raise"}, "failed"),
+    "expression": ({"parts": 0}, "failed"),
+}
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace with a run for each end, and with one whose effect crashed."""
+    workspace = post_office.build(tmp_path_factory.mktemp("compat") / "office")
+    for name, (payload, exit) in RUNS.items():
+        ended = workspace.run(WF, {**PARCEL, **payload}, trace_id=name, picture=False)
+        assert ended.exit == exit, ended.diagnostics
+    with workspace.engine(forced={"keep": ("FAULT", {})}) as engine:
+        crashed = engine.run(WF, {**PARCEL, "to": "Bonn"}, trace_id="crashed")
+        assert crashed.exit == "failed"
+        workspace.traces.write("crashed", "jsonl", crashed.record)
+    return workspace
+
+
+@pytest.fixture
+def new(recorded: Workspace, tmp_path: Path) -> Path:
+    """A copy of the workspace's declarations and snapshot, to be changed."""
+    for name in ("protocols", "capabilities", "protocol_snapshot"):
+        shutil.copytree(Path(recorded.root) / name, tmp_path / "new" / name)
+    return tmp_path / "new"
+
+
+def judged(recorded: Workspace, new: Path) -> dict[str, Foretold]:
+    """Compile the new workspace and judge every trace by it."""
+    foreteller = Foreteller(post_office.compiled(new).load())
+    names = (*RUNS, "crashed")
+    return {name: foreteller.judge(name, record_of(recorded, name)) for name in names}
+
+
+def record_of(workspace: Workspace, name: str) -> bytes:
+    found = workspace.traces.read(name)
+    assert found is not None
+    return found
+
+
+def verdicts(found: dict[str, Foretold], *, but: str) -> dict[str, str]:
+    return {name: one.verdict for name, one in found.items() if one.verdict != but}
+
+
+def part(found: Foretold) -> tuple[Any, ...]:
+    assert found.part is not None
+    return tuple(found.part[name] for name in ("node", "field", "recorded", "recomputed"))
+
+
+def test_on_its_own_snapshot_every_run_is_the_same(recorded: Workspace, new: Path) -> None:
+    found = judged(recorded, new)
+    assert verdicts(found, but="same") == {}
+    assert all(one.part is None and one.now == one.recorded for one in found.values())
+
+
+def test_a_changed_row_ends_the_runs_on_its_edge_differently(recorded: Workspace, new: Path) -> None:
+    edit(new, SEND, "weight <= limit", "weight < limit")
+    found = judged(recorded, new)
+    assert verdicts(found, but="same") == {"heavy": "different"}
+    heavy = found["heavy"]
+    assert heavy.now == {"exit": "refused", "status": "DENIED", "result": {"because": "the parcel is too heavy"}}
+    assert heavy.recorded is not None and heavy.recorded["exit"] == "sent"
+    assert part(heavy) == ("allowed", "row", 0, 1)
+
+
+def test_another_way_to_the_same_end_is_the_same_and_the_parting_is_told(recorded: Workspace, new: Path) -> None:
+    edit(new, SEND, '      - {when: "weight <= limit", outcome: YES}\n',
+         '      - {when: "weight == 7", outcome: YES}\n      - {when: "weight <= limit", outcome: YES}\n')  # fmt: skip
+    found = judged(recorded, new)
+    assert verdicts(found, but="same") == {}
+    assert part(found["heavy"]) == ("allowed", "row", 0, 1) and found["sent"].part is None
+
+
+def test_a_changed_transform_asks_what_the_record_cannot_answer(recorded: Workspace, new: Path) -> None:
+    edit(new, LABELS, '"P-"', '"Q-"')
+    found = judged(recorded, new)
+    assert found["sent"].verdict == "unjudged" and found["sent"].now is None
+    assert found["sent"].reason == "`keep` asks `std::CS_REGISTRY_V0.REGISTER` with other inputs than the recorded ones"
+    assert part(found["sent"]) == ("label", "output", {"code": "P-ROME"}, {"code": "Q-ROME"})
+    assert found["refused"].verdict == "same" and found["refused"].part is not None
+
+
+CHANGES: dict[str, tuple[str, str, str, str, tuple[Any, ...]]] = {
+    "status": ("sent: {status: COMPLETED,", "sent: {status: DENIED,", "sent", "different",
+               ("sent", "status", "COMPLETED", "DENIED")),
+    "result": ("cents: $.nodes.price.cents}}", "cents: 1}}", "sent", "different",
+               ("sent", "result", {"cents": 2100, "code": "P-ROME"}, {"cents": 1, "code": "P-ROME"})),
+    "route": ("ALREADY_EXISTS: known}", "ALREADY_EXISTS: sent}", "known", "different",
+              ("sent", "exit", "known", "sent")),
+    "payload": ("to: {type: string, maxLength: 40}", "to: {type: string, maxLength: 3}", "sent", "different",
+                ("rejected", "path", "label", "rejected")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_run_that_ends_differently_is_told_with_its_place(name: str, recorded: Workspace, new: Path) -> None:
+    old, edited, run, verdict, place = CHANGES[name]
+    text = (new / SEND).read_text("utf-8")
+    (new / SEND).write_text(text.replace(old, edited), "utf-8")
+    found = judged(recorded, new)[run]
+    assert (found.verdict, part(found)) == (verdict, place)
+
+
+def test_a_new_name_asks_anew(recorded: Workspace, new: Path) -> None:
+    text = (new / SEND).read_text("utf-8")
+    for old, name in (("  now:\n", "  hour:\n"), ("SUCCESS: now", "SUCCESS: hour"), ("nodes.now", "nodes.hour")):
+        text = text.replace(old, name)
+    (new / SEND).write_text(text, "utf-8")
+    found = judged(recorded, new)
+    assert found["sent"].reason == "`hour` asks `std::CS_CLOCK_V0.NOW`, and the record has no answer of it"
+    assert part(found["sent"])[:2] == ("hour", "inputs")
+    assert found["refused"].verdict == "same"
+
+
+def test_a_workflow_that_is_gone(recorded: Workspace, new: Path) -> None:
+    edit(new, SEND, "workflow: WF_SEND_V0", "workflow: WF_SEND_V1")
+    found = judged(recorded, new)["sent"]
+    assert (found.verdict, found.reason) == ("unjudged", f"the new snapshot has no workflow `{WF}`")
+
+
+def test_what_was_never_asked_has_no_answer(recorded: Workspace, new: Path) -> None:
+    """A FAULT that came before the call says nothing of what the capability would have answered."""
+    record = observed(record_of(recorded, "crashed"), 6, fault={"reason": "input-misfit"})
+    found = Foreteller(post_office.compiled(new).load()).judge("crashed", record)
+    assert found.verdict == "unjudged" and "did not come to ask" in str(found.reason)
+
+
+def test_transforms_are_those_that_were_sealed(recorded: Workspace, new: Path) -> None:
+    edit(new, LABELS, '"P-"', '"Q-"')
+    with pytest.raises(Refused) as refused:
+        Foreteller(Workspace(new).load()).judge("sent", record_of(recorded, "sent"))
+    assert [item.code for item in refused.value.diagnostics] == ["OB604"]
+
+
+def test_nothing_is_touched(recorded: Workspace, new: Path, call: Call) -> None:
+    edit(new, SEND, "weight <= limit", "weight < limit")
+    post_office.compiled(new)
+
+    def contents() -> dict[str, bytes]:
+        roots = (Path(recorded.root), new)
+        return {str(path): path.read_bytes() for root in roots for path in root.rglob("*") if path.is_file()}
+
+    shutil.rmtree(new / "capabilities/post_office/__pycache__", ignore_errors=True)
+    before = contents()
+    assert call("compat", str(new), "--workspace", recorded.root).status == 1
+    assert contents() == before
+
+
+def test_the_command_lists_who_parts_where(recorded: Workspace, new: Path, call: Call) -> None:
+    at = ("--workspace", recorded.root)
+    same = call("compat", recorded.root, *at)
+    assert (same.status, same.out, same.err) == (0, "0 broken, 0 different, 0 unjudged, 8 same\n", "")
+    edit(new, SEND, "weight <= limit", "weight < limit")
+    post_office.compiled(new)
+    said = call("compat", str(new), *at)
+    assert said.status == 1
+    assert "DIFFERENT  heavy/heavy.jsonl  post::WF_SEND_V0\n  ended sent (COMPLETED) `" in said.out
+    assert "\n  parts at allowed, row: recorded `0`, recomputed `1`\n0 broken, 1 different" in said.out
+    value = call("compat", str(new / "protocol_snapshot"), *at, "--traces", f"{recorded.root}/traces/heavy", "--json")
+    found = value.json()
+    assert (value.status, found["schema"], found["ok"], found["exit_code"]) == (1, "omnibachi.compat/1", False, 1)
+    assert [one["trace"] for one in found["different"]] == ["heavy.jsonl"] and found["same"] == []
+    assert found["different"][0]["part"] == {"node": "allowed", "field": "row", "recorded": 0, "recomputed": 1}
+
+
+def test_runs_of_the_journal_count_too(recorded: Workspace, tmp_path: Path, call: Call) -> None:
+    bare = tmp_path / "bare"
+    shutil.copytree(recorded.root, bare, ignore=shutil.ignore_patterns("traces"))
+    said = call("compat", str(bare), "--workspace", str(bare))
+    assert (said.status, said.out) == (0, "0 broken, 0 different, 0 unjudged, 7 same\n")
+
+
+def broken(record: bytes) -> bytes:
+    return record.replace(b"P-ROME", b"P-OSLO", 1)
+
+
+def cut(record: bytes) -> bytes:
+    return b"".join(record.splitlines(keepends=True)[:-1])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "status", "counts"),
+    [
+        (broken, 4, "1 broken, 0 different, 0 unjudged, 0 same"),
+        (cut, 0, "0 broken, 0 different, 1 unjudged, 0 same"),
+    ],
+)
+def test_spoiled_records(
+    spoil: Callable[[bytes], bytes], status: int, counts: str, recorded: Workspace, tmp_path: Path, call: Call
+) -> None:
+    """A broken one is told and proves nothing; one without an end can be judged by no snapshot, so it fails nothing."""
+    (tmp_path / "T.jsonl").write_bytes(spoil(record_of(recorded, "sent")))
+    said = call("compat", recorded.root, "--workspace", recorded.root, "--traces", str(tmp_path))
+    assert (said.status, said.out.splitlines()[-1]) == (status, counts)
+    assert ("OB740" in said.err) is (status == 4)
+
+
+def test_no_traces(recorded: Workspace, tmp_path: Path, call: Call) -> None:
+    at = ("--workspace", recorded.root)
+    (tmp_path / "empty").mkdir()
+    said = call("compat", recorded.root, *at, "--traces", str(tmp_path / "empty"))
+    assert said.status == 0 and "warning[OB781]" in said.err
+    said = call("compat", recorded.root, *at, "--traces", str(tmp_path / "nowhere"))
+    assert said.status == 3 and "error[OB781]" in said.err
+
+
+@pytest.mark.parametrize(
+    ("line", "member", "value", "reason"),
+    [
+        (6, "outcome", "LOST", "`keep` cannot end in LOST any more, which is what the record has"),
+        (6, "output", {"a": 1}, "the recorded output of `keep` does not fit what is declared now"),
+        (5, "output", {}, "the recorded output of `now` does not fit what is declared now"),
+        (5, "capability", "std::CS_ENTROPY_V0.DRAW", "and the record has an answer of `std::CS_ENTROPY_V0.DRAW` there"),
+        (6, "path", "odd", "and the record has no answer of it"),
+        (6, "inputs", None, "which the recorded run did not come to ask"),
+    ],
+)
+def test_an_answer_that_is_none_today_answers_nothing(
+    line: int, member: str, value: Any, reason: str, recorded: Workspace, new: Path
+) -> None:
+    """Whoever makes every hash anew can claim any answer; what no capability could say now decides nothing."""
+    record = planted(record_of(recorded, "sent"), line, **{member: value})
+    found = Foreteller(post_office.compiled(new).load()).judge("sent", record)
+    assert found.verdict == "unjudged" and str(found.reason).endswith(reason), found

@@ -1,0 +1,260 @@
+"""The canonical layout: nothing that is declared changes, no comment is lost, and formatting twice changes nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from front_door import Call, call, workspace
+from generated import anything
+from omnibachi.compiling import compile_workspace
+from omnibachi.workspace import shipped_root
+from omnibachi_compiler.formatting import format_source
+from omnibachi_compiler.loader import load
+from omnibachi_compiler.phase import Source
+from omnibachi_compiler.tree import plain
+from relaid import Relaid
+from workspaces import Workspace, workspaces
+
+__all__ = ["call", "workspace"]
+
+ROOT = Path(__file__).resolve().parent.parent
+BLOCK = re.compile(r"^```yaml.*?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def source(text: str | bytes) -> Source:
+    return Source("protocols/shop/x.yaml", "shop", text.encode() if isinstance(text, str) else text)
+
+
+def formatted(text: str | bytes) -> str:
+    phase = format_source(source(text))
+    assert not phase.diagnostics, phase.diagnostics
+    return phase.value.decode()
+
+
+def values(text: str | bytes) -> list[Any]:
+    phase = load(source(text))
+    assert not phase.diagnostics, (phase.diagnostics, text)
+    return [plain(tree) for tree in phase.value]
+
+
+def ordered(value: Any) -> str:
+    """Write values so that the order of keys counts where an author chose them, and types do."""
+    return json.dumps(value, sort_keys=True)
+
+
+def texts() -> Iterator[bytes]:
+    for path in sorted((ROOT / "protocols").rglob("*.yaml")):
+        yield path.read_bytes()
+    for path in sorted((ROOT / "cli/omnibachi/templates").rglob("*.yaml")):
+        yield path.read_bytes()
+    for path in [*sorted((ROOT / "tests/cases").glob("*.md")), ROOT / "docs/language.md"]:
+        for block in BLOCK.findall(path.read_text("utf-8")):
+            if not load(source(block)).diagnostics:
+                yield block.encode()
+
+
+CORPUS = list(texts())
+
+
+def test_the_corpus_keeps_its_values_and_comments_and_stays_as_it_is_then() -> None:
+    assert len(CORPUS) > 150
+    for text in CORPUS:
+        once = formatted(text)
+        assert ordered(values(once)) == ordered(values(text))
+        assert formatted(once) == once
+        assert all(len(line) <= 120 or " " in line.strip() for line in once.splitlines())
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_any_layout_of_the_corpus_keeps_values_and_comments(seed: int) -> None:
+    random = Random(seed)
+    for text in random.sample(CORPUS, 8):
+        documents = values(text)
+        written = Relaid(random)
+        laid = written.text(documents)
+        assert ordered(values(laid)) == ordered(documents), laid
+        once = formatted(laid)
+        assert ordered(values(once)) == ordered(documents)
+        assert sorted(re.findall(r"# \d+\S?(?: a: b| - x| 'y| \{z)?$", once, re.M)) == sorted(written.comments), laid
+        assert formatted(once) == once, laid
+        assert "\n\n\n" not in once or "\n\n\n" in "".join(map(str, _strings(documents)))
+
+
+@given(st.lists(anything, min_size=1, max_size=3), st.integers(0, 10**6))
+@settings(max_examples=150, deadline=None)
+def test_any_values_in_any_layout(documents: list[Any], seed: int) -> None:
+    laid = Relaid(Random(seed)).text(documents)
+    if load(source(laid)).diagnostics:
+        return
+    once = formatted(laid)
+    assert ordered(values(once)) == ordered(values(laid))
+    assert formatted(once) == once
+
+
+@given(st.text(st.characters(blacklist_categories=("Cs",)), max_size=30), st.sampled_from("|>'\"p"), st.integers(0, 6))
+@settings(max_examples=300, deadline=None)
+def test_any_text_in_any_style(text: str, style: str, indent: int) -> None:
+    """Whatever the loader takes is kept: block scalars with their indicators, folded lines, escapes."""
+    lines = "\n".join("   " + line for line in text.split("\n"))
+    written = {
+        "|": f"k:\n  - |{indent or ''}\n{lines}\n",
+        ">": f"k: >+\n{lines}\n\nl: 1",
+        "'": f"k: '{text.replace(chr(39), chr(39) * 2)}'",
+        '"': f"k: {json.dumps(text)}",
+        "p": f"k: [{text}]",
+    }[style]
+    if load(source(written)).diagnostics:
+        return
+    once = formatted(written)
+    assert values(once) == values(written)
+    assert formatted(once) == once
+
+
+@given(workspaces(), st.integers(0, 10**6))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+def test_generated_workspaces_keep_their_values(made: Workspace, seed: int) -> None:
+    laid = Relaid(Random(seed)).text(made.documents)
+    assert ordered(values(formatted(laid))) == ordered(made.documents) == ordered(values(formatted(made.source)))
+
+
+def _strings(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [*value, *(text for inner in value.values() for text in _strings(inner))]
+    if isinstance(value, list):
+        return [text for inner in value for text in _strings(inner)]
+    return [value] if isinstance(value, str) else []
+
+
+BEFORE = """\
+
+
+# about the file
+workflow:   'WF_X_V0'   # its name
+nodes:
+    # the first
+    a:
+        next: {SUCCESS: b,   "FAULT": c}
+        with: {text: "a: b", plain: "a word", day: "2026-01-01", no: "NO",
+               one: "1"}   # data
+        use: CT_X_V0
+
+
+
+    b:
+      compute: {x: "1 + 1", y: [1, 2,
+         # between
+         3]}
+      # at the end of b
+    # at the end of nodes
+exits:
+- x
+summary: >-
+    folded
+    text
+limits: {}   # none
+# at the end of the first
+---
+
+store:   ST_X_V0
+"""
+AFTER = """\
+# about the file
+workflow: WF_X_V0  # its name
+summary: >-
+  folded
+  text
+nodes:
+  # the first
+  a:
+    use: CT_X_V0
+    with: {text: "a: b", plain: a word, day: "2026-01-01", no: "NO", one: "1"}  # data
+    next: {SUCCESS: b, FAULT: c}
+
+  b:
+    compute:
+      x: 1 + 1
+      y:
+        - 1
+        - 2
+        # between
+        - 3
+    # at the end of b
+  # at the end of nodes
+exits:
+  - x
+limits: {}  # none
+# at the end of the first
+---
+
+store: ST_X_V0
+"""
+
+
+def test_the_canonical_form() -> None:
+    assert formatted(BEFORE) == AFTER
+    assert formatted(AFTER) == AFTER
+    assert formatted(BEFORE.replace("\n", "\r\n")) == AFTER
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("a: {}", "a: {}\n"),
+        ("'a b'", "a b\n"),
+        ("- - 1\n  - [2]\n- {a: 1}", "- - 1\n  - [2]\n- {a: 1}\n"),
+        ("-\n  # one\n  a: 1 # two\n  b: 2", "# one\n- a: 1  # two\n  b: 2\n"),
+        ("a: # one\n  # two\n  'x'", "# two\na: x  # one\n"),
+        ("{a: 1, # one\n b: 2}", "a: 1  # one\nb: 2\n"),
+        ("a: |2-\n    two\n   one\n\n\nb: 1", "a: |2-\n    two\n   one\n\nb: 1\n"),
+        ("a: |+ # keep\n  x\n\n\nb: 1", "a: |+  # keep\n  x\n\n\nb: 1\n"),
+        ("a: 'it''s'\nb: \"\\\"\"\nc: '\\d'", "a: \"it's\"\nb: '\"'\nc: '\\d'\n"),
+        ("a: [b: 1, {c: 2}]", "a: [{b: 1}, {c: 2}]\n"),
+        ("a: x\n  y\n\n  z", 'a: "x y\\nz"\n'),
+        ('a: 1.0\nb: 1e3\nc: ~\nd: "~"', 'a: 1.0\nb: 1e3\nc: ~\nd: "~"\n'),
+    ],
+)
+def test_small_forms(before: str, after: str) -> None:
+    assert formatted(before) == after
+    assert formatted(after) == after
+
+
+def test_a_line_holds_120_characters() -> None:
+    words = " ".join(["word"] * 30)
+    assert formatted(f"a: {words}") == f"a: {words}\n", "a text on one line is not broken"
+    folded = formatted(f"a: {words}\n  {words}")
+    assert max(map(len, folded.splitlines())) <= 120 and values(folded) == [{"a": f"{words} {words}"}]
+    fits = "a: {" + "b: " + "x" * 112 + "}"
+    assert formatted(fits) == fits + "\n"
+    assert formatted(fits.replace("x}", "xx}")) == "a:\n  b: " + "x" * 113 + "\n"
+
+
+def test_the_workflows_stay_the_same(tmp_path: Path) -> None:
+    """The proof that counts: a workspace in another layout seals the same workflows."""
+    import shutil
+
+    shutil.copytree(ROOT / "tests/cases/prelude", tmp_path, dirs_exist_ok=True)
+    for path in (ROOT / "protocols/blockchain").rglob("*.yaml"):
+        place = tmp_path / path.relative_to(ROOT)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(path.read_bytes())
+    before = compile_workspace(str(tmp_path), shipped=shipped_root()).sealed
+    assert before is not None
+    for seed, path in enumerate(sorted(tmp_path.rglob("*.yaml"))):
+        laid = Relaid(Random(seed)).text(values(path.read_bytes()))
+        path.write_text(formatted(laid), encoding="utf-8")
+    after = compile_workspace(str(tmp_path), shipped=shipped_root()).sealed
+    assert after is not None
+    workflows = [
+        {name: data for name, data in sealed.files.items() if name.startswith("workflows/")}
+        for sealed in (before, after)
+    ]
+    assert workflows[0] == workflows[1] and len(workflows[0]) >= 2

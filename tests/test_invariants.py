@@ -1,0 +1,194 @@
+"""Laws from text to seal: contracts and loops in them, what they bind, what is sealed, shown and verified."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from looping import compiled, sealed
+from omnibachi_audit.snapshots import verify_snapshot
+from omnibachi_compiler.compile import Compilation
+from omnibachi_model.digests import digest, digest_of, pretty
+
+WORKFLOW = """
+transform: CT_STEP_V0
+summary: Answer.
+inputs: {n: {type: integer}}
+outcomes: {SUCCESS: {m: {type: integer}}, LOST: {}}
+---
+store: ST_LOG_V0
+governed_by: CS_RECORDS_V0
+evidence: true
+---
+store: ST_KEPT_V0
+governed_by: CS_RECORDS_V0
+---
+intent: IN_TEST_V0
+payload: {type: object, properties: {list: {type: array, items: {type: integer}}}, required: [list]}
+---
+intent: IN_FEW_V0
+payload: {type: object, properties: {list: {type: array, maxItems: 2, items: {type: integer}}}, required: [list]}
+---
+contract: CC_STEP_V0
+summary: Step, and keep it.
+inputs: {n: {type: integer}}
+start: step
+nodes:
+  step: {use: CT_STEP_V0, with: {n: $.inputs.n}, next: {SUCCESS: keep, LOST: GONE}}
+  keep:
+    use: CS_RECORDS_V0.PUT
+    store: ST_KEPT_V0
+    with: {key: k, value: {m: $.nodes.step.m}}
+    next: {SUCCESS: SUCCESS}
+outcomes: {SUCCESS: {m: $.nodes.step.m}, GONE: {}}
+---
+workflow: WF_INNER_V0
+summary: One step.
+intent: IN_FEW_V0
+start: one
+fault: failed
+nodes:
+  one: {use: CC_STEP_V0, with: {n: 1}, next: {SUCCESS: done, GONE: done}}
+exits: {done: {status: COMPLETED}, failed: {status: FAILED}}
+---
+workflow: WF_TEST_V0
+summary: Log, step, step for each, then the inner workflow.
+intent: IN_TEST_V0
+start: log
+fault: failed
+nodes:
+  log: {use: CS_RECORDS_V0.PUT, store: ST_LOG_V0, with: {key: k, value: {}}, next: {SUCCESS: first}}
+  first: {use: CC_STEP_V0, with: {n: 1}, next: {SUCCESS: every, GONE: gone}}
+  every:
+    each: $.payload.list
+    max: 5
+    use: CC_STEP_V0
+    with: {n: $.each.item}
+    next: {SUCCESS: inner, PARTIAL: gone, FAILED: gone, OVERFLOW: gone}
+  inner: {use: WF_INNER_V0, with: {list: $.payload.list}, next: {done: done, failed: failed, rejected: gone}}
+exits: {done: {status: COMPLETED}, gone: {status: REJECTED}, failed: {status: FAILED}}
+"""
+
+
+def law(path: str, *, applies_to: str = "{workflows: [WF_TEST_V0]}", more: str = "") -> Compilation:
+    """Compile the workspace with one law."""
+    invariant = f"invariant: IV_TEST_V0\nsummary: A law.\napplies_to: {applies_to}\nevery_path: {path}\n{more}\n"
+    return compiled(f"{WORKFLOW}---\n{invariant}", "CT_STEP_V0")
+
+
+HOLD = [
+    ("{passes: {node: log, outcome: SUCCESS}, before: {use: CC_STEP_V0}}", ""),
+    ("{passes: {node: first/keep, outcome: SUCCESS}, before: {node: every}}", ""),
+    ("{passes: {node: first, outcome: SUCCESS}, before: {node: 'every[]/step'}}", ""),
+    ("{passes: {node: 'every[]', outcome: GONE}, before: {exit: failed}}", ""),  # a failed exit does not count
+    ("{from: {node: 'every[]', outcome: GONE}, passes: {node: inner}}", "never: true"),
+    ("{from: {node: every, outcome: PARTIAL}, passes: {status: COMPLETED}}", "never: true"),
+    ("{passes: {effect: MUTABLE, evidence: true}, before: {effect: MUTABLE, evidence: false}}", "exits: all"),
+    ("{from: {effect: MUTABLE, store: ST_LOG_V0}, passes: {effect: MUTABLE, store: ST_LOG_V0}}", "never: true"),
+    ("{from: {use: CC_STEP_V0, outcome: FAULT}, passes: {exit: failed}}", "exits: all"),
+    ("{from: {use: WF_INNER_V0, outcome: rejected}, passes: {exit: gone}}", ""),
+    ("{from: {use: WF_INNER_V0, outcome: done}, passes: {exit: done}}", ""),
+]
+BROKEN = [
+    ("{passes: {node: 'every[]/keep'}, before: {node: inner}}", "", "every SUCCESS"),  # there may be no items
+    ("{passes: {node: 'every[]/keep', outcome: SUCCESS}, before: {node: every, outcome: PARTIAL}}", "never: true", ""),
+    ("{from: {use: CC_STEP_V0}, passes: {use: CC_STEP_V0}}", "never: true", "first SUCCESS"),
+    ("{from: {node: first}, passes: {node: first, outcome: SUCCESS}}", "", "first GONE"),
+    ("{from: {node: inner/one, outcome: GONE}, passes: {exit: done}}", "never: true", "inner/one GONE"),
+    ("{from: {use: WF_INNER_V0, outcome: rejected}, passes: {exit: gone}}", "never: true", "inner rejected"),
+    (
+        "{from: {use: CC_STEP_V0, outcome: FAULT}, passes: {exit: failed}}",
+        "exits: all\nnever: true",
+        "first FAULT",
+    ),
+    ("{passes: {use: CS_RECORDS_V0, evidence: false}, before: exit}", "never: true", "first/keep SUCCESS"),
+]
+
+
+@pytest.mark.parametrize(("path", "more"), HOLD)
+def test_a_law_that_holds_is_sealed_and_not_warned_of(path: str, more: str) -> None:
+    compilation = law(path, more=more)
+    found = [(item.code, item.message) for item in compilation.diagnostics]
+    if "before: {exit: failed}" in path:
+        assert [code for code, _ in found] == ["OB524"]
+    else:
+        assert found == []
+    assert list(sealed(compilation)["laws"]) == ["shop::IV_TEST_V0"]
+
+
+@pytest.mark.parametrize(("path", "more", "step"), BROKEN)
+def test_a_law_that_is_broken_tells_a_path_with_its_places(path: str, more: str, step: str) -> None:
+    compilation = law(path, more=more)
+    assert compilation.sealed is None
+    (found,) = compilation.diagnostics
+    assert found.code == "OB520"
+    assert found.span is not None
+    assert not step or step in found.path
+    assert found.path[0].startswith("log ")
+    assert found.path[-1] in ("done", "gone", "failed")
+    assert found.related
+
+
+def test_what_a_law_binds() -> None:
+    said = "{passes: {node: log}, before: {use: CC_STEP_V0}}"
+    assert [item.code for item in law(said, applies_to="all").diagnostics] == ["OB520"]  # the inner one logs nothing
+    assert [item.code for item in law(said, applies_to="{uses: CC_STEP_V0}").diagnostics] == ["OB520"]
+    assert [item.code for item in law(said, applies_to="{uses: CT_STEP_V0}").diagnostics] == ["OB520"]
+    bound = law(said, applies_to="{uses: WF_INNER_V0}")
+    assert list(sealed(bound)["laws"]) == ["shop::IV_TEST_V0"]
+    assert sealed(bound, "WF_INNER_V0")["laws"] == {}
+    other = law("{from: {node: every}, passes: {node: inner}}", applies_to="all", more="never: true")
+    assert [item.code for item in other.diagnostics] == ["OB520"]
+    absent = law("{from: {node: log}, passes: {exit: gone}, before: {exit: gone}}", applies_to="all")
+    assert absent.diagnostics == ()
+    assert sealed(absent, "WF_INNER_V0")["laws"] == sealed(absent)["laws"]
+
+
+def files(path: str, **more: str) -> dict[str, Any]:
+    compilation = law(path, **more)
+    assert compilation.sealed is not None, compilation.diagnostics
+    return dict(compilation.sealed.files)
+
+
+def test_a_law_is_sealed_once_in_a_form_that_words_do_not_change() -> None:
+    path = "{passes: {node: log, outcome: SUCCESS}, before: {use: CC_STEP_V0}}"
+    one = files(path)
+    domain, manifest = orjson.loads(one["shop/domain.json"]), orjson.loads(one["manifest.json"])
+    form = domain["laws"]["shop::IV_TEST_V0"]
+    assert form == {
+        "applies_to": {"workflows": ["shop::WF_TEST_V0"]},
+        "every_path": {
+            "from": "start",
+            "passes": {"node": "log", "outcome": "SUCCESS"},
+            "before": {"use": "shop::CC_STEP_V0"},
+        },
+        "never": False,
+        "exits": "not_failed",
+    }
+    assert domain["summaries"]["shop::IV_TEST_V0"] == "A law."
+    assert manifest["laws"] == {"shop::IV_TEST_V0": digest_of(form)}
+    assert orjson.loads(one["shop/WF_TEST_V0.json"])["laws"] == manifest["laws"]
+    other = files(
+        "{from: start, before: {use: shop::CC_STEP_V0}, passes: {outcome: SUCCESS, node: log}}",
+        applies_to="{workflows: [shop::WF_TEST_V0]}",
+        more="never: false",
+    )
+    assert other["shop/WF_TEST_V0.json"] == one["shop/WF_TEST_V0.json"]
+
+
+def test_a_snapshot_whose_laws_do_not_agree_is_not_verified() -> None:
+    written = files("{passes: {node: log, outcome: SUCCESS}, before: {use: CC_STEP_V0}}")
+    assert [item for item in verify_snapshot(written.get, written, None) if item.code != "OB611"] == []
+    workflow = orjson.loads(written["shop/WF_TEST_V0.json"])
+    workflow["laws"]["shop::IV_TEST_V0"] = digest(b"another law")
+    written["shop/WF_TEST_V0.json"] = pretty(workflow)
+    manifest = orjson.loads(written["manifest.json"])
+    manifest["workflows"]["shop::WF_TEST_V0"]["sha256"] = digest(written["shop/WF_TEST_V0.json"])
+    written["manifest.json"] = pretty(manifest)
+    written["manifest.sha256"] = digest(written["manifest.json"]).encode() + b"\n"
+    found = verify_snapshot(written.get, written, None)
+    assert [item.message for item in found if item.code == "OB602"] == [
+        "the law `shop::IV_TEST_V0` of `shop::WF_TEST_V0` is not what the manifest says"
+    ]
