@@ -88,7 +88,7 @@ class Relaid:
 
     def _key(self, text: str) -> str:
         if "\n" in text or len(text) > 100:
-            return json.dumps(text, ensure_ascii=self._chance(2))
+            return self._double(text)
         return self._quoted(text, whole=True)
 
     def _quoted(self, text: str, whole: bool = False) -> str:
@@ -98,8 +98,12 @@ class Relaid:
         if text.isprintable() and self._chance(2):
             single = "'" + text.replace("'", "''") + "'"
             return single.replace(" ", "\n        ", 1) if not whole and self._folds(text) else single
-        double = json.dumps(text, ensure_ascii=self._chance(2))
+        double = self._double(text)
         return double.replace(" ", "\n        ", 1) if not whole and self._folds(text) else double
+
+    def _double(self, text: str) -> str:
+        # Halves of surrogate pairs, which JSON writes, are refused.
+        return json.dumps(text, ensure_ascii=max(text, default="") <= "\uffff" and self._chance(2))
 
     def _folds(self, text: str) -> bool:
         return "  " not in text and text == text.strip() and " " in text and self._chance(3)

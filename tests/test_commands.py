@@ -199,6 +199,38 @@ def test_show_tells_graph_bounds_and_what_the_digest_depends_on(call: Call, work
     assert found["graph"]["address"] == GREET
 
 
+LAW = """
+invariant: IV_WORDS_FIRST_V0
+summary: Nothing is remembered before it has words.
+applies_to: all
+every_path: {passes: {node: words, outcome: SUCCESS}, before: {effect: IDEMPOTENT}}
+"""
+
+
+def test_show_tells_laws_and_limits(call: Call, workspace: Path) -> None:
+    assert "  none" in call("show", GREET).out.splitlines()
+    assert call("show", GREET, "--json").json()["laws"] == {}
+    declared = workspace / "protocols/greeting/greet.yaml"
+    text = declared.read_text("utf-8").replace(
+        "start: words\n", "start: words\nlimits: {visits: 5, effects: {READ: 0}}\n"
+    )
+    declared.write_text(text, "utf-8")
+    (workspace / "protocols/greeting/laws.yaml").write_text(LAW, "utf-8")
+    assert call("compile").status == 0
+    said = call("show", GREET).out.splitlines()
+    assert "  at most 2 node visits (limit 5)" in said
+    assert "  at most 0 effects of class READ (limit 0)" in said
+    assert "  greeting::IV_WORDS_FIRST_V0  Nothing is remembered before it has words." in said
+    found = call("show", GREET, "--json").json()
+    assert found["laws"] == {"greeting::IV_WORDS_FIRST_V0": "Nothing is remembered before it has words."}
+    assert found["limits"] == {"visits": 5, "effects": {"READ": 0}}
+    declared.write_text(text.replace("visits: 5", "visits: 1"), "utf-8")
+    refused = call("compile")
+    assert refused.status == 3
+    assert "error[OB521]" in refused.err
+    assert "a run may make 2 node visits, and the limit is 1" in refused.err
+
+
 def test_show_draws(call: Call, workspace: Path) -> None:
     assert call("show", GREET, "--format", "dot").out.startswith("digraph")
     assert call("show", GREET, "--format", "png", "--output", "graph.png").status == 0

@@ -137,8 +137,20 @@ def test_a_new_name_asks_anew(recorded: Workspace, new: Path) -> None:
     (new / SEND).write_text(text, "utf-8")
     found = judged(recorded, new)
     assert found["sent"].reason == "`hour` asks `std::CS_CLOCK_V0.NOW`, and the record has no answer of it"
-    assert part(found["sent"])[:2] == ("hour", "inputs")
+    assert part(found["sent"]) == ("hour", "path", None, "hour")
     assert found["refused"].verdict == "same"
+
+
+def test_another_store_has_no_recorded_answer(recorded: Workspace, new: Path, call: Call) -> None:
+    text = (new / SEND).read_text("utf-8")
+    (new / SEND).write_text(text.replace("ST_PARCELS_V0", "ST_CRATES_V0"), "utf-8")
+    post_office.compiled(new)
+    said = call("compat", str(new), "--workspace", recorded.root)
+    reason = "`keep` asks the store `post::ST_CRATES_V0`, and the record has an answer of `post::ST_PARCELS_V0`"
+    assert (
+        said.status == 1
+        and f"UNJUDGED  sent/sent.jsonl  {WF}\n  {reason}\n  parts at keep, store: recorded" in said.out
+    )
 
 
 def test_a_workflow_that_is_gone(recorded: Workspace, new: Path) -> None:
@@ -241,7 +253,6 @@ def test_no_traces(recorded: Workspace, tmp_path: Path, call: Call) -> None:
         (5, "output", {}, "the recorded output of `now` does not fit what is declared now"),
         (5, "capability", "std::CS_ENTROPY_V0.DRAW", "and the record has an answer of `std::CS_ENTROPY_V0.DRAW` there"),
         (6, "path", "odd", "and the record has no answer of it"),
-        (6, "inputs", None, "which the recorded run did not come to ask"),
     ],
 )
 def test_an_answer_that_is_none_today_answers_nothing(
@@ -251,3 +262,66 @@ def test_an_answer_that_is_none_today_answers_nothing(
     record = planted(record_of(recorded, "sent"), line, **{member: value})
     found = Foreteller(post_office.compiled(new).load()).judge("sent", record)
     assert found.verdict == "unjudged" and str(found.reason).endswith(reason), found
+
+
+MANY = """\
+---
+intent: IN_MANY_V0
+summary: Parcels are to be kept.
+payload:
+  type: object
+  properties: {codes: {type: array, maxItems: 5, items: {type: string}}}
+  required: [codes]
+  additionalProperties: false
+---
+workflow: WF_MANY_V0
+summary: Keep parcels, and wait for none for long.
+intent: IN_MANY_V0
+start: many
+fault: failed
+nodes:
+  many:
+    each: $.payload.codes
+    max: 5
+    use: CS_REGISTRY_V0.REGISTER
+    store: ST_PARCELS_V0
+    good: [SUCCESS, ALREADY_EXISTS]
+    deadline: 1s
+    with: {key: $.each.item, value: {to: Rome, cents: 1, at: noon}}
+    next: {SUCCESS: sent, PARTIAL: some, FAILED: none}
+exits:
+  sent: {status: COMPLETED, result: {items: $.nodes.many.items}}
+  some: {status: COMPLETED}
+  none: {status: FAILED}
+  failed: {status: FAILED}
+"""
+
+
+class Leaping:
+    """A clock on which an hour passes whenever somebody looks, once it has begun to leap."""
+
+    def __init__(self) -> None:
+        self.now, self.leaps = 1_800_000_000_000_000_000, False
+
+    def now_ns(self) -> int:
+        self.now += 3_600_000_000_000 if self.leaps else 1000
+        return self.now
+
+
+def test_iterations_and_deadlines_answer_as_they_did(tmp_path: Path) -> None:
+    root = tmp_path / "office"
+    post_office.build(root)
+    (root / SEND).write_text((root / SEND).read_text("utf-8") + MANY, "utf-8")
+    workspace, clock = post_office.compiled(root), Leaping()
+    with workspace.engine(clock=clock) as engine:
+        twice = engine.run("post::WF_MANY_V0", {"codes": ["a", "b", "a"]}, trace_id="twice")
+        clock.leaps = True
+        late = engine.run("post::WF_MANY_V0", {"codes": ["c", "d"]}, trace_id="late")
+    assert (twice.exit, late.exit) == ("sent", "none"), late.diagnostics
+    found = Foreteller(workspace.load())
+    for run in (twice, late):
+        again = found.judge("run", run.record)
+        assert (again.verdict, again.part) == ("same", None), again
+    edit(root, SEND, "good: [SUCCESS, ALREADY_EXISTS]", "good: [SUCCESS]")
+    stricter = Foreteller(post_office.compiled(root).load()).judge("twice", twice.record)
+    assert (stricter.verdict, part(stricter)) == ("different", ("many", "outcome", "SUCCESS", "PARTIAL"))

@@ -116,7 +116,10 @@ def test_a_contract_that_nothing_uses_is_proven_and_sealed_as_what_it_promises()
     assert broken.sealed is None and broken.diagnostics
 
 
-def test_a_summary_changes_no_digest_of_a_contract() -> None:
+CHANGES = (("Add one.", "One more."), ("more", "again"), ("n + 1", "n + 2"))
+
+
+def test_a_contract_has_another_digest_where_it_promises_something_else() -> None:
     manifests = [
         parsed(compiled(DOMAIN, text).sealed.files["manifest.json"])["contracts"]  # type: ignore[union-attr]
         for text in (
@@ -158,17 +161,17 @@ def test_an_error_in_a_contract_is_one_error_however_many_use_it() -> None:
 
 
 def test_a_type_that_holds_itself_ever_again_is_cut() -> None:
-    """Thirty contracts, each giving twice what the one before gives: a type of 2^30 members, were it written out."""
+    """Sixteen contracts, each giving four times what the one before gives: a type of 2^32 members, were it written."""
     texts = [ADD.replace("CC_ADD_V0", "CC_N0_V0")]
-    for number in range(1, 31):
+    for number in range(1, 17):
         texts.append(f"""
 contract: CC_N{number}_V0
-summary: Give it twice.
+summary: Give it four times.
 inputs: {{n: {{type: integer}}}}
 start: one
 nodes:
   one: {{use: CC_N{number - 1}_V0, with: {{n: $.inputs.n}}, next: {{SUCCESS: SUCCESS}}}}
-outcomes: {{SUCCESS: {{a: $.nodes.one, b: $.nodes.one}}}}
+outcomes: {{SUCCESS: {{a: $.nodes.one, b: $.nodes.one, c: $.nodes.one, d: $.nodes.one}}}}
 """)
     found = compiled(DOMAIN, *texts)
     assert found.sealed is not None, found.diagnostics

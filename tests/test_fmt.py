@@ -254,7 +254,55 @@ def test_the_workflows_stay_the_same(tmp_path: Path) -> None:
     after = compile_workspace(str(tmp_path), shipped=shipped_root()).sealed
     assert after is not None
     workflows = [
-        {name: data for name, data in sealed.files.items() if name.startswith("workflows/")}
+        {name: data for name, data in sealed.files.items() if "WF_" in name and "origins" not in name}
         for sealed in (before, after)
     ]
     assert workflows[0] == workflows[1] and len(workflows[0]) >= 2
+
+
+UGLY = "store:   ST_UGLY_V0   # kept\ngoverned_by: 'CS_REGISTRY_V0'\n"
+CLEAN = "store: ST_UGLY_V0  # kept\ngoverned_by: CS_REGISTRY_V0\n"
+
+
+def test_the_command_writes_what_changes_and_nothing_else(call: Call, workspace: Path) -> None:
+    assert call("fmt", "--check").status == 0
+    place = workspace / "protocols/greeting/ugly.yaml"
+    place.write_text(UGLY)
+    place.chmod(0o640)
+    checked = call("fmt", "--check")
+    assert (checked.status, checked.out) == (1, "would change: protocols/greeting/ugly.yaml\n")
+    assert place.read_text() == UGLY
+    done = call("fmt", "--json").json()
+    assert (done["ok"], done["changed"], done["files"], done["written"]) == (
+        True,
+        ["protocols/greeting/ugly.yaml"],
+        4,
+        True,
+    )
+    assert place.read_text() == CLEAN and place.stat().st_mode & 0o777 == 0o640
+    assert [path.name for path in place.parent.iterdir() if path.name.startswith(".")] == []
+    assert call("fmt").out == "4 files in canonical layout\n"
+    assert call("compile").status == 0
+
+
+def test_files_and_folders_may_be_named_and_links_stay(call: Call, workspace: Path) -> None:
+    (workspace / "elsewhere").mkdir()
+    (workspace / "elsewhere/a.yaml").write_text(UGLY)
+    (workspace / "b.yaml").symlink_to("elsewhere/a.yaml")
+    assert call("fmt", "b.yaml").out == "changed: b.yaml\n"
+    assert (workspace / "b.yaml").is_symlink() and (workspace / "elsewhere/a.yaml").read_text() == CLEAN
+    (workspace / "elsewhere/a.yaml").write_text(UGLY)
+    assert call("fmt", "elsewhere").out == "changed: elsewhere/a.yaml\n"
+
+
+def test_what_is_not_understood_is_left_alone_and_told(call: Call, workspace: Path) -> None:
+    bad = workspace / "protocols/greeting/bad.yaml"
+    bad.write_text("a:   &x 1\n")
+    ugly = workspace / "protocols/greeting/ugly.yaml"
+    ugly.write_text(UGLY)
+    said = call("fmt")
+    assert said.status == 3 and "OB106" in said.err and "changed: protocols/greeting/ugly.yaml" in said.out
+    assert bad.read_text() == "a:   &x 1\n" and ugly.read_text() == CLEAN
+    missing = call("fmt", "no-such-file.yaml", "--json").json()
+    assert (missing["exit_code"], missing["diagnostics"][0]["code"]) == (3, "OB101")
+    assert call("fmt", "/dev/null").status == 3

@@ -1,4 +1,4 @@
-"""The trial's loops: an `each` over a contract with effects, a `repeat`, an `all`, and an operation that is tried again.
+"""The trial's loops: an `each` over a contract with effects, a `repeat`, an `all`, an operation that is tried again.
 
 `WF_LOOPS_V0` of one name that comes twice passes every kind of iteration: some are good, some not, and what was taken
 already is asked for once more, in vain, until no attempt is left.
@@ -76,6 +76,8 @@ nodes:
     deadline: 10s
     next: {SUCCESS: failed, ALREADY_EXISTS: done, TIMEOUT: failed}
 exits:
-  done: {status: COMPLETED, result: {kept: $.nodes.keep_all.items, things: $.nodes.look.things, owner: $.nodes.again.value}}
+  done:
+    status: COMPLETED
+    result: {kept: $.nodes.keep_all.items, things: $.nodes.look.things, owner: $.nodes.again.value}
   failed: {status: FAILED}
 """

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .wiring import Snapshot
+    from .workspace import Workspace
 
 DIFFERENT, SAME, UNJUDGED, BROKEN = "different", "same", "unjudged", "broken"
 
@@ -35,9 +36,9 @@ class Foretold:
     """What would come of one recorded run.
 
     `verdict` is `different`, `same`, `unjudged` or `broken`. `recorded` and `now` are {exit, status, result}, None
-    where there is no end; `part` is the first place where the two ways part, {node, field, recorded, recomputed}: also of a
-    run that ends the same. `reason` says why it is unjudged or broken; `matters` is False for a record that could never
-    be judged on any snapshot: one without an end, or of a tried call.
+    where there is no end. `part` is the first place where the two ways part, {node, field, recorded, recomputed}; a run
+    that ends the same may have one too. `reason` says why it is unjudged or broken. `matters` is False for a record
+    that no snapshot could judge: one without an end, or of a tried call.
     """
 
     trace: str
@@ -54,11 +55,21 @@ class Foretold:
         return {name: getattr(self, name) for name in self.__slots__ if name != "matters"}
 
 
+def _nobody(address: str, wanted: str) -> bytes | None:
+    return None
+
+
 @dataclass(slots=True)
 class Foreteller:
-    """What judges many records by one snapshot: transforms are imported once, when a workflow first needs them."""
+    """What judges many records by one snapshot: transforms are imported once, when a workflow first needs them.
+
+    `walked` gives the sealed workflow of an address and a digest, None where nobody has it: only it tells which stores
+    a recorded run asked.
+    """
 
     snapshot: Snapshot
+    walked: Callable[[str, str], bytes | None] = _nobody
+    _before: dict[str, dict[str, Any] | None] = field(default_factory=dict)
     _workflows: dict[str, tuple[bytes, dict[str, Any]]] = field(default_factory=dict)
     _transforms: dict[str, Callable[..., Any]] = field(default_factory=dict)
 
@@ -70,7 +81,7 @@ class Foreteller:
         found = wiring.verify(record)
         if not found.holds:
             return Foretold(name, BROKEN, reason=f"broken at line {found.line}: {found.reason}")
-        address, _ = workflow_of(record)
+        address, ran = workflow_of(record)
         if not is_workflow(address):
             return Foretold(name, UNJUDGED, address, reason="the record is of a tried call", matters=False)
         events = list(read(record))
@@ -80,7 +91,7 @@ class Foreteller:
         if address not in self.snapshot.workflows:
             return Foretold(name, UNJUDGED, address, recorded, reason=f"the new snapshot has no workflow `{address}`")
         data, workflow = self._workflow(address)
-        answers = wiring.Answers(workflow, events)
+        answers = wiring.Answers(workflow, events, self._ran(address, ran))
         functions = {use: answers.function(use) for use in workflow["capabilities"]}
         functions |= self._pure(workflow)
         program = link(wiring.Sealed(self.snapshot, data, digest(data), workflow, {}), functions)
@@ -94,6 +105,12 @@ class Foreteller:
         now = {"exit": again.exit, "status": again.status, "result": again.result}
         same = encode(now) == encode(recorded)
         return Foretold(name, SAME if same else DIFFERENT, address, recorded, now, part)
+
+    def _ran(self, address: str, wanted: str) -> dict[str, Any] | None:
+        if wanted not in self._before:
+            data = self.walked(address, wanted)
+            self._before[wanted] = decode(data) if data is not None and digest(data) == wanted else None
+        return self._before[wanted]
 
     def _workflow(self, address: str) -> tuple[bytes, dict[str, Any]]:
         if address not in self._workflows:
@@ -128,6 +145,25 @@ def _linkable(snapshot: Snapshot, data: bytes, workflow: Any) -> None:
 
 def _end(body: dict[str, Any]) -> dict[str, Any]:
     return {name: body[name] for name in ("exit", "status", "result")}
+
+
+def walked_in(workspace: Workspace) -> Callable[[str, str], bytes | None]:
+    """Return who knows the workflows that runs of a workspace walked: its snapshot, or else its journal."""
+    try:
+        snapshot = workspace.load()
+    except Refused:
+        snapshot = None
+
+    def find(address: str, wanted: str) -> bytes | None:
+        data = sealed_in(snapshot, address) if snapshot is not None else None
+        if data is not None and digest(data) == wanted:
+            return data
+        if not os.path.isdir(workspace.data_root):
+            return None
+        with wiring.open_root(workspace.data_root, reading=True) as ledger:
+            return ledger.sealed(wanted)
+
+    return find
 
 
 def traces_below(folder: str) -> Iterator[tuple[str, str]]:

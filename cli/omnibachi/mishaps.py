@@ -122,4 +122,4 @@ def _entry(origins: Origins, node: str) -> Any:
 def _uses(origins: Origins, node: str) -> tuple[tuple[Span, str], ...]:
     """Return the nodes that use the file in which a node was declared, innermost first."""
     via = (_entry(origins, node) or {}).get("via", ())
-    return tuple((Span(item["file"], *item["span"]), f"used by `{item['node']}`") for item in via)
+    return tuple((Span(item["file"], *item["span"]), f"used by `{item['node'].removesuffix('[]')}`") for item in via)

@@ -129,11 +129,12 @@ def planned(root: str, what: Named, domains: list[str]) -> Plan:
     plan.files[plan.example] = _filled(what.kind, "example.json", marks)
     if what.kind != "workflow":
         plan.files[marks["source"]] = _filled(what.kind, "function.py.txt", marks)
-        _catalogue(root, package, module, what, plan)
     for path in plan.files:
         if os.path.lexists(os.path.join(root, path)):
             place = Span(path, 1, 1, 1, 1)
             raise Refused([Diagnostic("OB764", f"`{path}` is there already", place)], FINDINGS)
+    if what.kind != "workflow":
+        _catalogue(root, package, module, what, plan)
     return plan
 
 

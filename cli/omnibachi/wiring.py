@@ -21,9 +21,17 @@ if TYPE_CHECKING:
     from omnibachi_compiler.compile import Compilation as Compilation
     from omnibachi_compiler.compile import compile_sources as compile_sources
     from omnibachi_compiler.declarations import Scenario as Scenario
+    from omnibachi_compiler.editing.completion import Offer as Offer
+    from omnibachi_compiler.editing.completion import complete as complete
+    from omnibachi_compiler.editing.declaration import declarations as declarations
+    from omnibachi_compiler.editing.hover import hover as hover
     from omnibachi_compiler.editing.json_schema import language_schema as language_schema
     from omnibachi_compiler.editing.json_schema import project_schema as project_schema
     from omnibachi_compiler.editing.names import names_of as names_of
+    from omnibachi_compiler.editing.rename import renamable as renamable
+    from omnibachi_compiler.editing.rename import rename as rename
+    from omnibachi_compiler.editing.spots import Open as Open
+    from omnibachi_compiler.editing.spots import Project as Project
     from omnibachi_compiler.fits import Fit as Fit
     from omnibachi_compiler.fits import Presence as Presence
     from omnibachi_compiler.fits import fits as fits
@@ -32,6 +40,7 @@ if TYPE_CHECKING:
     from omnibachi_compiler.formatting import format_source as format_source
     from omnibachi_compiler.phase import Implementation as Implementation
     from omnibachi_compiler.phase import Source as Source
+    from omnibachi_compiler.tree import Tree as Tree
     from omnibachi_compiler.tree import plain as plain
     from omnibachi_ledger import SCHEMA_VERSION as SCHEMA_VERSION
     from omnibachi_ledger import Ledger as Ledger
@@ -118,6 +127,13 @@ _PLACES = {
     "dot": "omnibachi_observer.picture",
     "draw": "omnibachi_observer.picture",
     "format_source": "omnibachi_compiler.formatting",
+    "Open": "omnibachi_compiler.editing.spots",
+    "Project": "omnibachi_compiler.editing.spots",
+    "complete": "omnibachi_compiler.editing.completion",
+    "declarations": "omnibachi_compiler.editing.declaration",
+    "hover": "omnibachi_compiler.editing.hover",
+    "renamable": "omnibachi_compiler.editing.rename",
+    "rename": "omnibachi_compiler.editing.rename",
     "language_schema": "omnibachi_compiler.editing.json_schema",
     "link": "omnibachi_runtime.link",
     "link_expression": "omnibachi_runtime.expressions:link",

@@ -146,8 +146,13 @@ def judge_call(node: Linked, declaration: Use, reader: Reader) -> CheckedNode:
     if capability is None:
         assert node.body is not None
         what = f"`{node.body.address}`"
-        bound = bind(node.bindings, node.body.inputs, reader, declaration.name.span, what, judged=set())
-        return CheckedNode(node, bound.template, bound.check, (), {})
+        inputs, place = node.body.inputs, declaration.name.span
+        bound = bind(node.bindings, inputs, reader, place, what, judged=set())
+        check = bound.check
+        if check is None and ("const" in inputs or "enum" in inputs):
+            check = inputs
+            reader.check(place, "the payload may not be one of those that are listed")
+        return CheckedNode(node, bound.template, check, (), {})
     inputs = narrow(capability.inputs, node.store, node.event)
     judged = {"record"} if "event" in capability.needs else set()
     bound = bind(node.bindings, inputs, reader, declaration.name.span, f"`{capability.address}`", judged=judged)

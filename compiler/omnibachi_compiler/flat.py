@@ -100,7 +100,7 @@ class Flat:
     """A body with everything that it uses laid in, its steps in the order of their numbers.
 
     `notes` are its places that are checked when run, `files` all that it is made of, `size` is the number of its
-    visible nodes.
+    visible nodes, `depth` how deep its uses are nested.
     """
 
     address: str
@@ -109,6 +109,7 @@ class Flat:
     notes: tuple[Note, ...]
     files: frozenset[str]
     size: int
+    depth: int
 
 
 def rewritten(template: Template, change: Callable[[Reference], Template]) -> Template:

@@ -39,6 +39,7 @@ from .templates import Record, parse_bindings, references
 from .uses import Known, link_use
 
 MAX_NODES = 5000
+MAX_EDGES = 250_000
 Schema = dict[str, Any]
 
 
@@ -58,7 +59,10 @@ def build_graph(address: str, body: Body, library: Library, signatures: Mapping[
         return Phase(None, (*found, Diagnostic("OB514", message, body.name.span)))
     _targets(body, names, found)
     known = Known(body.domain, library, signatures)
-    nodes = {node.name.text: _link(node, body, known, found) for node in body.nodes}
+    nodes = _links(body, known, found)
+    if nodes is None:
+        message = f"the graph has more than {MAX_EDGES} edges: as many outcomes are declared by what its nodes use"
+        return Phase(None, (*found, Diagnostic("OB514", message, body.name.span)))
     _needless_routes(body, nodes, found)
     exits = dict(_endings(body, found))
     ends = {body.start.text, *([body.fault.text] if body.fault else ())}
@@ -140,6 +144,18 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     near = nearest(name, known)
     listed = ", ".join(f"`{name}`" for name in sorted(known)[:8])
     return f"did you mean `{near}`?" if near else f"known: {listed}"
+
+
+def _links(body: Body, known: Known, found: list[Diagnostic]) -> dict[str, Linked | None] | None:
+    """Link every node; None where the graph has more edges than may be."""
+    nodes: dict[str, Linked | None] = {}
+    edges = 0
+    for node in body.nodes:
+        linked = nodes[node.name.text] = _link(node, body, known, found)
+        edges += len(linked.targets) if linked is not None else 0
+        if edges > MAX_EDGES:
+            return None
+    return nodes
 
 
 def _link(node: Node, body: Body, known: Known, found: list[Diagnostic]) -> Linked | None:

@@ -29,18 +29,23 @@ from .retries import sealed
 from .templates import First, Reference, Template
 
 Json = dict[str, Any]
+MAX_STEPS = 100_000  # silent ones too: an outcome that nobody sees takes its room all the same
+MAX_DEPTH = 16  # of uses: each level makes the names longer
 
 
 def flatten(checked: Checked, flats: Mapping[str, Flat], library: Library) -> Phase[Flat | None]:
-    """Lay everything that a proven body uses into it; nothing comes out of one that grows too large (OB514).
+    """Lay everything that a proven body uses into it; nothing comes out of one that grows too large or too deep
+    (OB514, OB516).
 
     `flats` are the flat forms of the bodies that it uses, by address.
     """
     graph = checked.graph
     size = sum(size_of(node, flats) for node in checked.nodes.values())
-    if size > MAX_NODES:
-        message = f"the graph has {size} nodes with those of what it uses; at most {MAX_NODES} may be"
-        return Phase(None, (Diagnostic("OB514", message, graph.body.name.span),))
+    used = [flats[call.linked.body.address] for call in _calls(checked) if call.linked.body is not None]
+    depth = max((inner.depth + 1 for inner in used), default=0)
+    too_much = _too_much(size, sum(len(inner.steps) for inner in used), depth)
+    if too_much is not None:
+        return Phase(None, (Diagnostic(*too_much, graph.body.name.span),))
     slots = {name: node.linked.outcomes for name, node in checked.nodes.items() if node.linked.body is not None}
 
     def resolved(template: Template) -> Template:
@@ -68,7 +73,28 @@ def flatten(checked: Checked, flats: Mapping[str, Flat], library: Library) -> Ph
     for ending in graph.exits.values():
         if ending.name != FAULT:
             steps.append(_end(ending, checked, resolved))
-    return Phase(Flat(graph.address, graph.body.start.text, ordered(steps), tuple(notes), frozenset(files), size), ())
+    start, found = graph.body.start.text, ordered(steps)
+    return Phase(Flat(graph.address, start, found, tuple(notes), frozenset(files), size, depth), ())
+
+
+def _calls(checked: Checked) -> Iterator[CheckedNode]:
+    """Yield every node that may use a body: those of the graph, and the calls of its loops."""
+    for node in checked.nodes.values():
+        yield from node.calls or (node,)
+
+
+def _too_much(size: int, steps: int, depth: int) -> tuple[str, str] | None:
+    """Return code and message where a body is too large or too deep to be laid out."""
+    if size > MAX_NODES:
+        return "OB514", f"the graph has {size} nodes with those of what it uses; at most {MAX_NODES} may be"
+    if steps > MAX_STEPS:
+        message = (
+            f"what the graph uses comes to {steps} steps, entries and outcomes counted; at most {MAX_STEPS} may be"
+        )
+        return "OB514", message
+    if depth > MAX_DEPTH:
+        return "OB516", f"uses are nested {depth} deep; at most {MAX_DEPTH} levels may be"
+    return None
 
 
 def size_of(node: CheckedNode, flats: Mapping[str, Flat]) -> int:

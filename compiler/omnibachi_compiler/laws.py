@@ -81,13 +81,13 @@ def prove_laws(library: Library, subjects: Mapping[str, Subject]) -> Phase[Prove
     found: list[Diagnostic] = []
     laws: dict[str, Json] = {}
     bound: dict[str, dict[str, str]] = {address: {} for address in subjects}
+    whole = len(subjects) == len(library.workflows) and not library.broken
     for address, invariant in sorted(library.invariants.items()):
         law = _resolved(address, invariant, library, found)
         if law is None:
             continue
         laws[address] = law.sealed
         binds = [item for item in sorted(subjects) if _binds(law.sealed, subjects[item])]
-        whole = len(subjects) == len(library.workflows)
         if not binds:
             found.extend(_unbound(law) if whole else ())
             continue

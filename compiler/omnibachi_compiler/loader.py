@@ -32,6 +32,7 @@ MAX_SOURCE_BYTES = 1024 * 1024
 # tools would count the lines of one file differently.
 _REFUSED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]|\r(?!\n)")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_NO_KEY = re.compile("[\ud800-\udfff\U00010000-\U0010ffff]")
 _BOM = b"\xef\xbb\xbf"
 
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -153,12 +154,17 @@ class _Builder:
 
     def _take(self, event: Any) -> bool:
         """Take one event; return False when reading must stop."""
-        start, end = event.start_mark.index, event.end_mark.index
+        first, last = event.start_mark, event.end_mark
+        start, end = first.index, last.index
         if isinstance(event, yaml.ScalarEvent):
-            self._features(event, start, end)
-            self._scalar(event, start, end)
+            if event.anchor is not None or event.tag is not None:
+                self._features(event, start, end)
+            # The parser counts lines and columns as people do, from 0: to ask it costs less than to look them up.
+            span = Span(self.places.file, first.line + 1, first.column + 1, last.line + 1, last.column + 1)
+            self._scalar(event, span, start, end)
         elif isinstance(event, yaml.CollectionStartEvent):
-            self._features(event, start, end)
+            if event.anchor is not None or event.tag is not None:
+                self._features(event, start, end)
             if len(self.open) >= MAX_DEPTH:
                 self.report("OB105", f"this is nested deeper than {MAX_DEPTH} levels", start, max(end, start + 1))
                 return False
@@ -173,7 +179,8 @@ class _Builder:
         elif isinstance(event, yaml.DocumentEndEvent) and self.root is not None:
             self.documents.append(self.root)
             self.root = None
-        self.last_end = max(self.last_end, end)
+        if end > self.last_end:
+            self.last_end = end
         return True
 
     def _document(self, start: int, end: int) -> None:
@@ -195,13 +202,14 @@ class _Builder:
             advice = _written_out if sign == "&" else "remove it, or quote the text if the `!` belongs to it"
             self.report("OB106", f"{what} (`{short(written)}`) is refused", at, stop, help=advice)
 
-    def _scalar(self, event: Any, start: int, end: int) -> None:
+    def _scalar(self, event: Any, span: Span, start: int, end: int) -> None:
         plain = not event.style  # None or '', by the parser
         if event.style in ("|", ">"):
             end = start + len(self.places.text[start:end].rstrip())
+            span = self.places.span(start, end)
         top = self.open[-1] if self.open else None
         if top is not None and top.mapping and not top.at_value:
-            self._key(top, event.value, plain, start, end)
+            self._key(top, event.value, span, plain, start, end)
             return
         if plain and event.value == "":
             if event.tag is None and event.anchor is None:  # else that was refused, and text may belong to it
@@ -221,11 +229,10 @@ class _Builder:
         elif _SURROGATE.search(event.value):
             self.report("OB112", "this text holds half of a surrogate pair", start, end, help=_whole_character)
             value = _SURROGATE.sub("\ufffd", event.value)
-        self._add(Scalar(value, self.places.span(start, end), plain), start, end)
+        self._add(Scalar(value, span, plain), start, end)
 
-    def _key(self, top: _Open, text: str, plain: bool, start: int, end: int) -> None:
+    def _key(self, top: _Open, text: str, span: Span, plain: bool, start: int, end: int) -> None:
         """Take a key; a refused one keeps its text where that can still be understood."""
-        span = self.places.span(start, end)
         top.at_value, top.key = True, (text, span)
         if plain and text == "":
             self.report("OB108", "a key is missing before `:`", start, start + 1, help="write the key")
@@ -235,12 +242,12 @@ class _Builder:
             top.key = None
         elif plain and is_typed(text):
             self.report("OB108", f"the key `{short(text)}` is not text", start, end, help=f"write `'{short(text)}'`")
-        elif _SURROGATE.search(text) or max(text, default="") > "\uffff":
+        elif not text.isascii() and _NO_KEY.search(text):
             self.report("OB112", "a key holds a character above U+FFFF", start, end, help="choose another key")
             top.key = None
-        before = self.places.text[self.last_end : start].rstrip(" ")
-        if before.endswith("?"):
-            at = self.last_end + len(before) - 1
+        between = self.places.text[self.last_end : start]
+        if "?" in between and between.rstrip(" ").endswith("?"):
+            at = self.last_end + len(between.rstrip(" ")) - 1
             self.report("OB106", "a complex key (`?`) is refused", at, at + 1, help="write `key: value`")
         if top.key is not None and text in top.seen:
             first = ((top.seen[text], "first written here"),)
@@ -284,7 +291,8 @@ class _Builder:
             self.root = value
             return
         top = self.open[-1]
-        top.end = max(top.end, end)
+        if end > top.end:
+            top.end = end
         if not top.mapping:
             top.items.append(value)
         elif not top.at_value:

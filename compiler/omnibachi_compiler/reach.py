@@ -25,8 +25,9 @@ def check_form(
     found: list[Diagnostic],
 ) -> tuple[str, ...] | None:
     """Check reachability and acyclicity; return the topological order, or None where there is none."""
-    edges: dict[str, list[str]] = {name: list(node.targets.values()) for name, node in nodes.items()}
-    edges |= {name: [] for name in exits}
+    edges: dict[str, list[str]] = {name: [] for name in exits}
+    # A node that has the name of an exit, which is reported, is judged as a node.
+    edges |= {name: list(node.targets.values()) for name, node in nodes.items()}
     end = "exit" if isinstance(body, Workflow) else "outcome"
     if complete:
         _ways_out(nodes, exits, end, found)

@@ -8,20 +8,21 @@ expressions inside a document are checked by the phases that understand them.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
-from omnibachi_model.diagnostics import Diagnostic, Span, in_order
+from omnibachi_model.diagnostics import Diagnostic, in_order
 from omnibachi_model.nearest import nearest
 
 from .fixes import renamed
 from .language import LATER, LATER_KINDS, SCHEMAS
 from .language.durations import DURATION
-from .language.nodes import ACTIONS
 from .loader import is_hole, short
+from .shape_nodes import homeless, lonely
+from .shape_places import Place, at
 from .shape_words import form_of, listing, misnamed, mistyped, reshaped
 from .tree import Mapping, Scalar, Sequence, Tree, plain
 
@@ -46,40 +47,6 @@ class Shape:
     broken: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A value inside a document, with the key or the position under which it stands."""
-
-    tree: Tree
-    key: str | None = None
-    key_span: Span | None = None
-    root: bool = False
-
-    @property
-    def name(self) -> str:
-        """What messages call it."""
-        return f"`{short(self.key)}`" if self.key is not None else "this"
-
-    @property
-    def span(self) -> Span:
-        """The value if it stands on one line, else its key, else its beginning."""
-        span = self.tree.span
-        if span.line == span.end_line:
-            return span
-        return self.key_span or Span(span.file, span.line, span.column, span.line, span.column + 1)
-
-    @property
-    def label(self) -> Span:
-        """Where something missing is reported: the key, else the first key inside, else the beginning."""
-        if self.key_span is not None:
-            return self.key_span
-        if isinstance(self.tree, Mapping) and self.tree.entries:
-            first = self.tree.entries[0]
-            # A document is named by the value of its first key.
-            return first.value.span if self.root and isinstance(first.value, Scalar) else first.key_span
-        return self.span
-
-
 def check_shape(tree: Tree) -> Shape:
     """Check one document against the schema of its kind.
 
@@ -90,7 +57,7 @@ def check_shape(tree: Tree) -> Shape:
         return Shape(None, False, found)
     value = plain(tree)
     errors = [
-        (_at(tree, error.absolute_path), error)
+        (at(tree, error.absolute_path), error)
         for whole in (() if _is_sound(kind, value) else _validator(kind).iter_errors(value))
         for error in _opened(whole)
     ]
@@ -172,7 +139,7 @@ def _kind_of(tree: Tree) -> tuple[str | None, tuple[Diagnostic, ...]]:
         message = f"a document is a mapping, not {mistyped(plain(tree))}"
         if isinstance(tree, Mapping):
             message = "a document says with its first key what it declares, and this one has none"
-        return None, (Diagnostic("OB204", message, _Place(tree).span, help=f"begin it with one of {kinds}"),)
+        return None, (Diagnostic("OB204", message, Place(tree).span, help=f"begin it with one of {kinds}"),)
     first = tree.entries[0]
     if first.key in SCHEMAS:
         return first.key, ()
@@ -197,7 +164,7 @@ def _kind_by_keys(tree: Mapping) -> str | None:
     return max(kinds, key=lambda kind: len(keys & SCHEMAS[kind]["properties"].keys()), default=None)
 
 
-def _worded(errors: list[tuple[_Place, ValidationError]]) -> Iterator[Diagnostic]:
+def _worded(errors: list[tuple[Place, ValidationError]]) -> Iterator[Diagnostic]:
     """Put the validator's findings into words, without those that only follow from others."""
     mistyped_paths = {tuple(error.absolute_path) for _, error in errors if error.validator == "type"}
     said: set[tuple[Any, ...]] = set()
@@ -213,7 +180,7 @@ def _worded(errors: list[tuple[_Place, ValidationError]]) -> Iterator[Diagnostic
         elif error.validator == "dependentRequired":
             if ("dependent", *path) not in said:
                 said.add(("dependent", *path))
-                yield from _lonely(place, error)
+                yield from lonely(place, error)
         elif error.validator == "not" and error.validator_value == {}:
             # One reserved key of a mapping is enough to say; the others belong to it.
             if ("later", *path[:-1]) not in said:
@@ -224,7 +191,7 @@ def _worded(errors: list[tuple[_Place, ValidationError]]) -> Iterator[Diagnostic
             yield from _one(place, error)
 
 
-def _one(place: _Place, error: ValidationError) -> Iterator[Diagnostic]:
+def _one(place: Place, error: ValidationError) -> Iterator[Diagnostic]:
     """Word one finding that is neither a missing nor a reserved key."""
     rule: Any = error.validator
     wanted: Any = error.validator_value
@@ -234,7 +201,7 @@ def _one(place: _Place, error: ValidationError) -> Iterator[Diagnostic]:
     elif rule == "additionalProperties":
         yield from _unknown(place, schema)
     elif rule == "oneOf":
-        yield from _homeless(place) if "dependentSchemas" in error.absolute_schema_path else _not_one(place, schema)
+        yield from homeless(place) if "dependentSchemas" in error.absolute_schema_path else _not_one(place, schema)
     elif schema == DURATION:
         value = plain(place.tree)
         message = f"{place.name} must be a duration, and {_told(value)} is none"
@@ -274,7 +241,7 @@ def _one(place: _Place, error: ValidationError) -> Iterator[Diagnostic]:
         yield Diagnostic("OB204", message, place.span, help=advice)
 
 
-def _missing(place: _Place, error: ValidationError) -> Iterator[Diagnostic]:
+def _missing(place: Place, error: ValidationError) -> Iterator[Diagnostic]:
     schema: Any = error.schema
     required: Any = error.validator_value
     instance: Any = error.instance
@@ -287,42 +254,11 @@ def _missing(place: _Place, error: ValidationError) -> Iterator[Diagnostic]:
         yield Diagnostic("OB203", f"{title} needs `{key}`", place.label, help=f"add `{key}:`, {what}" if what else None)
 
 
-def _lonely(place: _Place, error: ValidationError) -> Iterator[Diagnostic]:
-    """Report keys of a node that need others: `each` and `repeat` a call, `as` and `max` a loop."""
-    assert isinstance(place.tree, Mapping)
-    wanted: Any = error.validator_value
-    properties: Any = error.schema["properties"]  # type: ignore[index]
-    acts = [entry.key for entry in place.tree if entry.key in ACTIONS]
-    for entry in place.tree:
-        for key in wanted.get(entry.key, ()):
-            if place.tree.entry(key) or (key == "use" and acts):
-                continue  # another action beside a loop is reported as that
-            if any(nearest(other.key, [key]) for other in place.tree if other.key not in properties):
-                continue
-            if key == "each":
-                message = f"`{entry.key}` belongs to `each`, and this node has none"
-                inside = entry.key == "max" and place.tree.entry("repeat") is not None
-                advice = "write it inside `repeat`" if inside else "add `each:`, a list or a path to one"
-                yield Diagnostic("OB221", message, entry.key_span, help=advice)
-            else:
-                advice = f"add `{key}:`, {properties[key]['title']}"
-                yield Diagnostic("OB203", f"a node with `{entry.key}` needs `{key}`", entry.key_span, help=advice)
-
-
-def _homeless(place: _Place) -> Iterator[Diagnostic]:
-    """Report `good` in a node that has no results to judge; in one with two actions that is said already."""
-    assert isinstance(place.tree, Mapping)
-    entry = place.tree.entry("good")
-    if entry is not None and not (place.tree.entry("each") or place.tree.entry("all")):
-        message = "`good` belongs to `each` and `all`, and this node has neither"
-        yield Diagnostic("OB221", message, entry.key_span, help="route the outcomes of the node in its `next`")
-
-
 def _told(value: JSON) -> str:
     return f"`{short(value)}`" if isinstance(value, str) else mistyped(value)
 
 
-def _unknown(place: _Place, schema: Any) -> Iterator[Diagnostic]:
+def _unknown(place: Place, schema: Any) -> Iterator[Diagnostic]:
     assert isinstance(place.tree, Mapping)
     known = [key for key, value in schema["properties"].items() if value != LATER]
     present = {entry.key for entry in place.tree}
@@ -336,7 +272,7 @@ def _unknown(place: _Place, schema: Any) -> Iterator[Diagnostic]:
         yield Diagnostic("OB202", message, entry.key_span, help=advice, fix=fix)
 
 
-def _not_one(place: _Place, schema: Any) -> Iterator[Diagnostic]:
+def _not_one(place: Place, schema: Any) -> Iterator[Diagnostic]:
     """Report a node without or with several actions, or a step without or with several sources."""
     assert isinstance(place.tree, Mapping)
     choices = [option["required"][0] for option in schema["oneOf"]]
@@ -356,7 +292,7 @@ def _not_one(place: _Place, schema: Any) -> Iterator[Diagnostic]:
     yield Diagnostic(code, f"{name} does {what}", span, help=f"give {schema['title']} one of {listing(choices)}")
 
 
-def _malformed_key(place: _Place, error: ValidationError) -> Diagnostic:
+def _malformed_key(place: Place, error: ValidationError) -> Diagnostic:
     """Word a key of a mapping of names that does not have the form of such a name."""
     assert isinstance(place.tree, Mapping)
     key = str(error.instance)
@@ -386,24 +322,10 @@ def _steps(tree: Mapping) -> Iterator[Diagnostic]:
             loads.add(number)
         elif not step.entry("workflow") and not tree.entry("workflow") and step.entry("payload"):
             message = "neither the step nor the scenario names a workflow"
-            yield Diagnostic("OB203", message, _Place(step).label, help="add `workflow:`, the address of a workflow")
+            yield Diagnostic("OB203", message, Place(step).label, help="add `workflow:`, the address of a workflow")
         earlier = step.get("payload_of")
         if isinstance(earlier, Scalar) and type(earlier.value) is int and earlier.value >= 1:
             if earlier.value >= number:
                 yield Diagnostic("OB205", f"`{earlier.value}` is no earlier step: this is step {number}", earlier.span)
             elif earlier.value in loads:
                 yield Diagnostic("OB205", f"step {earlier.value} has no payload: it loads records", earlier.span)
-
-
-def _at(tree: Tree, path: Iterable[Any]) -> _Place:
-    """Follow the validator's path."""
-    place = _Place(tree, root=True)
-    for part in path:
-        if isinstance(place.tree, Mapping):
-            entry = place.tree.entry(part)
-            if entry is None:
-                return place
-            place = _Place(entry.value, entry.key, entry.key_span)
-        elif isinstance(place.tree, Sequence):
-            place = _Place(place.tree.items[part])
-    return place

@@ -1,7 +1,8 @@
 """Trees: strict YAML as data, with a span for every key and every value.
 
 Phase type between the loader and the declarations. A tree holds JSON values only: mappings with string keys, sequences,
-and scalars that are null, booleans, integers, numbers or strings.
+and scalars that are null, booleans, integers, numbers or strings. Nothing changes a tree once it is built; the classes
+are not frozen, because that would double what loading costs.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from omnibachi_model.values import JSON
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Scalar:
     """A scalar value and where it stands; `plain` tells an unquoted one."""
 
@@ -25,7 +26,7 @@ class Scalar:
     plain: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
     """One key and value of a mapping."""
 
@@ -34,7 +35,7 @@ class Entry:
     value: Tree
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Mapping:
     """A mapping in the order of its text; keys are unique."""
 
@@ -43,7 +44,7 @@ class Mapping:
     _index: dict[str, Entry] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_index", {entry.key: entry for entry in self.entries})
+        self._index = {entry.key: entry for entry in self.entries}
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries)
@@ -58,7 +59,7 @@ class Mapping:
         return self._index.get(key)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sequence:
     """A sequence of trees."""
 

@@ -11,7 +11,7 @@ The walk is the ordinary one: the program is linked with functions that answer f
 
 from __future__ import annotations
 
-from omnibachi_model.checks import conform, link
+from omnibachi_model.checks import conform, link, listed
 from omnibachi_model.digests import decode, encode
 from omnibachi_model.faults import INPUT_MISFIT, MISSING_INPUT
 from omnibachi_model.record import CALLED, RESUMED, RUN_FINISHED
@@ -36,13 +36,15 @@ UNASKED = frozenset((MISSING_INPUT, INPUT_MISFIT))
 
 
 class Unanswered(BaseException):
-    """A side effect was asked what the record cannot answer; no step may take it for a crash of the capability."""
+    """A side effect was asked what the record cannot answer; no step may take it for a crash of the capability.
 
-    def __init__(self, path: str, reason: str, inputs: Any) -> None:
+    The rest is that of the `Part` at which it happened.
+    """
+
+    def __init__(self, path: str, reason: str, field: str, recorded: Any, recomputed: Any) -> None:
         super().__init__(reason)
-        self.path = path
         self.reason = reason
-        self.inputs = inputs
+        self.part = Part(path, field, recorded, recomputed)
 
 
 class Part:
@@ -84,11 +86,16 @@ class Again:
 
 
 class Answers:
-    """What the side effects of a recorded run answered, by path, for a workflow that may be another."""
+    """What the side effects of a recorded run answered, by path, for a workflow that may be another.
 
-    __slots__ = ("_checks", "_nodes", "_rows", "clock")
+    A record does not say which store or event was asked: `walked`, the workflow that the run walked, does where it is
+    at hand.
+    """
 
-    def __init__(self, workflow: dict[str, Any], events: Sequence[Event]) -> None:
+    __slots__ = ("_before", "_checks", "_nodes", "_rows", "clock")
+
+    def __init__(self, workflow: dict[str, Any], events: Sequence[Event], walked: dict[str, Any] | None = None) -> None:
+        self._before = {node["name"]: node for node in (walked or {"nodes": ()})["nodes"] if node["kind"] == CALL}
         self.clock = Past(int(events[0].obs["at_us"]) * 1000)
         self._rows = {event.body["path"]: event for event in events if event.body["kind"] == CALLED}
         self._nodes = {node["name"]: node for node in workflow["nodes"] if node["kind"] == CALL}
@@ -101,7 +108,7 @@ class Answers:
             path = str(call.path)
             row = self._rows.get(path)
             if row is None:
-                raise Unanswered(path, f"`{path}` asks `{use}`, and the record has no answer of it", inputs)
+                raise Unanswered(path, f"`{path}` asks `{use}`, and the record has no answer of it", "path", None, path)
             return self._answer(path, use, row, inputs, call.deadline)
 
         return answer
@@ -110,23 +117,33 @@ class Answers:
         body = row.body
         outcome, output = body["outcome"], body["output"]
         node = self._nodes[named(path)]
+        before = self._before.get(named(path), node)
+        asks = f"`{path}` asks `{use}`"
         if body["capability"] != use:
-            reason = f"`{path}` asks `{use}`, and the record has an answer of `{body['capability']}` there"
-        elif body["inputs"] is None or _reason(row) in UNASKED:
-            reason = f"`{path}` asks `{use}`, which the recorded run did not come to ask"
-        elif encode(body["inputs"]) != encode(inputs):
-            reason = f"`{path}` asks `{use}` with other inputs than the recorded ones"
-        elif outcome == FAULT:
+            there = body["capability"]
+            raise Unanswered(path, f"{asks}, and the record has an answer of `{there}` there", "capability", there, use)
+        for kind in ("store", "event"):
+            if before[kind] != node[kind]:
+                reason = f"`{path}` asks the {kind} `{node[kind]}`, and the record has an answer of `{before[kind]}`"
+                raise Unanswered(path, reason, kind, before[kind], node[kind])
+        if body["inputs"] is None or _reason(row) in UNASKED:
+            reason = f"{asks}, which the recorded run did not come to ask"
+            raise Unanswered(path, reason, "inputs", body["inputs"], inputs)
+        if encode(body["inputs"]) != encode(inputs):
+            reason = f"{asks} with other inputs than the recorded ones"
+            raise Unanswered(path, reason, "inputs", body["inputs"], inputs)
+        if outcome == FAULT:
             raise RuntimeError("as recorded")
-        elif outcome not in node["outcomes"]:
+        if outcome not in node["outcomes"]:
             reason = f"`{path}` cannot end in {outcome} any more, which is what the record has"
-        elif conform(self._check(node, outcome), output)[1]:
+            raise Unanswered(path, reason, "outcome", outcome, sorted(node["outcomes"]))
+        misfits = conform(self._check(node, outcome), output)[1]
+        if misfits:
             reason = f"the recorded output of `{path}` does not fit what is declared now"
-        else:
-            if outcome == TIMEOUT and deadline is not None:
-                self.clock.wait_until(deadline + 1)
-            return outcome, output
-        raise Unanswered(path, reason, inputs)
+            raise Unanswered(path, reason, "output", output, {"violations": listed(misfits)})
+        if outcome == TIMEOUT and deadline is not None:
+            self.clock.wait_until(deadline + 1)
+        return outcome, output
 
     def _check(self, node: dict[str, Any], outcome: str) -> Any:
         key = (node["name"], outcome)
@@ -195,11 +212,7 @@ def rerun(program: Program, events: Sequence[Event], answers: Answers) -> Again:
     try:
         go_on(run, admit(run, start, gate))
     except Unanswered as missing:
-        part = _parting(events, run)
-        if part is None:
-            row = next((event.body for event in events if event.body.get("path") == missing.path), None)
-            part = Part(missing.path, "inputs", row["inputs"] if row else None, missing.inputs)
-        return Again(run, part, missing.reason)
+        return Again(run, _parting(events, run) or missing.part, missing.reason)
     return Again(run, _parting(events, run), None)
 
 

@@ -37,6 +37,7 @@ COMMANDS = {
     "diff": "Compare two snapshots: what breaks, what is added.",
     "compat": "Replay stored traces against a new snapshot.",
     "docs": "Build a static site from the snapshot.",
+    "lsp": "Serve editors.",
     "schema": "Print the JSON Schema of the language, for editors.",
     "data": "Look at state, and load facts.",
     "traces": "Look at past runs.",

@@ -10,7 +10,7 @@ import click
 
 from omnibachi import wiring
 from omnibachi.exits import FAILED, FINDINGS, OK, UNPROVEN
-from omnibachi.foretelling import BROKEN, DIFFERENT, SAME, UNJUDGED, Foreteller, Foretold, traces_below
+from omnibachi.foretelling import BROKEN, DIFFERENT, SAME, UNJUDGED, Foreteller, Foretold, traces_below, walked_in
 from omnibachi.mishaps import shown
 from omnibachi.workspace import Workspace
 from omnibachi_model.diagnostics import Diagnostic, Refused
@@ -37,7 +37,7 @@ def compat(output: Output, workspace: Workspace, new: str, traces: str | None) -
     Side effects answer from the record; nothing is written. Exit status 0 when every finished run ends the same, 1
     when one ends differently or asks what its record cannot answer, 4 when a trace is broken.
     """
-    foreteller = Foreteller(snapshot_of(workspace, new))
+    foreteller = Foreteller(snapshot_of(workspace, new), walked_in(workspace))
     if traces is not None and not os.path.isdir(traces):
         help = "name a folder of traces, or leave `--traces` out for those of the workspace"
         raise Refused([Diagnostic("OB781", f"`{traces}` is no folder", help=help)], FINDINGS)

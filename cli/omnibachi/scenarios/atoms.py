@@ -67,7 +67,7 @@ class Atom:
             if measured == "size":
                 yield from ((variable, value) for value in _sized(against, here, world, variable))
             elif measured == "type":
-                first = [TYPES[against]] if against in TYPES else []
+                first = [TYPES[against]] if isinstance(against, str) and against in TYPES else []
                 yield from ((variable, value) for value in (*first, *TYPES.values()))
             elif operation == "in":
                 found = [value for item in against for value in _near(item)] if isinstance(against, list) else []

@@ -108,7 +108,8 @@ def places_of(
             continue
         name = node["name"]
         real.add((address, name, ""))
-        found = by_force if name in forced else real
+        path = stop.event["path"] if stop.event is not None else name
+        found = by_force if name in forced or path in forced else real
         if stop.left_by:
             found.add((address, name, stop.left_by))
         if stop.event is not None and stop.event.get("row") is not None:

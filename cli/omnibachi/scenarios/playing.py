@@ -12,7 +12,7 @@ from omnibachi.results import RunResult
 from omnibachi.wiring import Scenario, plain
 from omnibachi_model.checks import conform, link, listed
 from omnibachi_model.diagnostics import Diagnostic, Span
-from omnibachi_model.sealed import CALL, FAULT
+from omnibachi_model.sealed import CALL, FAULT, sealed_name
 
 from .expectations import misspelt, unmet
 from .stage import Forced, Stage
@@ -93,7 +93,7 @@ def _misforced(stage: Stage, scenario: Scenario, forced: Any) -> list[Diagnostic
     nodes = [node for address in sorted(workflows_of(stage, scenario)) for node in stage.sealed(address)["nodes"]]
     for name, (outcome, output) in forced.items():
         span = _answer_span(scenario, name)
-        callers = [node for node in nodes if node["name"] == name and node["kind"] == CALL]
+        callers = [node for node in nodes if node["name"] == sealed_name(name) and node["kind"] == CALL]
         if not callers:
             found.append(Diagnostic("OB743", f"no node `{name}` that uses a capability is there to be answered", span))
         for node in callers:

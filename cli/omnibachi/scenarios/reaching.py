@@ -24,7 +24,7 @@ from .specimens import specimen, specimens
 from .stage import Stage
 from .tours import Stop, tour
 from .variables import Variable, of_template
-from .wishes import Effort, Wish, fulfilled
+from .wishes import Depending, Effort, Wish, fulfilled, roots_of
 from .worlds import Linked, World
 
 MOST_ROADS = 6
@@ -53,6 +53,7 @@ class Run(NamedTuple):
 
     stops: list[Stop]
     exit: str
+    taken: frozenset[Step]
 
 
 class Finder:
@@ -76,6 +77,7 @@ class Finder:
         self._runs: dict[bytes, list[Run]] = {}
         self._engines: dict[bytes, Engine] = {}
         self._bases: list[World] = []
+        self._wishes: dict[tuple[Step, int | None], tuple[Wish, frozenset[Any]] | None] = {}
         self._seeds = seeds
 
     def find(self) -> None:
@@ -103,7 +105,7 @@ class Finder:
         for base in self._bases:
             self._tried(base)
         for place in self.missed:
-            if place not in self.found or self.found[place].answers:
+            if self.effort.left > 0 and (place not in self.found or self.found[place].answers):
                 self._search(place)
 
     def _search(self, place: Place) -> None:
@@ -118,7 +120,7 @@ class Finder:
         weights = self._trodden()
         reason = "no road leads there"
         for _ in range(MOST_ROADS):
-            way = self._roads.to(index, weights)
+            way = self._roads.to(index, weights) if self.effort.spend(len(self._nodes) // 2) else None
             if way is None:
                 break
             road = [*way[1], *tail]
@@ -160,6 +162,7 @@ class Finder:
         for base in far[:MOST_BASES]:
             world = base
             for _ in range(MOST_TURNS):
+                self.effort.spend(len(road) // 4)
                 runs = self._tried(world)
                 if place in self.found and not self.found[place].answers:
                     return None
@@ -182,19 +185,22 @@ class Finder:
     def _first_left(self, world: World, road: Road) -> int:
         """Return the position of the first step of a road that the run of a world did not take."""
         runs = self._tried(world)
-        taken = {(stop.at, stop.left_by) for stop in runs[0].stops} if runs else set()
+        taken = runs[0].taken if runs else frozenset()
         return next((at for at, step in enumerate(road) if step not in taken), len(road))
 
     def _mended(self, world: World, road: Road, at: int, row: int | None) -> World | None:
         """Return another world in which the step at a position may be taken, and still those before it."""
         step = road[at]
         node = self._nodes[step[0]]
-        wish = wish_of(self._nodes, step, row)  # type: ignore[arg-type]
-        kept = [earlier for taken in road[:at] if (earlier := wish_of(self._nodes, taken)) is not None]  # type: ignore[arg-type]
+        wish = self._wish(step, row)
+        kept = self._kept(road[:at])
         if wish is not None:
-            other = fulfilled(world, wish, kept, self.effort)
-            if other is not None and not _same(other, world):
-                return other
+            # What holds farther on had better go on holding; where that cannot be, what lies behind us must.
+            ahead = [other for other in self._kept(road[at + 1 :]) if self.effort.spend(1) and other[0].holds(world)]
+            for others in (ahead, []) if ahead else ([],):
+                other = fulfilled(world, wish[0], [*kept, *others], self.effort)
+                if other is not None and not _same(other, world):
+                    return other
         if node["kind"] == CALL:
             held = world.answers.get(step[0])
             if held is None and node["effect"] == "PURE" and (driven := self._driven(world, step, kept)) is not None:
@@ -203,12 +209,23 @@ class Finder:
         if wish is None:
             return None
         chosen = dict(road[:at])
-        calls = {int(scope) for scope, _ in wish.variables(world) if scope != "payload"} - world.answers.keys()
+        calls = {int(scope) for scope, _ in wish[0].variables(world) if scope != "payload"} - world.answers.keys()
         wanted = {index: chosen.get(index) or _first(self._nodes[index]) for index in sorted(calls)}
         answering = self._answering(world, wanted)
-        return fulfilled(answering, wish, kept, self.effort) if answering is not None and wanted else None
+        return fulfilled(answering, wish[0], kept, self.effort) if answering is not None and wanted else None
 
-    def _driven(self, world: World, step: Step, kept: Sequence[Wish]) -> World | None:
+    def _wish(self, step: Step, row: int | None = None) -> tuple[Wish, frozenset[Any]] | None:
+        """Return what a step asks of the world, with the roots of its variables."""
+        if (step, row) not in self._wishes:
+            wish = wish_of(self._nodes, step, row)
+            roots = roots_of(wish.variables(self._bases[0])) if wish is not None else frozenset()
+            self._wishes[step, row] = None if wish is None else (wish, roots)
+        return self._wishes[step, row]
+
+    def _kept(self, road: Road) -> Depending:
+        return [wish for step in road if (wish := self._wish(step)) is not None]
+
+    def _driven(self, world: World, step: Step, kept: Depending) -> World | None:
         """Return a world whose payload makes a transform give an outcome: one of its examples, or some other value."""
         node = self._nodes[step[0]]
         members = node["with"][1] if node["with"][0] == "map" else {}
@@ -224,10 +241,10 @@ class Finder:
             other: World | None = world
             for variable, value in changes:
                 other = other.with_value(variable, value) if other is not None else None
-            if other is None or not other.fits() or not all(wish.holds(other) for wish in kept):
+            if other is None or not other.fits() or not all(wish.holds(other) for wish, _ in kept):
                 continue
             runs = self._tried(other)
-            if runs and step in {(stop.at, stop.left_by) for stop in runs[0].stops}:
+            if runs and step in runs[0].taken:
                 return other
         return None
 
@@ -287,7 +304,8 @@ class Finder:
             result = engine.run(self.address, payload, trace_id=f"step-{number}")
             if result.exit is None:
                 break
-            runs.append(Run(tour(self.workflow, [decode(body) for _, body, _ in result.events]), result.exit))
+            stops = tour(self.workflow, [decode(body) for _, body, _ in result.events])
+            runs.append(Run(stops, result.exit, frozenset((stop.at, stop.left_by) for stop in stops)))
         return runs
 
     def _note(self, payload: Any, answers: dict[str, tuple[str, Any]], run: Run, twice: bool) -> None:

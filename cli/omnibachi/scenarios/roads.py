@@ -7,7 +7,7 @@ dear and asks again. A crash (FAULT) is only ever taken at a CALL, whose answer 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from omnibachi_model.sealed import ALL, CALL, COMPUTE, DECIDE, EACH, END, FAULT, LOOPS, PASS, REPEAT, SUCCESS
@@ -103,7 +103,7 @@ def _edges(node: Mapping[str, Any]) -> Iterator[tuple[str, int, int]]:
             yield outcome, target, UNUSUAL if kind == CALL and outcome != usual else UNTRODDEN
 
 
-def wish_of(nodes: list[Mapping[str, Any]], step: Step, row: int | None = None) -> Wish | None:
+def wish_of(nodes: Sequence[Mapping[str, Any]], step: Step, row: int | None = None) -> Wish | None:
     """Return what must hold so that a step is taken, where payload and answers decide it; `row` (from 0) must win."""
     index, by = step
     node = nodes[index]
@@ -139,7 +139,7 @@ def _items(index: int, node: Mapping[str, Any], by: str) -> Wish:
     return truth(index, asked, {"items": node["items"]})
 
 
-def _until(nodes: list[Mapping[str, Any]], index: int, wanted: bool) -> Wish | None:
+def _until(nodes: Sequence[Mapping[str, Any]], index: int, wanted: bool) -> Wish | None:
     """Wish that the end of a loop's iteration says `until`, or never does."""
     for node in nodes[index:]:
         if node["kind"] == END and node["of"] == index and node["outcome"] == SUCCESS:

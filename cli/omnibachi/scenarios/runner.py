@@ -148,7 +148,7 @@ def _note(stage: Stage, result: RunResult, forced: Forced, coverage: Coverage, a
             body["kind"] == CALLED
             and body["effect"] == "PURE"
             and body["outcome"] != FAULT
-            and bare(body["path"]) not in forced
+            and not {body["path"], bare(body["path"])} & forced.keys()
         ):
             implementation = stage.snapshot.manifest["capabilities"][body["capability"]]["implementation"]
             answer = encode([body["outcome"], body["output"]])

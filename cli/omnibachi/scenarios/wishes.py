@@ -8,7 +8,7 @@ that was wished before still holds.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,7 +101,7 @@ def _all_of(asked: Sequence[tuple[Any, bool]]) -> list[Way]:
 
 
 # Wishes that are kept, each with the roots of its variables: scope and first segment.
-Depending = Sequence[tuple["Wish", set[tuple[Any, ...]]]]
+Depending = Sequence[tuple["Wish", frozenset[tuple[Any, ...]]]]
 
 
 class Effort:
@@ -117,11 +117,15 @@ class Effort:
         return there
 
 
-def fulfilled(world: World, wish: Wish, kept: Sequence[Wish], effort: Effort) -> World | None:
-    """Return a world that fulfils a wish and still all that are `kept`, or None where none was found."""
+def roots_of(variables: Iterable[Variable]) -> frozenset[tuple[Any, ...]]:
+    """Return where variables begin: scope and first segment. What has no root in common does not meddle."""
+    return frozenset(variable[0:1] + variable[1][:1] for variable in variables)
+
+
+def fulfilled(world: World, wish: Wish, depending: Depending, effort: Effort) -> World | None:
+    """Return a world that fulfils a wish and still all that are kept, or None where none was found."""
     if wish.holds(world):
         return world
-    depending = [(other, {variable[0:1] + variable[1][:1] for variable in other.variables(world)}) for other in kept]
     for way in wish.ways:
         found = _along(world, way, depending, effort)
         if found is not None and wish.holds(found):
@@ -154,7 +158,7 @@ def _other(
             other = other.with_value(variable, value) if other is not None else None
         if other is None:
             continue
-        touched = {variable[0:1] + variable[1][:1] for variable, _ in changes}
+        touched = roots_of(variable for variable, _ in changes)
         concerned = [wish for wish, roots in depending if roots & touched]
         if not effort.spend(1 + len(concerned)):
             return None

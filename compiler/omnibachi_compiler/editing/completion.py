@@ -95,9 +95,8 @@ def _keys(asked: _Asked) -> _Found:
     path, document = asked.at.path, asked.at.document
     word = asked.at.word
     present = {token.text for token in asked.opened.keys(document, path) if word is None or token.start != word.start}
-    for key, schema in keys_at(asked.kind, path).items():
-        if key not in present:
-            yield f"{key}: ", key, "key", str(schema.get("title", "")), 0
+    for key, schema in keys_at(asked.kind, path, frozenset(present)).items():
+        yield f"{key}: ", key, "key", str(schema.get("title", "")), 0
     if not path and not present:
         for kind, schema in SCHEMAS.items():
             yield f"{kind}: ", kind, "key", str(schema["title"]), 0

@@ -45,14 +45,16 @@ class _Renaming:
         self.edits.setdefault(opened.path, []).append(Edit(start, start + length, self.new))
 
 
-def renamable(opened: Open, offset: int) -> Token | Diagnostic:
-    """Return what stands at an offset if it names a node of the text's own graph; else why it cannot be renamed."""
+def renamable(opened: Open, offset: int) -> tuple[str, Token] | Diagnostic:
+    """Return the node of the text's own graph that is named at an offset, and what stands there; else why there is
+    nothing to rename."""
     spot = spot_at(opened, offset)
-    if spot is None or node_at(opened, spot) is None:
+    name = node_at(opened, spot) if spot else None
+    if spot is None or name is None:
         return Diagnostic(
             "OB770", "here is no node of this text", help="go to a node's name, or to a place that names it"
         )
-    return spot.token
+    return name, spot.token
 
 
 def rename(project: Project, opened: Open, offset: int, new: str) -> dict[str, list[Edit]] | Diagnostic:

@@ -113,14 +113,35 @@ def _template_depth(kind: str, path: Path) -> int | None:
     return None
 
 
-def keys_at(kind: str, path: Path) -> dict[str, Schema]:
-    """Return the keys that the mapping at a path may have, with their schemas."""
+def keys_at(kind: str, path: Path, present: frozenset[str] = frozenset()) -> dict[str, Schema]:
+    """Return the keys that the mapping at a path may have beside those that are present, with their schemas."""
     found: dict[str, Schema] = {}
     for schema in schemas_at(kind, path):
+        excluded = _excluded(schema, present)
         for key, inner in schema.get("properties", {}).items():
-            if inner != LATER and isinstance(inner, dict):
+            if inner != LATER and isinstance(inner, dict) and key not in excluded:
                 found.setdefault(key, inner)
     return found
+
+
+def _excluded(schema: Schema, present: frozenset[str]) -> set[str]:
+    """Return the keys that cannot stand beside those that are present, and these."""
+    found: set[str] = set()
+    choices = {key for option in schema.get("oneOf", ()) for key in option.get("required", ())}
+    found |= choices if present & choices else set()
+    dependent = schema.get("dependentSchemas", {})
+    for key, rule in dependent.items():
+        forbidden = set(rule.get("propertyNames", {}).get("not", {}).get("enum", ()))
+        found |= forbidden if key in present else set()
+        found |= {key} if present & forbidden else set()
+    # What needs a key that cannot be there cannot be there either.
+    needs = {key: [{other} for other in others] for key, others in schema.get("dependentRequired", {}).items()}
+    for key, rule in dependent.items():
+        if "oneOf" in rule:
+            needs.setdefault(key, []).append({other for option in rule["oneOf"] for other in option["required"]})
+    for key, asked in needs.items():
+        found |= {key} if any(not one - (found - present) for one in asked) else set()
+    return found | present
 
 
 def values_at(kind: str, path: Path) -> list[str]:

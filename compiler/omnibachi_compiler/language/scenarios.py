@@ -45,6 +45,7 @@ _FACTS = entries(
 # What a run names: a node, one inside a contract or a loop; iterations count from 0.
 _STEP_NAME = f"{NAME}(?:\\[[0-9]+\\])?"
 _PATH = f"{_STEP_NAME}(?:/{_STEP_NAME})*"
+_NODE = _PATH.replace("[0-9]+", "[0-9]*")  # without a number: in every iteration
 
 _ANSWER = record("an answer", {"outcome": OUTCOME_NAME, "output": BINDINGS}, required=("outcome",))
 
@@ -56,7 +57,7 @@ _GIVEN = record(
         "stores": _FACTS,
         "answers": entries(
             "a mapping of nodes to forced answers",
-            named("the path of a node", _PATH, "read_licence", "licence/read"),
+            named("the path of a node", _NODE, "read_licence", "licence/read", "mint_all[]", "mint_all[3]/read"),
             _ANSWER,
         ),
     },
