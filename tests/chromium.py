@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -16,7 +17,8 @@ import pytest
 REQUIRED = "OMNIBACHI_REQUIRE_CHROMIUM"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--enable-logging=stderr",
     "--hide-scrollbars",
 )  # fmt: skip
@@ -41,15 +43,10 @@ def browser() -> str:
     return found
 
 
-def opened(page: Path, *flags: str, fragment: str = "") -> Seen:
+def opened(page: Path, *flags: str) -> Seen:
     """Open a page and return its document; `flags` are further ones of the browser."""
-    out, said = _run(page.as_uri() + fragment, "--dump-dom", *flags)
+    out, said = _run(page.as_uri(), "--dump-dom", *flags)
     return Seen(out, CONSOLE.findall(said))
-
-
-def pictured(page: Path, to: Path, width: int, height: int) -> None:
-    """Open a page in a window of a size and keep how it looks, as PNG."""
-    _run(page.as_uri(), f"--screenshot={to}", f"--window-size={width},{height}")
 
 
 def _run(address: str, *flags: str) -> tuple[str, str]:
@@ -62,9 +59,7 @@ def _run(address: str, *flags: str) -> tuple[str, str]:
             out, said = process.communicate(timeout=LONGEST)
         finally:
             # Its children are of its own session; none of them outlives the test.
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             process.wait()
     return out.decode("utf-8", "replace"), said.decode("utf-8", "replace")

@@ -19,7 +19,7 @@ from omnibachi_model.sealed import SILENT, sealed_name
 Json = dict[str, Any]
 Moment = tuple[Any, ...]  # ("start",) | ("reached", index) | ("left", index, outcome) | ("ended", index)
 EFFECTS = ("PURE", "READ", "MUTABLE")
-STATUSES = ("COMPLETED", "FAILED")
+STATUSES = ("COMPLETED", "COMPLETED", "FAILED")
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,11 @@ class Run:
 
 
 @st.composite
-def graphs(draw: st.DrawFn, depth: int = 2) -> Json:
-    """Draw a sealed workflow of a few nodes, with loops in loops."""
+def graphs(draw: st.DrawFn) -> Json:
+    """Draw a sealed workflow of a few nodes, with loops and loops in loops."""
+    depth = draw(st.sampled_from((1, 1, 2)))
     nodes: list[Json] = []
-    ends = [{"kind": "EXIT", "name": f"exit{at}", "status": draw(st.sampled_from(STATUSES))} for at in range(2)]
+    ends = [{"kind": "EXIT", "name": f"exit{at}", "status": draw(st.sampled_from(STATUSES))} for at in range(3)]
     _level(draw, nodes, "", [{**end, "next": {}} for end in ends], depth, None, count())
     index = {node["name"]: at for at, node in enumerate(nodes)}
     for node in nodes:
@@ -54,10 +55,10 @@ def graphs(draw: st.DrawFn, depth: int = 2) -> Json:
 def _level(draw: st.DrawFn, nodes: list[Json], prefix: str, ends: list[Json], depth: int, of: str | None,
            numbers: Iterator[int]) -> str:  # fmt: skip
     """Lay the nodes of one graph down, each loop followed by what is inside; return the first one's name."""
-    some = draw(st.integers(1, 3 if of is None else 2))
+    some = draw(st.integers(1, 2))
     names = [f"{prefix}n{next(numbers)}" for _ in range(some)] + [end["name"] for end in ends]
     for at in range(some):
-        kind = draw(st.sampled_from(("CALL", "EACH", "REPEAT", "ALL"))) if depth else "CALL"
+        kind = draw(st.sampled_from(("EACH", "CALL", "REPEAT", "ALL"))) if depth else "CALL"
         later = st.sampled_from(names[at + 1 :])
         node = {"kind": kind, "name": names[at], **({} if of is None else {"of": of})}
         outcomes = {
@@ -83,7 +84,7 @@ def _inside(draw: st.DrawFn, nodes: list[Json], loop: Json, depth: int, numbers:
     if loop["kind"] == "ALL":
         loop["bodies"] = [_body(draw, nodes, f"{name}/m{at}/", name, 0, numbers) for at in range(2)]
         return
-    loop["max"] = draw(st.integers(1, 2))
+    loop["max"] = draw(st.integers(1, 2 if depth else 3))
     loop["body"] = _body(draw, nodes, f"{name}[]/", name, depth, numbers)
 
 

@@ -157,3 +157,36 @@ def doubling(items: Any = None, **more: Any) -> list[Node]:
     inner = step("go[]", {"n": ref("go", "one")}, ANSWERS, {})
     result = ["map", {"items": ["first", [ref("go", "items"), ["lit", None]]]}]
     return [node, *called("go", inner, ("SUCCESS", "ODD")), leave("done", "COMPLETED", result)]
+
+
+def nested() -> list[Node]:
+    """Return a loop over lists whose body is a contract that loops over each list and counts what is even."""
+    size = {"n": ["size", ["name", "items"]]}
+    routes = {"SUCCESS": "done", "PARTIAL": "done", "FAILED": "done", "FAULT": "failed"}
+    return [
+        each("out", ref("payload", "lists"), "out[]", routes),
+        door("out[]", ["map", {"list": ref("out", "one")}], {"SUCCESS": "out[]/in", "FAULT": "out[]/FAULT"}, of="out"),
+        each("out[]/in", ref("out[]", "list"), "out[]/in[]", {"SUCCESS": "out[]/size", "PARTIAL": "out[]/ODD",
+             "FAILED": "out[]/ODD", "OVERFLOW": "out[]/ODD", "FAULT": "out[]/FAULT"}, of="out", max=3),
+        *called("out[]/in", step("out[]/in[]", {"n": ref("out[]/in", "one")}, ANSWERS, {}), ("SUCCESS", "ODD")),
+        {"kind": "COMPUTE", "name": "out[]/size", "with": {"items": ref("out[]/in", "items")}, "fields": size,
+         "of": "out", "next": {"SUCCESS": "out[]/SUCCESS", "FAULT": "out[]/FAULT"}},
+        door("out[]/SUCCESS", ["map", {"even": ref("out[]/size", "n")}],
+             {"SUCCESS": "out[]/SUCCESS.", "FAULT": "out[]/FAULT"}, of="out"),
+        door("out[]/ODD", ["map", {"seen": ["first", [ref("out[]/in", "items"), ["lit", "too many"]]]}],
+             {"SUCCESS": "out[]/ODD.", "FAULT": "out[]/FAULT"}, of="out"),
+        end("out[]/SUCCESS.", "out", "SUCCESS", ref("out[]/SUCCESS")),
+        end("out[]/ODD.", "out", "ODD", ref("out[]/ODD")),
+        end("out[]/FAULT", "out", "FAULT"),
+        leave("done", "COMPLETED", ["map", {"items": ref("out", "items")}]),
+    ]  # fmt: skip
+
+
+def checks(good: list[str] | None = None) -> list[Node]:
+    """Return an ALL of two reads, and an exit that gives what both gave."""
+    answers = {"SUCCESS": record_of({"n": NUMBER}), "NOT_FOUND": record_of()}
+    calls = [call(f"look/{name}", READ, {"key": ["lit", name]}, answers, {}, "READ") for name in ("b", "a")]
+    inner = [node for one in calls for node in called("look", one, ("SUCCESS", "NOT_FOUND"))]
+    routes = {"SUCCESS": "done", "FAILED": "done", "FAULT": "failed"}
+    whole = both("look", ["b", "a"], routes, good=good or ["SUCCESS"])
+    return [whole, *inner, leave("done", "COMPLETED", ["map", {"a": ref("look", "a"), "b": ref("look", "b")}])]

@@ -11,6 +11,7 @@ import os
 import queue
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -122,14 +123,17 @@ class Client:
 @contextlib.contextmanager
 def speaking(*options: str, folder: Path) -> Iterator[Client]:
     """Start a server in a folder; it is gone afterwards, whatever happens."""
-    with subprocess.Popen(
+    with tempfile.TemporaryFile() as said, subprocess.Popen(
         [sys.executable, "-m", "omnibachi", "lsp", *options],
-        cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said,
     ) as process:  # fmt: skip
         try:
             yield Client(process)
         finally:
             process.kill()
+            process.wait()
+            said.seek(0)
+            assert b"Traceback" not in said.read()
 
 
 def applied(text: str, edits: list[dict[str, Any]]) -> str:

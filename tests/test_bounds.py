@@ -47,7 +47,7 @@ def parts(text: str) -> list[str]:
 
 
 @given(graphs())
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_bound_is_the_most_of_all_runs_and_its_path_is_a_run_that_reaches_it(workflow: Json) -> None:
     every = list(islice(runs(workflow), MOST_RUNS + 1))
     assume(len(every) <= MOST_RUNS)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import post_office
 from front_door import Call, call
 from generated import changed, filled, schemas, values_near
-from omnibachi.comparing import _types
+from omnibachi.comparing import proofs
 from omnibachi_audit.changes.rules import CLASSES, RULES, Change
 from omnibachi_audit.changes.schemas import given as compare_given
 from omnibachi_audit.changes.schemas import taken
@@ -30,7 +30,7 @@ __all__ = ["call"]
 ROOT = Path(__file__).resolve().parent.parent
 SEND = "protocols/post/send.yaml"
 INTENT = "post::IN_SEND_V0"
-TYPES = _types()
+TYPES = proofs()
 Edit = Callable[[Parts], Any]
 
 

@@ -3,6 +3,7 @@ of, the same snapshot gives the same bytes, and nobody's own folder is replaced.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -15,10 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import post_office
-from chromium import opened, pictured
+from chromium import opened
 from front_door import Call, call
 from omnibachi import Workspace
 from omnibachi.site_folder import MARK
+from omnibachi_model.digests import digest, pretty
 from omnibachi_observer.site.looks import SCRIPT
 from omnibachi_observer.site.markup import anchor, fragment, tag
 from post_office import edit
@@ -117,7 +119,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     path = root / "protocols/post/send.yaml"
     text = path.read_text("utf-8").replace("summary: Send a parcel once.", f"summary: 'Send {EVIL}'")
     text = text.replace("because: the parcel is too heavy", f"because: 'too heavy {EVIL}'")
-    path.write_text(text.replace("Make a parcel's label.", EVIL.replace('"', "'")) + MORE, "utf-8")
+    path.write_text(text.replace("summary: The parcels that were sent.", f"summary: '{EVIL}'") + MORE, "utf-8")
     post_office.write(root, "protocols/post/send.test.yaml", SCENARIO)
     return post_office.compiled(root)
 
@@ -185,12 +187,13 @@ def test_no_text_becomes_markup_and_nothing_lies_elsewhere(site: Path, pages: di
 
 def test_a_workflow_is_told_whole(pages: dict[str, Page]) -> None:
     send, many = words(pages[WF_SEND]), words(pages[WF_MANY])
-    for text in ("Members of the payload", "weight <= limit", "cents = weight * 300 / parts", "code: $.nodes.label.code",
-                 "COMPLETED", "a parcel is sent once", "left out, it is 1", "visits of nodes"):  # fmt: skip
-        assert text in send or text == "Members of the payload", text
+    for text in ("weight <= limit", "cents = weight * 300 / parts", "code: $.nodes.label.code", "COMPLETED",
+                 "a parcel is sent once", "left out, it is 1", "visits of nodes"):  # fmt: skip
+        assert text in send, text
     assert re.search(r"ALREADY_EXISTS known none", send), "no scenario reaches it"
     assert re.search(r"SUCCESS sent 1", send), "the scenario does"
-    for text in ("many[]/keep", "the end of the iteration", "post::CC_KEEP_V0", "is proven of every path"):
+    assert "1 weight <= limit YES 1" in send and f"2 otherwise NO too heavy {EVIL} none" in send
+    for text in ("many[]/keep", "the end of the iteration", "post::CC_KEEP_V0", "is proven of every path that it binds"):
         assert text in many, text
 
 
@@ -201,7 +204,7 @@ def test_who_uses_what_is_told_from_both_ends(pages: dict[str, Page]) -> None:
     assert "Admits to post::WF_SEND_V0" in words(pages["post/IN_SEND_V0.html"])
     assert "post::WF_MANY_V0 many[] , one" in words(pages["post/CC_KEEP_V0.html"])
     law = words(pages["post/IV_ONE_V0.html"])
-    assert "Every path from the start passes the node one/keep before any exit ." in law
+    assert "Every path from the start passes the node one/keep before any exit." in law
     assert "Proven of post::WF_MANY_V0" in law
 
 
@@ -257,6 +260,22 @@ def test_an_edited_snapshot_has_no_site(workspace: Workspace, tmp_path: Path, ca
     assert said.status == 4 and "OB602" in said.err and not (copy / "site").exists()
 
 
+def test_a_snapshot_that_holds_and_is_none_has_no_site(workspace: Workspace, tmp_path: Path, call: Call) -> None:
+    """Every digest is made anew over a workflow whose nodes have no names."""
+    copy = tmp_path / "copy"
+    shutil.copytree(workspace.root, copy, ignore=shutil.ignore_patterns("site", "protocols"))
+    base = copy / "protocol_snapshot"
+    workflow, manifest = (json.loads((base / name).read_bytes()) for name in ("post/WF_SEND_V0.json", "manifest.json"))
+    for node in workflow["nodes"]:
+        del node["name"]
+    (base / "post/WF_SEND_V0.json").write_bytes(pretty(workflow))
+    manifest["workflows"]["post::WF_SEND_V0"]["sha256"] = digest(pretty(workflow))
+    (base / "manifest.json").write_bytes(pretty(manifest))
+    (base / "manifest.sha256").write_text(digest(pretty(manifest)) + "\n")
+    said = call("docs", "--workspace", str(copy))
+    assert said.status == 4 and "OB608" in said.err and not (copy / "site").exists()
+
+
 @given(st.text())
 def test_any_text_is_only_text(text: str) -> None:
     made = Page(tag("p", text, title=text).text)
@@ -270,7 +289,8 @@ PROBE = """\
   var broken = [].filter.call(document.images, function (one) { return !one.complete || !one.naturalWidth; });
   var wide = document.documentElement.scrollWidth > document.documentElement.clientWidth;
   var styled = getComputedStyle(document.querySelector("main")).maxWidth !== "none";
-  document.title = "images " + document.images.length + " broken " + broken.length + " wide " + wide + " styled " + styled;
+  var found = [document.images.length, "images,", broken.length, "broken, wide", wide, "styled", styled];
+  document.title = found.join(" ");
 });</script>"""
 
 
@@ -285,7 +305,7 @@ def probed(site: Path, name: str, to: Path) -> Path:
     return page
 
 
-@pytest.mark.parametrize("name", ["index.html", WF_SEND, WF_MANY, "std/CS_REGISTRY_V0.html", "post/IV_ONE_V0.html"])
+@pytest.mark.parametrize("name", [WF_SEND, "std/CS_REGISTRY_V0.html"])
 def test_the_browser_has_nothing_to_complain_of(name: str, site: Path) -> None:
     seen = opened(site / name)
     assert seen.console == []
@@ -295,21 +315,13 @@ def test_the_browser_has_nothing_to_complain_of(name: str, site: Path) -> None:
 @pytest.mark.parametrize(("name", "size"), [(WF_SEND, "390,800"), (WF_MANY, "1200,900")])
 def test_pictures_load_and_nothing_is_wider_than_the_window(name: str, size: str, site: Path, tmp_path: Path) -> None:
     seen = opened(probed(site, name, tmp_path / "probe"), f"--window-size={size}")
-    assert "<title>images 1 broken 0 wide false styled true</title>" in seen.dom, seen.dom[:600]
+    assert "<title>1 images, 0 broken, wide false styled true</title>" in seen.dom, seen.dom[:600]
 
 
 def test_the_filter_is_there_with_a_script_and_only_then(site: Path) -> None:
-    assert re.search(r'<p class="filter">', opened(site / "index.html").dom)
-    assert re.search(
-        r'<p class="filter" hidden(="")?>', opened(site / "index.html", "--blink-settings=scriptEnabled=false").dom
-    )
-
-
-def test_a_page_can_be_pictured(site: Path, tmp_path: Path) -> None:
-    pictured(site / WF_SEND, tmp_path / "page.png", 390, 800)
-    assert (tmp_path / "page.png").read_bytes().startswith(b"\x89PNG") and (
-        tmp_path / "page.png"
-    ).stat().st_size > 10_000
+    assert re.search(r'<p class="filter" hidden>', (site / "index.html").read_text("utf-8"))
+    seen = opened(site / "index.html")
+    assert '<p class="filter">' in seen.dom and seen.console == []
 
 
 def test_the_policy_lets_the_script_of_the_site_run_and_no_other(site: Path, tmp_path: Path) -> None:

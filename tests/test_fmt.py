@@ -306,3 +306,8 @@ def test_what_is_not_understood_is_left_alone_and_told(call: Call, workspace: Pa
     missing = call("fmt", "no-such-file.yaml", "--json").json()
     assert (missing["exit_code"], missing["diagnostics"][0]["code"]) == (3, "OB101")
     assert call("fmt", "/dev/null").status == 3
+
+
+def test_the_page_shows_the_canonical_layout() -> None:
+    blocks = BLOCK.findall((ROOT / "docs/formatting.md").read_text("utf-8"))
+    assert blocks and all(formatted(block) == block for block in blocks)

@@ -1,5 +1,5 @@
-"""`omnibachi schema`: it and the compiler's shape check accept the same documents, over a corpus that is spoilt at random;
-what the schema of a project refuses, the compiler refuses."""
+"""`omnibachi schema`: it and the compiler's shape check accept the same documents, over a corpus that is spoilt at
+random; what the schema of a project refuses, the compiler refuses."""
 
 from __future__ import annotations
 
@@ -39,8 +39,26 @@ WORDS = (
     *("SUCCESS", "NOT_FOUND", "done", "failed", "ST_X_V0", "std::CS_REGISTRY_V0.REGISTER", "CT_X_V0", "WF_X_V0", "5s"),
     *("other::WF_X_V0", "CC_X_V0", "25h", "a/b", "a[]/b", "start", "exit", "all", "$.payload.x", "PURE", "COMPLETED"),
 )
-KEYS = sorted({key for schema in SCHEMAS.values() for key in schema["properties"]} | {"use", "each", "as", "max", "good",
-       "repeat", "retry", "deadline", "decide", "compute", "wait", "with", "secret", "evidence"})  # fmt: skip
+OF_NODES = (
+    *("use", "each", "as", "max", "good", "repeat", "retry", "deadline", "decide", "compute", "wait", "with", "secret"),
+    "evidence",
+)
+    "use",
+    "each",
+    "as",
+    "max",
+    "good",
+    "repeat",
+    "retry",
+    "deadline",
+    "decide",
+    "compute",
+    "wait",
+    "with",
+    "secret",
+    "evidence",
+]
+KEYS = sorted({key for schema in SCHEMAS.values() for key in schema["properties"]} | set(OF_NODES))
 
 
 def documents() -> list[dict[str, Any]]:

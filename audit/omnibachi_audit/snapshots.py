@@ -190,7 +190,9 @@ def _locks(
             section = "operations" if "." in split(address)[1] else "transforms"
             if _digest_of(domain, section, address) != lock.get("signature"):
                 found.append(Diagnostic("OB602", f"the signature of `{address}` is not what was sealed", help=AGAIN))
-        for module, sealed in modules.items() if source is not None else ():
+        if source is None:
+            continue
+        for module, sealed in modules.items():
             if module not in known:
                 data = source(module)
                 known[module] = None if data is None else digest(data)

@@ -55,7 +55,7 @@ def compare(old: str, new: str) -> tuple[list[Change], str, str]:
         raise Refused(found)
     seals = [digest(read(MANIFEST) or b"") for read in sides]
     try:
-        changes = wiring.differences(wiring.parts_of(sides[0]), wiring.parts_of(sides[1]), _types())
+        changes = wiring.differences(wiring.parts_of(sides[0]), wiring.parts_of(sides[1]), proofs())
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         # Whoever edits a file and all digests of it makes a snapshot that holds and yet is none.
         message = f"`{old}` or `{new}` has not the form of a snapshot: {type(error).__name__} {error}"
@@ -63,7 +63,7 @@ def compare(old: str, new: str) -> tuple[list[Change], str, str]:
     return changes, seals[0], seals[1]
 
 
-def _types() -> wiring.Types:
+def proofs() -> wiring.Types:
     """Join what the comparison asks about schemas with who can prove it."""
 
     def member(schema: dict[str, Any], segment: str | int) -> dict[str, Any] | None:

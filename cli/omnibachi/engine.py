@@ -52,7 +52,8 @@ class Engine:
     """Runs workflows; a context manager, for one thread and process. Made by `Workspace.engine`.
 
     `past` gives the record of an earlier run that has no journal (its trace), by id; `forced` answers of nodes by
-    name, for scenarios; `note` says in this process's lock file what it publishes (`traces_folder.note`).
+    name, for scenarios; `note` says in this process's lock file what it publishes (`traces_folder.note`); `linked` is
+    shared by engines that force nothing on one snapshot, so that each workflow is linked once.
     """
 
     __slots__ = (
@@ -80,6 +81,7 @@ class Engine:
         past: Callable[[str], bytes | None] | None = None,
         forced: Mapping[str, Answer] | None = None,
         note: bytes = b"",
+        linked: dict[str, Linked] | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.data_root = data_root
@@ -91,7 +93,7 @@ class Engine:
         self._forced = forced
         self._note = note
         self._ledger: Ledger | None = None
-        self._linked: dict[str, Linked] = {}
+        self._linked: dict[str, Linked] = {} if linked is None else linked
 
     def __repr__(self) -> str:
         return f"Engine({self.data_root or 'in memory'})"

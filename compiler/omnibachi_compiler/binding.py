@@ -141,10 +141,11 @@ def _nowhere(reference: Reference, schemas: list[Schema], reader: Reader) -> Non
         listed = ", ".join(f"`{name}`" for name in known[:8])
         none = "a list counts from 0" if isinstance(segment, int) else "it has no members"
         advice = f"did you mean `{near}`?" if near else f"it has {listed}" if known else none
-        where = "the payload" if reference.scope == "payload" else f"`{reference.node}`"
-        if length > 1:
-            steps = (f".{step}" if isinstance(step, str) else f"[{step}]" for step in reference.segments[: length - 1])
-            where = f"`{'$.payload' if reference.node is None else f'$.nodes.{reference.node}'}{''.join(steps)}`"
+        root = f"$.{reference.scope}" if reference.node is None else f"$.nodes.{reference.node}"
+        steps = [f".{step}" if isinstance(step, str) else f"[{step}]" for step in reference.segments[: length - 1]]
+        where = "the payload" if root == "$.payload" else f"`{reference.node or root}`"
+        if steps:
+            where = f"`{root}{''.join(steps)}`"
         reader.report(
             "OB310",
             f"`{reference.text}` leads nowhere: {where} gives no `{segment}`",

@@ -58,7 +58,7 @@ def build_graph(address: str, body: Body, library: Library, signatures: Mapping[
         message = f"the graph has {len(body.nodes)} nodes; at most {MAX_NODES} may be"
         return Phase(None, (*found, Diagnostic("OB514", message, body.name.span)))
     _targets(body, names, found)
-    known = Known(body.domain, library, signatures)
+    known = Known(body.domain, library, signatures, {node.name.text: node for node in body.nodes})
     nodes = _links(body, known, found)
     if nodes is None:
         message = f"the graph has more than {MAX_EDGES} edges: as many outcomes are declared by what its nodes use"

@@ -88,10 +88,7 @@ def _too_much(size: int, steps: int, depth: int) -> tuple[str, str] | None:
     if size > MAX_NODES:
         return "OB514", f"the graph has {size} nodes with those of what it uses; at most {MAX_NODES} may be"
     if steps > MAX_STEPS:
-        message = (
-            f"what the graph uses comes to {steps} steps, entries and outcomes counted; at most {MAX_STEPS} may be"
-        )
-        return "OB514", message
+        return "OB514", f"what the graph uses has {steps} nodes, entries and outcomes too; at most {MAX_STEPS} may be"
     if depth > MAX_DEPTH:
         return "OB516", f"uses are nested {depth} deep; at most {MAX_DEPTH} levels may be"
     return None

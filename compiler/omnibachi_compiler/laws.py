@@ -211,7 +211,7 @@ def _broken(law: Law, subject: Subject, marked: Moments, run: tuple[str, ...]) -
         message,
         told.name.span,
         help="change the graph so that no such path is left, or the law",
-        related=_places(subject, marked, run),
+        related=_places(subject, marked, run, FROM | BEFORE | (PASSES if told.never else 0)),
         path=run,
     )
 
@@ -227,8 +227,8 @@ def _written(point: SealedPoint) -> str:
     return f"{kind} `{' '.join([point[kind], *more])}`"
 
 
-def _places(subject: Subject, marked: Moments, run: Iterable[str]) -> list[tuple[Span, str]]:
-    """Return where the first step of a run stands that starts a stretch, passes, and ends one."""
+def _places(subject: Subject, marked: Moments, run: Iterable[str], shown: int) -> list[tuple[Span, str]]:
+    """Return where the first step of a run stands that has each of the marks to be shown."""
     marks: dict[str, int] = {}
     for index, mark in [*marked.reached.items(), *marked.ended.items()]:
         marks[subject.nodes[index]["name"]] = mark
@@ -239,6 +239,6 @@ def _places(subject: Subject, marked: Moments, run: Iterable[str]) -> list[tuple
         name = step.partition(" ")[0]
         for mark, key in MARKS.items():
             span = subject.spans.get(name)
-            if span is not None and mark not in found and (marks.get(step, 0) | marks.get(name, 0)) & mark:
+            if span is not None and mark not in found and (marks.get(step, 0) | marks.get(name, 0)) & mark & shown:
                 found[mark] = (span, f"what the law calls `{key}`")
     return [found[mark] for mark in MARKS if mark in found]

@@ -17,6 +17,7 @@ from omnibachi_model.sealed import SUCCESS
 from .declarations import All, Body, Each, Name, Node, Repeat, Use
 from .facts import walk
 from .fits import Presence, join_all, literal, object_of
+from .fixes import renamed
 from .links import Linked
 from .templates import First, Items, Literal, Record, Reference, Template, parse_template
 from .uses import Known, link_use
@@ -121,7 +122,7 @@ def _good(
         declared = ", ".join(f"`{outcome}`" for outcome in sorted(outcomes))
         message = f"nothing that `{node.name.text}` calls declares the outcome `{name.text}`"
         advice = f"did you mean `{near}`?" if near else f"declared: {declared}"
-        found.append(Diagnostic("OB321", message, name.span, help=advice))
+        found.append(Diagnostic("OB321", message, name.span, help=advice, fix=renamed(name.span, name.text, outcomes)))
     return frozenset(name.text for name in wanted)
 
 
@@ -184,6 +185,9 @@ def longest(items: Template, body: Body, known: Known) -> float:
     if isinstance(items, Literal):
         found = [literal(items.value)]
     elif isinstance(items, Reference):
+        loop = known.nodes.get(items.node or "")
+        if isinstance(loop, Each) and items.segments == ("items",):
+            return loop.most  # without looking at what it calls
         found = [
             inner
             for schema in _givers(items, body, known)
@@ -205,7 +209,7 @@ def _givers(reference: Reference, body: Body, known: Known) -> Iterable[Schema]:
     """Return the types of what a reference reads from, without what the flow of data would tell."""
     if reference.scope != "nodes":
         return [known.inputs(body)] if reference.scope in ("payload", "inputs") else [{}]
-    node = next((node for node in body.nodes if node.name.text == reference.node), None)
+    node = known.nodes.get(reference.node or "")
     linked: Linked | None = None
     if isinstance(node, Use):
         linked = link_use(node, known, [])

@@ -15,6 +15,7 @@ from omnibachi_model.sealed import TIMEOUT
 
 from .declarations import Name, Use
 from .fits import object_of
+from .fixes import renamed
 from .language.durations import milliseconds
 from .library import Capability
 
@@ -54,7 +55,8 @@ def _unknown(name: Name, node: Use, known: Mapping[str, Schema]) -> Diagnostic:
     near = nearest(name.text, known)
     listed = ", ".join(f"`{outcome}`" for outcome in known)
     message = f"`{node.use.text}` does not declare the outcome `{name.text}`"
-    return Diagnostic("OB321", message, name.span, help=f"did you mean `{near}`?" if near else f"declared: {listed}")
+    advice = f"did you mean `{near}`?" if near else f"declared: {listed}"
+    return Diagnostic("OB321", message, name.span, help=advice, fix=renamed(name.span, name.text, known))
 
 
 def sealed(node: Use) -> dict[str, Any]:

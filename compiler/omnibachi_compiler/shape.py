@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
-from omnibachi_model.diagnostics import Diagnostic, in_order
+from omnibachi_model.diagnostics import Diagnostic, Span, in_order
 from omnibachi_model.nearest import nearest
 
-from .fixes import renamed
+from .fixes import removed, renamed
 from .language import LATER, LATER_KINDS, SCHEMAS
 from .language.durations import DURATION
 from .loader import is_hole, short
 from .shape_nodes import homeless, lonely
 from .shape_places import Place, at
 from .shape_words import form_of, listing, misnamed, mistyped, reshaped
-from .tree import Mapping, Scalar, Sequence, Tree, plain
+from .tree import Entry, Mapping, Scalar, Sequence, Tree, plain
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -301,12 +301,19 @@ def _malformed_key(place: Place, error: ValidationError) -> Diagnostic:
     schema: Any = error.schema
     if "dependentSchemas" in error.absolute_schema_path:
         message = f"`{key}` is not known in {schema['title']}"
-        return Diagnostic("OB202", message, span, help=schema["description"])
+        # Other keys say what the node does, and which of two was meant is not known.
+        fix = removed(_whole(entry), key) if entry and key in ("store", "event") else None
+        return Diagnostic("OB202", message, span, help=schema["description"], fix=fix)
     if error.validator == "not":
         advice = "no capability declares it: it is what a crash, a deadline or a lost answer becomes"
         return Diagnostic("OB314", f"`{key}` is a reserved outcome", span, help=advice)
     message, advice = misnamed(key, schema)
     return Diagnostic("OB206", message, span, help=advice)
+
+
+def _whole(entry: Entry) -> Span:
+    start, end = entry.key_span, entry.value.span
+    return Span(start.file, start.line, start.column, end.end_line, end.end_column)
 
 
 def _steps(tree: Mapping) -> Iterator[Diagnostic]:

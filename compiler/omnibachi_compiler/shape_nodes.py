@@ -24,7 +24,7 @@ def lonely(place: Place, error: ValidationError) -> Iterator[Diagnostic]:
     acts = [entry.key for entry in place.tree if entry.key in ACTIONS]
     for entry in place.tree:
         for key in wanted.get(entry.key, ()):
-            if place.tree.entry(key) or (key == "use" and acts):
+            if place.tree.entry(key) or (entry.key in ("each", "repeat") and acts and "use" not in acts):
                 continue  # another action beside a loop is reported as that
             if any(nearest(other.key, [key]) for other in place.tree if other.key not in properties):
                 continue

@@ -16,7 +16,7 @@ from omnibachi_model.addresses import candidates, split
 from omnibachi_model.diagnostics import Diagnostic
 from omnibachi_model.nearest import nearest
 
-from .declarations import All, Body, Contract, Each, Name, Repeat, Use
+from .declarations import All, Body, Contract, Each, Name, Node, Repeat, Use
 from .fixes import removed, renamed
 from .library import Capability, Library, SealedStore, Shape, address_of, lookup
 from .links import Linked, Signature
@@ -30,11 +30,13 @@ BODIES = ("CC_", "WF_")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a body's names may mean: its domain, everything declared, and what was proven before it, by address."""
+    """What a body's names may mean: its domain, everything declared, what was proven before it, by address, and its own
+    nodes."""
 
     domain: str
     library: Library
     signatures: Mapping[str, Signature]
+    nodes: Mapping[str, Node]
 
     def inputs(self, body: Body) -> Schema:
         """Return the schema of what a body is given; any record where its intent is not known."""

@@ -52,13 +52,12 @@ WRITES = frozenset(("IDEMPOTENT", "APPEND_ONLY", "MUTABLE"))
 KEEPS = ("registry", "events", "records", "accounts")
 
 
-_NUMBER = re.compile(r"\[[0-9]+\]")
 ITEM = "*"  # stands for the number of an item where members of a payload are named
 
 
 def sealed_name(path: str) -> str:
     """Return the name of the node that an event's path speaks of: `mint_all[3]/read` is `mint_all[]/read`."""
-    return _NUMBER.sub("[]", path) if "[" in path else path
+    return re.sub(r"\[[0-9]+\]", "[]", path) if "[" in path else path
 
 
 def at_gate(origins: Mapping[str, Any], pointer: str) -> tuple[Any, Any] | None:

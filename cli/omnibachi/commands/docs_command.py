@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import click
 
@@ -39,19 +41,10 @@ def docs(output: Output, workspace: Workspace, target: str | None) -> int:
         origins = {address: _verified(snapshot, address, "origins", "origins_sha256") for address in workflows}
         reached, notes = scenarios_of(workspace, snapshot, progress.update)
         found += notes
-        pictures: dict[str, bytes] = {}
-        for address, workflow in sorted(workflows.items()):
-            progress.update(f"drawing {address}")
-            try:
-                # What stands before the picture's own element names a place elsewhere that nobody needs.
-                pictures[address] = b"<svg" + wiring.render(wiring.dot(workflow), "svg").partition(b"<svg")[2]
-            except wiring.PictureFailed as failed:
-                message = f"the picture of `{address}` could not be drawn: {failed.reason}"
-                found.append(Diagnostic("OB730", message, severity="warning"))
-        told = wiring.Told(
-            snapshot.seal, snapshot.manifest, domains, workflows, origins, reached, frozenset(pictures)
-        )  # fmt: skip
         try:
+            pictures = dict(_pictures(workflows, found, progress.update))
+            shown = frozenset(pictures)
+            told = wiring.Told(snapshot.seal, snapshot.manifest, domains, workflows, origins, reached, shown)
             files = wiring.site(told, pictures)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             message = f"the snapshot has not the form of its format: {type(error).__name__} {error}"
@@ -62,14 +55,28 @@ def docs(output: Output, workspace: Workspace, target: str | None) -> int:
     return output.give(OK, value, [f"{index}  {counted(len(files), 'file')}"], found)
 
 
-def _verified(snapshot: Snapshot, address: str, name: str, sealed: str) -> dict[str, object]:
+def _pictures(
+    workflows: dict[str, Any], found: list[Diagnostic], progress: Callable[[str], None]
+) -> Iterator[tuple[str, bytes]]:
+    """Draw every workflow as SVG; one that cannot be drawn is a warning (OB730)."""
+    for address, workflow in sorted(workflows.items()):
+        progress(f"drawing {address}")
+        try:
+            # What stands before the picture's own element names a place elsewhere that nobody needs.
+            yield address, b"<svg" + wiring.render(wiring.dot(workflow), "svg").partition(b"<svg")[2]
+        except wiring.PictureFailed as failed:
+            message = f"the picture of `{address}` could not be drawn: {failed.reason}"
+            found.append(Diagnostic("OB730", message, severity="warning"))
+
+
+def _verified(snapshot: Snapshot, address: str, name: str, sealed: str) -> dict[str, Any]:
     """Read a file of a workflow that is what the manifest says; raises Refused (OB602)."""
     entry = snapshot.manifest["workflows"][address]
     data = snapshot.read(str(entry.get(name)))
     if data is None or digest(data) != entry.get(sealed):
         message = f"`{entry.get(name)}` is not what the manifest says"
         raise Refused([Diagnostic("OB602", message, help="compile again, or restore the file")])
-    value: dict[str, object] = decode(data)
+    value: dict[str, Any] = decode(data)
     return value
 
 

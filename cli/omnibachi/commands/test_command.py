@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -58,7 +59,7 @@ def _lines(report: Report, coverage: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _why(place: dict[str, Any]) -> str:
+def _why(place: Mapping[str, Any]) -> str:
     return f" ({place['reason']})" if "reason" in place else ""
 
 

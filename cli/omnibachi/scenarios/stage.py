@@ -10,7 +10,7 @@ from typing import Any
 
 from omnibachi import facts
 from omnibachi.catalogue import Capabilities
-from omnibachi.engine import Engine
+from omnibachi.engine import Engine, Linked
 from omnibachi.wiring import Compilation, Snapshot, load_domain, open_snapshot, plain
 from omnibachi_model.addresses import candidates, split
 from omnibachi_model.diagnostics import Diagnostic, Refused, Span
@@ -63,6 +63,7 @@ class Stage:
         self.capabilities = capabilities
         self.snapshot: Snapshot = open_snapshot(compilation.sealed.files.get)
         self._sealed: dict[str, dict[str, Any]] = {}
+        self._linked: dict[str, Linked] = {}
 
     def sealed(self, address: str) -> dict[str, Any]:
         """Return a sealed workflow; nobody changes it."""
@@ -99,6 +100,7 @@ class Stage:
         other = copy.copy(self)
         other.snapshot = Snapshot(read, manifest, before.seal, before.pinned, before.strict)
         other._sealed = {}
+        other._linked = {name: linked for name, linked in self._linked.items() if name != address}
         return other
 
     def engine(self, given: Mapping[str, Any], forced: Forced) -> Engine:
@@ -110,6 +112,7 @@ class Stage:
             clock=_clock(given),
             entropy=SeededEntropy(given.get("entropy", 0)),
             forced=forced,
+            linked=None if forced else self._linked,
         )
 
     def workflow(self, name: str, domain: str, span: Span) -> str | Diagnostic:

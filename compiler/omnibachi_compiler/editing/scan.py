@@ -191,7 +191,9 @@ class _Scanner:
             self._to_next_line()
         else:
             plain = _PLAIN.match(self.text, self.at)
-            assert plain is not None
+            if plain is None:  # white space that is none to YAML
+                self._to_next_line()
+                return
             self._emit(False, plain.group(), plain.start(), plain.end(), loose=loose)
             self.at = plain.end()
             self.running = inside

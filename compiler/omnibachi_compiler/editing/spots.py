@@ -17,6 +17,7 @@ from omnibachi_compiler.scalars import RangeError, read_plain
 from omnibachi_compiler.tree import Entry, Scalar, Sequence, Tree
 from omnibachi_compiler.tree import Mapping as TreeMapping
 from omnibachi_model.diagnostics import Span
+from omnibachi_model.values import MAX_DEPTH
 
 from .roles import kind_of, role_of
 from .scan import Here, Path, Places, Token, here, scan
@@ -145,7 +146,7 @@ def _grown(opened: Open, document: int) -> Tree | None:
     """Make a tree of what the scanner tells; a value that is not written is a hole."""
     root = _Bud()
     for token in opened.tokens:
-        if token.document == document:
+        if token.document == document and len(token.path) <= MAX_DEPTH:
             bud = root
             for step in token.path:
                 bud = bud.inner.setdefault(step, _Bud())

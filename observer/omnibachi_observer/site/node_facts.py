@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from omnibachi_model.sealed import CALL, COMPUTE, DECIDE
@@ -14,8 +14,13 @@ from .markup import Child, Html, code, joined, listed, table
 Fact = tuple[str, Child]
 
 
-def node_facts(node: dict[str, Any], names: Sequence[str], place: Place) -> Iterator[Fact]:
-    """Give names with what is to be said, in the order in which a reader asks; `names` are the nodes by index."""
+def node_facts(
+    node: dict[str, Any], names: Sequence[str], place: Place, covered: Callable[[str], Child]
+) -> Iterator[Fact]:
+    """Give names with what is to be said, in the order in which a reader asks.
+
+    `names` are the nodes by index; `covered` says which scenarios reach `row N` of a decision.
+    """
     kind = node["kind"]
     if kind == CALL:
         yield "Uses", place.link(node["use"])
@@ -32,10 +37,10 @@ def node_facts(node: dict[str, Any], names: Sequence[str], place: Place) -> Iter
     if kind == DECIDE:
         rows: list[list[Child]] = [
             [str(number), code(expression(row["when"])) if row["when"] is not None else "otherwise",
-             code(row["outcome"]), row["because"] or ""]
+             code(row["outcome"]), row["because"] or "", covered(f"row {number}")]
             for number, row in enumerate(node["rows"], 1)
         ]  # fmt: skip
-        yield "Rows", table(("Row", "When", "Outcome", "Because"), rows, f"Rows of {node['name']}")
+        yield "Rows", table(("Row", "When", "Outcome", "Because", "Scenarios"), rows, f"Rows of {node['name']}")
     if kind == COMPUTE:
         fields = sorted(node["fields"].items())
         yield "Computes", listed([code(f"{name} = {expression(tree)}") for name, tree in fields])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from omnibachi_model.addresses import split
@@ -17,6 +18,7 @@ from .node_facts import given_of, node_facts
 from .relations import Relations, Told
 from .schema_tables import schema_table
 
+FEW = 3  # crashes that are told one by one
 SECTIONS = (
     ("picture", "Picture"), ("payload", "Payload"), ("exits", "Exits"), ("nodes", "Nodes"), ("laws", "Laws and bounds"),
     ("checked", "Checked when run"), ("users", "Part of others"), ("scenarios", "Scenarios"),
@@ -39,9 +41,9 @@ def workflow_page(address: str, told: Told, links: Relations, place: Place) -> b
         tag("h1", name), tag("p", origins["summary"]), summary, contents(SECTIONS),
         section("picture", "Picture", *_picture(address, told)),
         section("payload", "Payload", *_payload(workflow, place)),
-        section("exits", "Exits", _exits(workflow, origins, links)),
+        section("exits", "Exits", _exits(workflow, origins)),
         section("nodes", "Nodes", *_nodes(workflow, origins, links, place, told)),
-        section("laws", "Laws and bounds", *_laws(workflow, place)),
+        section("laws", "Laws and bounds", *_laws(workflow, origins, place)),
         section("checked", "Checked when run", _checked(origins)),
         section("users", "Part of others", inlined(address, links, place)),
         section("scenarios", "Scenarios", *_scenarios(address, workflow, told, links)),
@@ -81,7 +83,7 @@ def target_link(name: str, kind: str) -> Html:
     return tag("a", code(name), href=fragment("exit" if kind == EXIT else "node", name))
 
 
-def _exits(workflow: dict[str, Any], origins: dict[str, Any], links: Relations) -> Html:
+def _exits(workflow: dict[str, Any], origins: dict[str, Any]) -> Html:
     nodes = workflow["nodes"]
     names = [str(node["name"]) for node in nodes]
     leading = _leading(workflow)
@@ -99,11 +101,20 @@ def _exits(workflow: dict[str, Any], origins: dict[str, Any], links: Relations) 
             tag("span", code(str(node["name"])), id=anchor("exit", str(node["name"]))),
             tag("span", node["status"], class_=f"status {node['status']}"),
             members,
-            joined(*(joined(target_link(source, ""), f" {outcome}") for source, outcome in
-                     leading.get(str(node["name"]), [])), between=", ") or "",
+            _sources(leading.get(str(node["name"]), [])),
             f"line {span[0]}" if span else "",
         ])  # fmt: skip
     return table(("Exit", "Status", "Result", "Reached from", "Declared"), rows, "Exits")
+
+
+def _sources(ways: list[tuple[str, str]]) -> Html:
+    """Name what leads to an exit; where many nodes do by a crash, only how many."""
+    crashes = sum(outcome == FAULT for _, outcome in ways)
+    told = [joined(target_link(source, ""), f" {outcome}") for source, outcome in ways
+            if outcome != FAULT or crashes <= FEW]  # fmt: skip
+    if crashes > FEW:
+        told.append(joined(f"a crash of any of {crashes} nodes"))
+    return joined(*told, between=", ")
 
 
 def _leading(workflow: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
@@ -133,11 +144,12 @@ def _nodes(
         if node["kind"] == EXIT or node["kind"] in SILENT:
             continue
         name = str(node["name"])
+        covered = functools.partial(_covered, links, told, workflow["address"], name)
         yield tag(
             "article",
             tag("h3", code(name), " ", tag("span", _kind(node), class_="kind")),
-            facts([*node_facts(node, names, place), *_where(name, origins, entries, place)]),
-            _routes(workflow["address"], node, nodes, links, told),
+            facts([*node_facts(node, names, place, covered), *_where(name, origins, entries, place)]),
+            _routes(node, nodes, covered),
             id=anchor("node", name), class_="node inner" if "of" in node else "node",
         )  # fmt: skip
 
@@ -160,17 +172,18 @@ def _where(name: str, origins: dict[str, Any], entries: dict[str, Child], place:
             yield "Which is given", entries[way["node"]]
 
 
-def _routes(address: str, node: dict[str, Any], nodes: list[dict[str, Any]], links: Relations, told: Told) -> Html:
+def _routes(node: dict[str, Any], nodes: list[dict[str, Any]], covered: Callable[[str], Child]) -> Html:
     rows: list[list[Child]] = []
     for outcome, index in sorted(node["next"].items(), key=lambda route: (route[0] == FAULT, route[0])):
         at = onward(nodes, index)
         leads = "the end of the iteration" if at is None else target_link(str(nodes[at]["name"]), nodes[at]["kind"])
         rows.append([code(outcome), leads,
-                     _covered(address, str(node["name"]), outcome, links, told)])  # fmt: skip
+                     covered(outcome)])  # fmt: skip
     return table(("Outcome", "Leads to", "Scenarios"), rows, f"Routes of {node['name']}")
 
 
-def _covered(address: str, node: str, what: str, links: Relations, told: Told) -> Child:
+def _covered(links: Relations, told: Told, address: str, node: str, what: str) -> Child:
+    """Name the scenarios that reach an outcome or a row of a node."""
     if told.reached is None or what == FAULT:
         return ""
     found = links.scenarios.get((address, node, what), [])
@@ -180,10 +193,10 @@ def _covered(address: str, node: str, what: str, links: Relations, told: Told) -
                         title=told.reached[number]["name"]) for number in found), between=", ")  # fmt: skip
 
 
-def _laws(workflow: dict[str, Any], place: Place) -> Iterator[Child]:
+def _laws(workflow: dict[str, Any], origins: dict[str, Any], place: Place) -> Iterator[Child]:
     laws = sorted(workflow.get("laws", {}))
     yield (
-        listed([joined(place.link(law), " is proven of every path") for law in laws])
+        listed([joined(place.link(law), " is proven of every path that it binds") for law in laws])
         if laws
         else tag("p", "No law is proven of this workflow.", class_="soft")
     )
@@ -191,9 +204,14 @@ def _laws(workflow: dict[str, Any], place: Place) -> Iterator[Child]:
     if bounds is None:
         yield tag("p", "No bounds are sealed in this snapshot.", class_="soft")
         return
-    rows: list[list[Child]] = [["visits of nodes", str(bounds["visits"])]]
-    rows += [[f"effects of class {name}", str(count)] for name, count in sorted(bounds["effects"].items())]
-    yield table(("The most that a run can make", "Number"), rows, "Bounds")
+    limits = origins.get("limits") or {}
+    allowed = {"": limits.get("visits"), **limits.get("effects", {})}
+    most = {"": bounds["visits"], **bounds["effects"]}
+    rows: list[list[Child]] = [
+        [f"effects of class {name}" if name else "visits of nodes", str(count), str(allowed.get(name) or "")]
+        for name, count in sorted(most.items())
+    ]
+    yield table(("The most that a run can make", "Proven", "Declared limit"), rows, "Bounds")
 
 
 def _checked(origins: dict[str, Any]) -> Html:
