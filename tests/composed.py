@@ -153,20 +153,35 @@ def workflow(code: str, start: str, nodes: list[str], results: dict[str, list[st
     return f"{head}{chr(10).join(nodes)}\nexits:\n{exits}  failed: {{status: FAILED}}\n"
 
 
-def both(plan: Plan) -> tuple[Program, Program]:
-    """Return a plan as two workflows: one that uses contracts, and one with everything laid in by hand."""
+def three(plan: Plan) -> tuple[Program, Program, Program]:
+    """Return a plan as three workflows: one that uses contracts, one with everything laid in by hand, and one that
+    uses that workflow."""
     ways = {way: f"out_{way.lower()}" for way in outcomes(plan)}
-    routes = ", ".join(f"{way}: {to}" for way, to in ways.items())
-    using = workflow(
-        "WF_USING_V0",
-        "plan",
-        [f"  plan: {{use: CC_P_V0, with: {{n: $.payload.n}}, next: {{{routes}}}}}"],
-        {way: ["$.nodes.plan.n"] for way in ways},
-    )
     lines, ends = by_hand(plan, "plan_", ["$.payload.n"], ways)
-    hand = workflow("WF_HAND_V0", entry(plan, 0, "plan_"), lines, {way: ends[way] for way in ways})
-    found = compiled(DOMAIN, *used(plan, "P"), using, hand)
-    return program(found, "WF_USING_V0"), program(found, "WF_HAND_V0")
+    read = {way: ["$.nodes.plan.n"] for way in ways}
+    exits = ", ".join(f"{to}: {to}" for to in (*ways.values(), "failed"))
+    texts = (
+        workflow("WF_USING_V0", "plan", [using("CC_P_V0", mapped(ways))], read),
+        workflow("WF_HAND_V0", entry(plan, 0, "plan_"), lines, {way: ends[way] for way in ways}),
+        workflow(
+            "WF_AROUND_V0",
+            "plan",
+            [using("WF_HAND_V0", f"{exits}, rejected: failed")],
+            read,
+        ),
+    )
+    found = compiled(DOMAIN, *used(plan, "P"), *texts)
+    return program(found, "WF_USING_V0"), program(found, "WF_HAND_V0"), program(found, "WF_AROUND_V0")
+
+
+def mapped(ways: dict[str, str]) -> str:
+    """Return the inside of a flow mapping."""
+    return ", ".join(f"{way}: {to}" for way, to in ways.items())
+
+
+def using(address: str, routes: str) -> str:
+    """Return the node `plan` that uses a body."""
+    return f"  plan: {{use: {address}, with: {{n: $.payload.n}}, next: {{{routes}}}}}"
 
 
 def steps(walk_bodies: list[dict[str, Any]]) -> list[tuple[str, Any]]:

@@ -5,17 +5,29 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 import post_office
 from forging import observed, planted
 from front_door import Call, call
+from generated import values_near
 from omnibachi import Refused, Workspace
 from omnibachi.foretelling import Foreteller, Foretold
+from omnibachi_capabilities.catalogue import CATALOGUE
+from omnibachi_model.digests import decode, digest
+from omnibachi_model.record import read
+from omnibachi_runtime.link import link
+from omnibachi_runtime.rerun import Answers, rerun
 from post_office import PARCEL, WF, edit
+from test_replay_laws import answering, ran, sealed
+from workspaces import Workspace as Generated
+from workspaces import workspaces
 
 __all__ = ["call"]
 
@@ -260,6 +272,47 @@ def test_an_answer_that_is_none_today_answers_nothing(
     record = planted(record_of(recorded, "sent"), line, **{member: value})
     found = Foreteller(post_office.compiled(new).load()).judge("sent", record)
     assert found.verdict == "unjudged" and str(found.reason).endswith(reason), found
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(workspaces(), st.data())
+def test_a_run_walked_again_on_its_own_workflow_is_that_run(made: Generated, data: st.DataObject) -> None:
+    """Of any workflow and any payload, with no side effect called."""
+    found = sealed(made)
+    assume(found is not None)
+    assert found is not None
+    functions: dict[str, Any] = {name: item for name, item in CATALOGUE.items() if name.startswith("std::CS")}
+    functions |= {address: answering(answers) for address, answers in made.answers.items()}
+    payload = data.draw(values_near(made.payload))
+    assume(isinstance(payload, dict))
+    events, _ = ran(found, functions, payload)
+    workflow = decode(found)
+    answers = Answers(workflow, events)
+    pure = {name: item for name, item in functions.items() if "::CT_" in name}
+    asked = {use: answers.function(use) for use in workflow["capabilities"]}
+    again = rerun(link(workflow, digest(found), found, {**asked, **pure}), events, answers)
+    last = events[-1].body
+    assert (again.unanswered, again.part) == (None, None)
+    assert (again.exit, again.status, again.result) == (last["exit"], last["status"], last["result"])
+
+
+def test_no_forged_record_makes_the_judge_crash(recorded: Workspace, new: Path) -> None:
+    foreteller = Foreteller(post_office.compiled(new).load())
+    for name in ("sent", "crashed", "rejected"):
+        record = record_of(recorded, name)
+        for event in read(record):
+            places = [(planted, member) for member in event.body] + [(observed, member) for member in event.obs]
+            for (plant, member), value in product(places, (None, -1, "x", [[]], {"x": {}})):
+                judged = foreteller.judge(name, plant(record, event.line, **{member: value}))
+                assert judged.verdict in ("same", "different", "unjudged", "broken")
+
+
+def test_an_edited_snapshot_judges_nothing(recorded: Workspace, new: Path, call: Call) -> None:
+    edit(new, "protocol_snapshot/post/WF_SEND_V0.json", '"DENIED"', '"FAILED"')
+    said = call("compat", str(new), "--workspace", recorded.root)
+    assert said.status == 4 and "OB602" in said.err
+    said = call("compat", str(new / "protocols"), "--workspace", recorded.root)
+    assert said.status == 3 and "OB601" in said.err
 
 
 MANY = """\

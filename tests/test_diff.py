@@ -196,6 +196,28 @@ def test_a_change_stands_where_it_is_declared(parts: Parts) -> None:
     assert member.file == SEND and lines[(member.line or 0) - 1].strip().startswith("to:")
 
 
+def test_outputs_that_double_with_every_node_are_no_burden(parts: Parts) -> None:
+    def doubling(status: str) -> Parts:
+        made = copy.deepcopy(parts)
+        passes = [
+            {"kind": "PASS", "name": f"n{at}", "gate": False, "check": None, "next": {"SUCCESS": at + 1, "FAULT": 60},
+             "with": ["map", {key: ["ref", at - 1, []] if at else ["lit", 1] for key in "ab"}]}
+            for at in range(60)
+        ]  # fmt: skip
+        exit = {
+            "kind": "EXIT",
+            "name": "end",
+            "status": status,
+            "result": ["map", {"v": ["ref", 59, ["a"]]}],
+            "next": {},
+        }
+        made.workflows[WF] |= {"nodes": [*passes, exit], "start": 0}
+        made.manifest["workflows"][WF]["sha256"] = status
+        return made
+
+    assert [one.rule for one in differences(doubling("FAILED"), doubling("DENIED"), TYPES)] == ["status-changed"]
+
+
 def laws(applies: Any, **more: Any) -> Edit:
     return put({"post::IV_A_V0": {**LAW, "applies_to": applies, **more}}, *DOMAIN, "laws")
 
@@ -227,6 +249,27 @@ def test_bounds_may_shrink(parts: Parts) -> None:
         ("bound-grown", "the most effects of class EXTERNAL were 0 and are 2"),
         ("bound-shrunk", "the most visits of nodes were 5 and are 4"),
     ]
+
+
+def test_a_long_chain_of_values_is_followed(parts: Parts) -> None:
+    """Each node reads of the one before it, 3,000 times; the type of the result is that of the first."""
+
+    def chained(value: Any) -> Parts:
+        made = copy.deepcopy(parts)
+        last = 3000
+        first = {"kind": "COMPUTE", "name": "n0", "with": {}, "fields": {"v": ["lit", value]}}
+        more = [
+            {"kind": "COMPUTE", "name": f"n{at}", "with": {"v": ["ref", at - 1, ["v"]]}, "fields": {"v": ["name", "v"]}}
+            for at in range(1, last)
+        ]
+        exit = {"kind": "EXIT", "name": "end", "status": "FAILED", "result": ["map", {"v": ["ref", last - 1, ["v"]]}]}
+        nodes = [{**node, "next": {"SUCCESS": at + 1, "FAULT": last}} for at, node in enumerate((first, *more))]
+        made.workflows[WF] |= {"nodes": [*nodes, {**exit, "next": {}}], "start": 0}
+        made.manifest["workflows"][WF]["sha256"] = str(value)
+        return made
+
+    found = differences(chained(1), chained("one"), TYPES)
+    assert [(one.rule, one.part) for one in found] == [("gives-less", "exit `end`"), ("field-changed", "node `n0`")]
 
 
 @settings(max_examples=100, deadline=None)

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import post_office
-from chromium import opened
+from chromium import REQUIRED, browser, opened
 from front_door import Call, call
 from omnibachi import Workspace
 from omnibachi.site_folder import MARK
@@ -56,6 +56,7 @@ summary: Keep all parcels, then one more.
 intent: IN_MANY_V0
 start: many
 fault: failed
+limits: {visits: 50}
 nodes:
   many:
     each: $.payload.codes
@@ -193,7 +194,8 @@ def test_a_workflow_is_told_whole(pages: dict[str, Page]) -> None:
     assert re.search(r"ALREADY_EXISTS known none", send), "no scenario reaches it"
     assert re.search(r"SUCCESS sent 1", send), "the scenario does"
     assert "1 weight <= limit YES 1" in send and f"2 otherwise NO too heavy {EVIL} none" in send
-    for text in ("many[]/keep", "the end of the iteration", "post::CC_KEEP_V0", "is proven of every path that it binds"):
+    assert "visits of nodes 7 50" in many and "effects of class IDEMPOTENT 6" in many
+    for text in ("many[]/keep", "the end of the iteration", "post::CC_KEEP_V0", "proven of every path that it binds"):
         assert text in many, text
 
 
@@ -282,6 +284,16 @@ def test_any_text_is_only_text(text: str) -> None:
     assert made.tags == ["p"] and "".join(made.words).replace("\r", "\n") == text.replace("\r", "\n")
     assert unquote(fragment("node", text).removeprefix("#")) == anchor("node", text)
     assert not re.search(r"\s", anchor("node", text))
+
+
+def test_a_missing_browser_is_passed_over_only_where_nobody_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv(REQUIRED, raising=False)
+    with pytest.raises(pytest.skip.Exception, match="no browser"):
+        browser()
+    monkeypatch.setenv(REQUIRED, "1")
+    with pytest.raises(pytest.fail.Exception, match="no browser"):
+        browser()
 
 
 PROBE = """\

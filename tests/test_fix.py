@@ -187,7 +187,7 @@ def misspelt(folder: Path, seed: int) -> Iterator[tuple[Path, str]]:
             yield place, text[:at] + new
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_over_misspelt_workspaces_no_fix_adds_a_finding(tmp_path: Path, seed: int) -> None:
     """Every fix takes its finding away and adds none; most of what is found with a fix is as it was before."""
     for base in (ROOT / "tests/cases/prelude", ROOT / "cli/omnibachi/templates/workspace"):
@@ -198,7 +198,7 @@ def test_over_misspelt_workspaces_no_fix_adds_a_finding(tmp_path: Path, seed: in
                 place.write_bytes(path.read_bytes())
     restored = fixed = 0
     mutants = misspelt(tmp_path, seed)
-    for _ in range(25):
+    for _ in range(20):
         place, text = next(mutants)
         original = place.read_text("utf-8")
         place.write_text(text, "utf-8")

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from composed import DOMAIN, Plan, both, compiled, parsed, program, sealed_bytes, steps
+from composed import DOMAIN, Plan, compiled, parsed, program, sealed_bytes, steps, three
 from handmade import bodies, observed, run
 from omnibachi_model.sealed import SILENT
 
@@ -29,22 +29,23 @@ PLANS = st.recursive(st.lists(OPERATION, min_size=1, max_size=3), _plans, max_le
 @settings(max_examples=60, deadline=None)
 @given(PLANS, st.lists(NUMBERS, min_size=1, max_size=5))
 def test_using_is_laying_in_by_hand(plan: Plan, numbers: list[int]) -> None:
-    using, hand = both(plan)
+    using, hand, around = three(plan)
     for number in numbers:
-        one, other = run(using, {"n": number}), run(hand, {"n": number})
-        assert (one.exit, one.result) == (other.exit, other.result)
+        one, other, third = (run(made, {"n": number}) for made in (using, hand, around))
+        assert (one.exit, one.result) == (other.exit, other.result) == (third.exit, third.result)
         assert steps(bodies(one)) == steps(bodies(other))
+        assert steps(bodies(third)) == [(f"plan_{name}", did) for name, did in steps(bodies(other))]
 
 
 @settings(max_examples=25, deadline=None)
 @given(PLANS)
 def test_every_edge_leads_forward_and_every_name_is_one(plan: Plan) -> None:
-    using, _ = both(plan)
-    nodes = parsed(using.sealed)["nodes"]
-    assert len({node["name"] for node in nodes}) == len(nodes)
-    for index, node in enumerate(nodes):
-        assert all(index < target < len(nodes) for target in node["next"].values())
-        assert ("of" in node) is False
+    for made in three(plan):
+        nodes = parsed(made.sealed)["nodes"]
+        assert len({node["name"] for node in nodes}) == len(nodes)
+        for index, node in enumerate(nodes):
+            assert all(index < target < len(nodes) for target in node["next"].values())
+            assert "of" not in node
 
 
 INNER = """

@@ -192,3 +192,15 @@ def test_a_snapshot_whose_laws_do_not_agree_is_not_verified() -> None:
     assert [item.message for item in found if item.code == "OB602"] == [
         "the law `shop::IV_TEST_V0` of `shop::WF_TEST_V0` is not what the manifest says"
     ]
+
+
+def test_a_misspelt_name_of_a_law_has_a_fix() -> None:
+    for path, fix in (
+        ("{passes: {node: first/kep}}", "write `first/keep` for `first/kep`"),
+        ("{passes: {exit: dome}}", "write `done` for `dome`"),
+        ("{passes: {node: first, outcome: SUCESS}}", "write `SUCCESS` for `SUCESS`"),
+        ("{passes: {use: CS_RECORDS_V0.PAT}}", "write `PUT` for `PAT`"),
+    ):
+        (found,) = law(path).diagnostics
+        assert found.fix is not None
+        assert found.fix.says == fix

@@ -62,7 +62,7 @@ def laws(draw: st.DrawFn) -> tuple[Json, dict[Moment, int], bool, bool]:
 
 
 @given(laws())
-@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_verdict_is_that_of_all_runs(law: tuple[Json, dict[Moment, int], bool, bool]) -> None:
     """A law holds exactly when every run keeps it; else the path is a shortest one of those that do not."""
     workflow, marks, never, failed_too = law
@@ -113,3 +113,18 @@ def test_a_graph_of_five_thousand_nodes_and_one_of_loops_deep_in_loops_are_gone_
     assert run is not None
     assert run[0] == "deep FAULT"
     assert run[-1] == "done"
+
+
+def test_an_each_may_be_skipped_and_overflow_and_a_repeat_may_not() -> None:
+    body = {"kind": "CALL", "name": "go[]", "effect": "PURE", "next": {"SUCCESS": 2, "FAULT": 3}, "of": 0}
+    ends = [
+        {"kind": "END", "name": f"go[]/{name}", "outcome": name, "next": {}, "of": 0} for name in ("SUCCESS", "FAULT")
+    ]
+    exits = [{"kind": "EXIT", "name": name, "status": "COMPLETED", "next": {}} for name in ("done", "full", "failed")]
+    routes = {"SUCCESS": 4, "OVERFLOW": 5, "EXHAUSTED": 4, "FAULT": 6}
+    for kind, ways in (("EACH", [("go SUCCESS", "done"), ("go OVERFLOW", "full")]), ("REPEAT", [None, None])):
+        loop = {"kind": kind, "name": "go", "max": 2, "good": ["SUCCESS"], "body": 1, "next": routes}
+        workflow = chain(loop, body, *ends, *exits)
+        for leaving, way in zip((4, 5), ways, strict=True):
+            law = Moments(FROM, {}, {(1, "SUCCESS"): PASSES}, {leaving: BEFORE})
+            assert broken_run(workflow, law, False, False) == way

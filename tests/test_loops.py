@@ -240,7 +240,7 @@ def test_any_other_outcome_ends_a_repeat() -> None:
     [
         (["quo", ["lit", 1], ["name", "n"]], "`until`: a division by zero"),
         (["name", "n"], "`until`: it is neither true nor false"),
-        (["eq", ["name", "more"], ["lit", 1]], "`until`: the field `more` is absent"),
+        (["eq", ["name", "more"], ["lit", 1]], "`until`: `more` is absent"),
         (["eq", ["name", "n"], ["lit", "text"]], "`until`: `==` cannot take an integer and a string"),
     ],
 )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import os
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from handmade import linked
+from handmade import linked, run
 from looped import FUNCTIONS, READ, answer, checks, doubling, nested, program, ran, ref, sealed
 from omnibachi_model.diagnostics import Refused
 from omnibachi_runtime.link import Malformed
@@ -33,6 +37,8 @@ CHANGES: list[Callable[[list[Any]], Any]] = [
     lambda nodes: nodes[0].update(max=2.0),
     lambda nodes: nodes[0].update(good=None),
     lambda nodes: nodes[0].pop("as"),
+    lambda nodes: nodes[0].update({"as": 1}),
+    lambda nodes: nodes[4].update(outcome=1),
     lambda nodes: nodes[0]["next"].pop("FAULT"),
     lambda nodes: nodes[0]["next"].pop("PARTIAL"),
     lambda nodes: nodes[0]["next"].update(SUCCESS=2),  # into its own graph
@@ -80,3 +86,33 @@ def test_an_end_that_never_comes_is_refused() -> None:
     nodes[1] = {**nodes[1], "next": {}}
     with pytest.raises(Malformed):
         program(nodes, FUNCTIONS, journal=False)
+
+
+def values_of(value: Any) -> list[Any]:
+    """Return a value and all that is inside of it."""
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [value, *(found for item in inside for found in values_of(item))]
+
+
+WHOLE = sealed(nested(), journal=False)
+PARTS = [*values_of(WHOLE["nodes"]), *range(-1, 16), "FAULT", "ODD", True, None, {}, []]
+
+
+@settings(max_examples=1000 if os.environ.get("OMNIBACHI_THOROUGH") else 150, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 14), st.integers(0, 9), st.sampled_from(PARTS)), min_size=1, max_size=3))
+def test_whatever_was_edited_a_walk_ends_and_its_paths_are_its_own(edits: list[tuple[int, int, Any]]) -> None:
+    whole = copy.deepcopy(WHOLE)
+    for index, member, value in edits:
+        node = whole["nodes"][index % len(whole["nodes"])]
+        node[sorted(node)[member % len(node)]] = copy.deepcopy(value)
+    try:
+        found = linked(whole, FUNCTIONS)
+    except Malformed:
+        return
+    try:
+        ended = run(found, {"lists": [[2, 4], [], [1], [2, 2, 2, 2]]})
+    except Refused as refused:
+        assert [item.code for item in refused.diagnostics] == ["OB608"]
+        return
+    paths = [path for path, _, _ in ended.events if path]
+    assert ended.exit and len(paths) == len(set(paths)) and ended.loops == []

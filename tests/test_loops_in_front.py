@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -188,3 +189,16 @@ def test_an_interrupt_while_a_loop_pauses_leaves_a_run_that_is_resumed(here: Pat
         engine.run(LOOPS, NAMES, trace_id="T1")
     found = Workspace(here).resume("T1", data_root=data, picture=False)
     assert found.exit == "done" and steps(found).count("tell[0] SUCCESS") == 1
+
+
+def test_ctrl_c_ends_a_long_pause_at_once(sealed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "patient"
+    shutil.copytree(sealed, folder)
+    declared = folder / "protocols/trial/loops.yaml"
+    declared.write_text(declared.read_text().replace("every: 2ms", "every: 10m"))
+    assert Workspace(folder).compile().ok
+    command = ("run", "--wf", LOOPS, "--trace-id", "T1", "--set", 'names:=["a"]', "--no-picture", "--json")
+    ended = in_child(command, folder, after=1.5, with_signal=signal.SIGINT)
+    assert ended.status == 130, ended.out
+    paths = [path for _, path, _, _ in state(folder / "data").get("events", ())]
+    assert "tell[1]" not in paths

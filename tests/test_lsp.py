@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from omnibachi.compiling import compile_workspace
 from omnibachi.workspace import shipped_root
-from speaking import applied, speaking
+from speaking import Client, applied, speaking
 
 PRELUDE = Path(__file__).parent / "cases" / "prelude"
 TEXT = """\
@@ -50,6 +51,28 @@ def shop(tmp_path: Path) -> Path:
     return place
 
 
+@pytest.fixture(scope="module")
+def conversation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, Path]]:
+    """One server for several tests, each of which closes and removes what it opened."""
+    place = tmp_path_factory.mktemp("lsp") / "shop"
+    shutil.copytree(PRELUDE, place, ignore=shutil.ignore_patterns("__pycache__"))
+    with speaking(folder=place) as client:
+        client.start(place)
+        yield client, place
+        assert client.leave() == 0
+
+
+def closed(client: Client, *files: Path) -> None:
+    """Close files, remove those that a test wrote, and wait until nothing is found in them."""
+    for file in files:
+        if file.name == "new.yaml":
+            file.unlink(missing_ok=True)
+        client.tell("textDocument/didClose", {"textDocument": {"uri": file.as_uri()}})
+        if client.published.get(file.as_uri()):
+            client.findings(file, lambda found: not found)
+        client.published.clear()
+
+
 def tree(folder: Path) -> dict[str, bytes]:
     """Return every file of a workspace, but what Python caches."""
     files = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
@@ -82,58 +105,56 @@ def test_a_document_is_typed_letter_by_letter(shop: Path) -> None:
     assert tree(shop) == before
 
 
-def test_findings_come_and_go(shop: Path) -> None:
+def test_findings_come_and_go(conversation: tuple[Client, Path]) -> None:
     """Also those of a file that is not open, and those of one that is closed without being saved."""
+    client, shop = conversation
     file, base = shop / "protocols" / "shop" / "new.yaml", shop / "protocols" / "shop" / "base.yaml"
     file.write_text(TEXT, "utf-8")
     text = base.read_text("utf-8")
-    with speaking(folder=shop) as client:
-        client.start(shop)
-        client.open(base, text)
-        assert client.findings(base, lambda found: not found) == []
-        client.change(base, text.replace("UNKNOWN: {}", "UNKNOWN: {}\n  ODD: {}"))
-        (found,) = [item for item in client.findings(file, bool) if item["code"] == "OB501"]
-        assert found["severity"] == 1 and "`ODD`" in found["message"] and "help: " in found["message"]
-        assert found["range"]["start"] == {"line": TEXT[: TEXT.index("  price:")].count("\n"), "character": 2}
-        client.change(base, text, 3)
-        client.findings(file, lambda found: not found)
-        client.change(base, text + "---\nnonsense", 4)
-        assert client.findings(base, bool)
-        client.tell("textDocument/didClose", {"textDocument": {"uri": base.as_uri()}})
-        client.findings(base, lambda found: not found)
-        file.write_text(TEXT.replace("start: price", "start: prise"), "utf-8")
-        client.tell("workspace/didChangeWatchedFiles", {"changes": [{"uri": file.as_uri(), "type": 2}]})
-        assert [item["code"] for item in client.findings(file, bool)] == ["OB305"]
-        assert client.leave() == 0
+    client.open(base, text)
+    assert client.findings(base, lambda found: not found) == []
+    client.change(base, text.replace("UNKNOWN: {}", "UNKNOWN: {}\n  ODD: {}"))
+    (found,) = [item for item in client.findings(file, bool) if item["code"] == "OB501"]
+    assert found["severity"] == 1 and "`ODD`" in found["message"] and "help: " in found["message"]
+    assert found["range"]["start"] == {"line": TEXT[: TEXT.index("  price:")].count("\n"), "character": 2}
+    client.change(base, text, 3)
+    client.findings(file, lambda found: not found)
+    client.change(base, text + "---\nnonsense", 4)
+    assert client.findings(base, bool)
+    client.tell("textDocument/didClose", {"textDocument": {"uri": base.as_uri()}})
+    client.findings(base, lambda found: not found)
+    file.write_text(TEXT.replace("start: price", "start: prise"), "utf-8")
+    client.tell("workspace/didChangeWatchedFiles", {"changes": [{"uri": file.as_uri(), "type": 2}]})
+    assert [item["code"] for item in client.findings(file, bool)] == ["OB305"]
+    closed(client, file)
 
 
-def test_questions_are_answered(shop: Path) -> None:
+def test_questions_are_answered(conversation: tuple[Client, Path]) -> None:
+    client, shop = conversation
     file, base = shop / "protocols" / "shop" / "new.yaml", shop / "protocols" / "shop" / "base.yaml"
-    with speaking(folder=shop) as client:
-        client.start(shop)
-        client.open(file, TEXT)
-        text = TEXT.replace("SUCCESS: keep", "SUCCESS: ")
-        client.change(file, text)
-        client.findings(file, bool)
-        assert {"keep", "done", "failed", "rejected"} == set(
-            labels(client.at("completion", file, text, text.index("SUCCESS: ,") + len("SUCCESS: ")))
-        )
-        text = TEXT.replace("cents: $.nodes.price.cents}}", "cents: $.nodes.price.}}", 1)
-        client.change(file, text, 3)
-        offers = client.at("completion", file, text, text.index("price.}") + len("price."))["items"]
-        assert [(item["label"], item["detail"]) for item in offers] == [
-            ("$.nodes.price.cents", "integer, given on every path"),
-            ("$.nodes.price.currency", "string, may be absent"),
-        ]
-        assert applied(text, [offers[0]["textEdit"]]) == TEXT
-        client.change(file, TEXT, 4)
-        told = client.at("hover", file, TEXT, TEXT.rindex("$.nodes.price") + 9)["contents"]["value"]
-        assert "integer" in told and "`price SUCCESS`" in told and "given on every path" in told
-        (place,) = client.at("definition", file, TEXT, TEXT.index("$.payload.quantity") + 12)
-        assert place["uri"] == base.as_uri() and place["range"]["start"]["line"] == 5
-        (place,) = client.at("definition", file, TEXT, TEXT.index("CS_REGISTRY") + 2)
-        assert place["uri"].endswith("protocols/std/registry.yaml")
-        assert client.leave() == 0
+    client.open(file, TEXT)
+    text = TEXT.replace("SUCCESS: keep", "SUCCESS: ")
+    client.change(file, text)
+    client.findings(file, bool)
+    assert {"keep", "done", "failed", "rejected"} == set(
+        labels(client.at("completion", file, text, text.index("SUCCESS: ,") + len("SUCCESS: ")))
+    )
+    text = TEXT.replace("cents: $.nodes.price.cents}}", "cents: $.nodes.price.}}", 1)
+    client.change(file, text, 3)
+    offers = client.at("completion", file, text, text.index("price.}") + len("price."))["items"]
+    assert [(item["label"], item["detail"]) for item in offers] == [
+        ("$.nodes.price.cents", "integer, given on every path"),
+        ("$.nodes.price.currency", "string, may be absent"),
+    ]
+    assert applied(text, [offers[0]["textEdit"]]) == TEXT
+    client.change(file, TEXT, 4)
+    told = client.at("hover", file, TEXT, TEXT.rindex("$.nodes.price") + 9)["contents"]["value"]
+    assert "integer" in told and "`price SUCCESS`" in told and "given on every path" in told
+    (place,) = client.at("definition", file, TEXT, TEXT.index("$.payload.quantity") + 12)
+    assert place["uri"] == base.as_uri() and place["range"]["start"]["line"] == 5
+    (place,) = client.at("definition", file, TEXT, TEXT.index("CS_REGISTRY") + 2)
+    assert place["uri"].endswith("protocols/std/registry.yaml")
+    closed(client, file)
 
 
 def test_a_node_is_renamed_everywhere(shop: Path) -> None:
@@ -161,18 +182,17 @@ def test_a_node_is_renamed_everywhere(shop: Path) -> None:
     assert not compile_workspace(str(shop), shipped=shipped_root()).diagnostics
 
 
-def test_a_certain_fix_is_offered(shop: Path) -> None:
+def test_a_certain_fix_is_offered(conversation: tuple[Client, Path]) -> None:
+    client, shop = conversation
     file = shop / "protocols" / "shop" / "new.yaml"
     text = TEXT.replace("start: price", "start: prise")
-    with speaking(folder=shop) as client:
-        client.start(shop)
-        client.open(file, text)
-        (found,) = client.findings(file, bool)
-        place = {"textDocument": {"uri": file.as_uri()}, "range": found["range"], "context": {"diagnostics": [found]}}
-        (action,) = client.ask("textDocument/codeAction", place)
-        assert action["kind"] == "quickfix"
-        assert applied(text, action["edit"]["changes"][file.as_uri()]) == TEXT
-        assert client.leave() == 0
+    client.open(file, text)
+    (found,) = client.findings(file, bool)
+    place = {"textDocument": {"uri": file.as_uri()}, "range": found["range"], "context": {"diagnostics": [found]}}
+    (action,) = client.ask("textDocument/codeAction", place)
+    assert action["kind"] == "quickfix"
+    assert applied(text, action["edit"]["changes"][file.as_uri()]) == TEXT
+    closed(client, file)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8"])
@@ -204,32 +224,31 @@ HOSTILE = (
 )  # fmt: skip
 
 
-def test_hostile_texts_and_strange_places(shop: Path) -> None:
+def test_hostile_texts_and_strange_places(conversation: tuple[Client, Path]) -> None:
     """Nothing that is opened ends the server, and files that are no sources are left in peace."""
+    client, shop = conversation
     file, odd = shop / "protocols" / "shop" / "new.yaml", shop / "other" / "compose.yaml"
-    with speaking(folder=shop) as client:
-        client.start(shop)
-        client.open(odd, "services: {")
-        assert client.at("completion", odd, "services: {", 3) is None
-        client.tell("textDocument/didOpen", {"textDocument": {"uri": "untitled:1", "languageId": "yaml", "version": 1,
-                                                              "text": "workflow: "}})  # fmt: skip
-        place = {"textDocument": {"uri": "untitled:1"}, "position": {"line": 9, "character": 9}}
-        assert client.ask("textDocument/hover", place) is None
-        client.open(file, "")
-        for version, text in enumerate(HOSTILE, 2):
-            client.change(file, text, version)
-            for offset in {0, len(text) // 2, len(text)}:
-                for method in ("completion", "hover", "definition"):
-                    answer = client.at(method, file, text.replace("\ud800", "?"), offset)
-                    assert not isinstance(answer, dict) or "error" not in answer, (method, text[:50], answer)
-                answer = client.at("rename", file, text.replace("\ud800", "?"), offset, newName="b")
-                assert "OB77" in answer["error"]["message"], (text[:50], answer)
-        place = {"textDocument": {"uri": file.as_uri()}, "position": {"line": 10**6, "character": 10**6}}
-        client.ask("textDocument/completion", place)
-        client.change(file, TEXT, 99)
-        client.findings(file, lambda found: not found)
-        assert odd.as_uri() not in client.published
-        assert client.leave() == 0
+    client.open(odd, "services: {")
+    assert client.at("completion", odd, "services: {", 3) is None
+    client.tell("textDocument/didOpen", {"textDocument": {"uri": "untitled:1", "languageId": "yaml", "version": 1,
+                                                          "text": "workflow: "}})  # fmt: skip
+    place = {"textDocument": {"uri": "untitled:1"}, "position": {"line": 9, "character": 9}}
+    assert client.ask("textDocument/hover", place) is None
+    client.open(file, "")
+    for version, text in enumerate(HOSTILE, 2):
+        client.change(file, text, version)
+        for offset in {0, len(text) // 2, len(text)}:
+            for method in ("completion", "hover", "definition"):
+                answer = client.at(method, file, text.replace("\ud800", "?"), offset)
+                assert not isinstance(answer, dict) or "error" not in answer, (method, text[:50], answer)
+            answer = client.at("rename", file, text.replace("\ud800", "?"), offset, newName="b")
+            assert "changes" in answer or "OB77" in answer["error"]["message"], (text[:50], answer)
+    place = {"textDocument": {"uri": file.as_uri()}, "position": {"line": 10**6, "character": 10**6}}
+    client.ask("textDocument/completion", place)
+    client.change(file, TEXT, 99)
+    client.findings(file, lambda found: not found)
+    assert odd.as_uri() not in client.published
+    closed(client, file)
 
 
 def test_how_it_ends(shop: Path) -> None:

@@ -138,6 +138,39 @@ def test_what_is_read_through_a_door_cannot_be_changed() -> None:
     assert (ended.mishaps[0].fault["reason"], ended.result) == ("input-changed", {"seen": {"deep": 0}})
 
 
+@pytest.mark.parametrize("checked", [True, False])
+def test_texts_behind_doors_and_items_are_handed_on_and_records_are_copied(checked: bool) -> None:
+    """Only what others could still read is copied for the call: the very text is what the payload held."""
+    seen: list[Any] = []
+
+    def note(inputs: Any) -> Any:
+        seen.append(inputs)
+        return "SUCCESS", {}
+
+    schema = record_of({"text": TEXT, "list": {"type": "array", "items": {"type": "array"}}})
+    given = ["map", {"text": ref("payload", "text"), "list": ref("payload", "list")}]
+    crash = {"FAULT": "failed"}
+    routes = {"SUCCESS": "license/text", **crash}
+    outcomes = {"SUCCESS": record_of()}
+    loop = {"SUCCESS": "done", "PARTIAL": "done", "FAILED": "done", "FAULT": "failed"}
+    nodes = [
+        door("license", given, routes, check=schema if checked else None),
+        step(
+            "license/text", {"text": ref("license", "text")}, outcomes, {"SUCCESS": "license/list", "FAULT": "failed"}
+        ),
+        step("license/list", {"list": ref("license", "list")}, outcomes, {"SUCCESS": "go", **crash}),
+        each("go", ref("license", "list"), "go[]", loop),
+        *called("go", step("go[]", {"item": ref("go", "one")}, outcomes, {}), ("SUCCESS",)),
+    ]
+    payload = {"text": "a text that is long enough to be no constant" * 2, "list": [[1], [2]]}
+    found = program(nodes, {"shop::CT_STEP_V0": note}, payload=schema, journal=False)
+    ended = run(found, payload)
+    assert ended.exit == "done" and seen[0]["text"] is payload["text"]
+    assert seen[1]["list"] == payload["list"] and seen[1]["list"] is not payload["list"]
+    assert [item["item"] for item in seen[2:]] == [[1], [2]]
+    assert not any(item["item"] is given for item, given in zip(seen[2:], payload["list"], strict=True))
+
+
 @pytest.mark.parametrize(
     "change",
     [

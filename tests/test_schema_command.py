@@ -43,21 +43,6 @@ OF_NODES = (
     *("use", "each", "as", "max", "good", "repeat", "retry", "deadline", "decide", "compute", "wait", "with", "secret"),
     "evidence",
 )
-    "use",
-    "each",
-    "as",
-    "max",
-    "good",
-    "repeat",
-    "retry",
-    "deadline",
-    "decide",
-    "compute",
-    "wait",
-    "with",
-    "secret",
-    "evidence",
-]
 KEYS = sorted({key for schema in SCHEMAS.values() for key in schema["properties"]} | set(OF_NODES))
 
 

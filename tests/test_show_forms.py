@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from front_door import GREET, Call, call, workspace
 from omnibachi_observer.mermaid import mermaid
@@ -27,8 +28,10 @@ LINE = re.compile(
 
 def parts(text: str) -> tuple[dict[str, str], list[tuple[str, str, str]]]:
     """Read a flowchart: labels by identifier, and edges (from, outcomes, to); every line must have one of its forms."""
-    head, title, end, kind, *lines = text.splitlines()
+    head, title, *config, end, kind = [*text.partition("flowchart TD\n")[0].splitlines(), "flowchart TD"]
+    lines = text.partition("flowchart TD\n")[2].splitlines()
     assert (head, end, kind) == ("---", "---", "flowchart TD")
+    assert yaml.safe_load("\n".join(config)) == {"config": {"flowchart": {"wrappingWidth": 500}}}
     assert re.fullmatch(r'title: "[^"\\]*"', title)
     labels, edges = {}, []
     for line in lines:
@@ -49,7 +52,7 @@ def parts(text: str) -> tuple[dict[str, str], list[tuple[str, str, str]]]:
 def test_mermaid_has_every_node_route_and_exit(workflow: dict[str, Any]) -> None:
     labels, edges = parts(mermaid(workflow))
     names = {label.split("<br/>")[0]: identifier for identifier, label in labels.items()}
-    drawn = {(a, word, b) for a, words, b in edges for word in words.split(", ")}
+    drawn = {(a, word, b) for a, words, b in edges for word in words.split("<br/>")}
     for node in workflow["nodes"]:
         for outcome, index in node.get("next", {}).items():
             if outcome != "FAULT":

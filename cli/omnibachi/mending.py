@@ -44,7 +44,7 @@ def mend(root: str, shipped: str) -> Mended:
     out = Mended(first)
     refused: set[_Key] = set()
     for _ in range(ROUNDS):
-        chosen = _chosen(out.compilation.diagnostics, refused)
+        chosen = [item for item in _chosen(out.compilation.diagnostics, refused) if _own(root, item)]
         if not chosen:
             break
         for item in chosen:
@@ -134,6 +134,11 @@ def _offset(text: str, line: int, column: int) -> int:
     for _ in range(line - 1):
         at = text.index("\n", at) + 1
     return at + column - 1
+
+
+def _own(root: str, item: Diagnostic) -> bool:
+    """Tell whether what is to be mended are files of the workspace, and not those that ship with OmniBachi."""
+    return all(os.path.isfile(os.path.join(root, span.file)) for span, _ in _fix(item).edits)
 
 
 def _read(root: str, path: str, files: dict[str, bytes]) -> None:

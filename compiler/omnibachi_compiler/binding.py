@@ -16,7 +16,7 @@ from omnibachi_model.nearest import nearest
 
 from .facts import MOST_EXPLAINED, Facts, first_wanted, path_without, producers, walk
 from .fits import Fit, Presence, array_of, fits, join_all, literal, object_of
-from .fixes import renamed
+from .fixes import renamed, replaced
 from .kinds import inner_of
 from .loader import is_hole, short
 from .templates import First, Items, Literal, Record, Reference, Template
@@ -93,7 +93,7 @@ def _reference(reference: Reference, reader: Reader, *, may_be_absent: bool = Fa
             f"`{reference.text}` names no node: there is no `{reference.node}`",
             reference.span,
             help=f"did you mean `$.nodes.{near}`?" if near else f"known: {known}",
-            fix=renamed(reference.span, reference.node, reader.facts.graph.nodes),
+            fix=replaced(reference.span, reference.node, reader.facts.meant_node(reference.node)),
         )
         return OPEN, Presence.ALWAYS
     outcomes = list(producers(reader.facts, reference.node).values())

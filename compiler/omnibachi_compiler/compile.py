@@ -6,6 +6,7 @@ All findings of all phases are collected and sorted; nothing is sealed when one 
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,7 +58,25 @@ def compile_sources(
     shown: Callable[[str], str],
 ) -> Compilation:
     """Compile a whole workspace. `implementations` are by capability address (`…::CS_X_V0.OP` for an operation);
-    `shown` gives the path of a module as people know it."""
+    `shown` gives the path of a module as people know it.
+
+    Nearly all that is made lives until the end, so the collector, which would go through it again and again, rests.
+    """
+    resting = gc.isenabled()
+    gc.disable()
+    try:
+        return _compile(sources, implementations, versions, shown)
+    finally:
+        if resting:
+            gc.enable()
+
+
+def _compile(
+    sources: Sequence[Source],
+    implementations: Mapping[str, Implementation],
+    versions: Mapping[str, str],
+    shown: Callable[[str], str],
+) -> Compilation:
     found: list[Diagnostic] = []
     declarations: list[Declaration] = []
     for source in sorted(sources, key=lambda item: item.path):

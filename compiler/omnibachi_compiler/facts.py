@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from omnibachi_model.nearest import nearest
+from omnibachi_model.nearest import nearest, only_nearest
 from omnibachi_model.sealed import FAULT
 
 from .fits import Presence, join, member
@@ -55,6 +55,7 @@ class Facts:
     explained: int = 0
     ways: dict[int, _Ways] = field(default_factory=dict)  # by the facts that they do without, as bits
     near: dict[str, str | None] = field(default_factory=dict)
+    meant: dict[str, str | None] = field(default_factory=dict)
 
     def edges(self, name: str) -> list[tuple[str, str]]:
         """Return (outcome, target) of a node, and of an exit that may end in FAULT."""
@@ -76,6 +77,12 @@ class Facts:
         if name not in self.near:
             self.near[name] = nearest(name, self.graph.nodes)
         return self.near[name]
+
+    def meant_node(self, name: str) -> str | None:
+        """Return that node where no other name is as near."""
+        if name not in self.meant:
+            self.meant[name] = only_nearest(name, self.graph.nodes)
+        return self.meant[name]
 
     def type_of(self, reader: str, fact: Fact) -> Schema | None:
         """Return the type of a node's field as the reader may find it, or None when no outcome gives it."""

@@ -19,6 +19,7 @@ from omnibachi_model.digests import digest_of
 from omnibachi_model.sealed import CALL, REJECTED_EXIT
 
 from .declarations import Body, Each, Invariant, Point, Repeat, Use
+from .fixes import renamed
 from .law_search import BEFORE, FROM, PASSES, Moments, broken_run
 from .library import Library, lookup
 from .phase import Phase
@@ -159,7 +160,8 @@ def _named(law: Law, subjects: Mapping[str, Subject], whole: bool) -> list[Diagn
             if not having:
                 known = {name for subject in group for name in subject.names(point.kind)} - {REJECTED_EXIT}
                 message = f"{where} has no {point.kind} `{point.name.text}`"
-                found.append(Diagnostic("OB325", message, point.name.span, help=near(point.name.text, known)))
+                fix = renamed(point.name.span, point.name.text, known)
+                found.append(Diagnostic("OB325", message, point.name.span, help=near(point.name.text, known), fix=fix))
             elif point.outcome is not None:
                 given = {name for subject in having for name in outcomes(subject, point.name.text)}
                 has_outcome(f"`{point.name.text}` of {where}", point.outcome, given, found)

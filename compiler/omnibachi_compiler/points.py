@@ -18,6 +18,7 @@ from omnibachi_model.nearest import nearest
 from omnibachi_model.sealed import CALL, END, EXIT, FAULT, PASS, REJECTED_EXIT, SILENT, SUCCESS, TIMEOUT
 
 from .declarations import Name, Point
+from .fixes import renamed
 from .law_search import Moments
 from .library import Library, lookup
 from .told_paths import is_entry
@@ -107,7 +108,8 @@ def resolve_use(use: Name, domain: str, library: Library, found: list[Diagnostic
         return f"{address}.{operation}"
     known_operations = [item.name.text for item in library.side_effects[address].operations]
     message = f"`{address}` has no operation `{operation}`"
-    found.append(Diagnostic("OB309", message, use.span, help=near(operation, known_operations)))
+    fix = renamed(use.span, operation, known_operations)
+    found.append(Diagnostic("OB309", message, use.span, help=near(operation, known_operations), fix=fix))
     return None
 
 
@@ -131,7 +133,8 @@ def has_outcome(what: str, outcome: Name, known: set[str], found: list[Diagnosti
     if outcome.text in known:
         return True
     message = f"{what} has no outcome `{outcome.text}`"
-    found.append(Diagnostic("OB326", message, outcome.span, help=near(outcome.text, known)))
+    fix = renamed(outcome.span, outcome.text, known)
+    found.append(Diagnostic("OB326", message, outcome.span, help=near(outcome.text, known), fix=fix))
     return False
 
 

@@ -195,12 +195,13 @@ def _reference(text: str, path: tuple[str | int, ...], span: Span, found: list[D
     scope = path[0] if path else ""
     if scope not in SCOPES:
         near = nearest(str(scope), SCOPES)
+        known = "paths begin with `$.payload` (in contracts `$.inputs`), `$.nodes` or `$.run`"
         found.append(
             Diagnostic(
                 "OB310",
                 f"`{text}` names no scope",
                 span,
-                help=f"did you mean `$.{near}`?" if near else "paths begin with `$.payload`, `$.nodes` or `$.run`",
+                help=f"did you mean `$.{near}`?" if near else known,
                 fix=renamed(span, str(scope), SCOPES),
             )
         )

@@ -35,6 +35,8 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 def only_nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the nearest known name where no other is as near, or None."""
     names = set(known)
+    if len(names) > MOST_COMPARED:
+        names = _one_edit_away(name.lower(), names)
     found = nearest(name, names)
     other = nearest(name, names - {found}) if found is not None else None
     if found is None or other is None:

@@ -16,6 +16,8 @@ from .picture import COLOURS, subtitle
 from .picture_plan import first_of, plan
 from .story import nodes_of
 
+# A long name is one word: without more room than is usual its end would be cut off.
+CONFIG = ("config:", "  flowchart:", "    wrappingWidth: 500")
 _PLAIN = re.compile(r"[^A-Za-z0-9_./:,()→ \[\]-]")
 _ROUND, _BOX, _HEXAGON, _DRUM, _PLUG, _PILL = (
     ("(", ")"),
@@ -31,12 +33,12 @@ def mermaid(workflow: dict[str, Any]) -> str:
     """Write a sealed workflow as a Mermaid flowchart, nodes from the top to the bottom."""
     shown = plan(workflow, None, None)
     exits = {str(node.get("name")): node for node in nodes_of(workflow) if node.get("kind") == EXIT}
-    edges = [(route.source, ", ".join(route.outcomes), route.target) for route in shown.routes]
+    edges = [(route.source, list(route.outcomes), route.target) for route in shown.routes]
     grouped: dict[tuple[str, str], list[str]] = {}
     for source, routes in shown.beside.items():
         for outcome, target in routes:
             grouped.setdefault((source, target), []).append(outcome)
-    edges += [(source, ", ".join(outcomes), target) for (source, target), outcomes in grouped.items()]
+    edges += [(source, outcomes, target) for (source, target), outcomes in grouped.items()]
     drawn = {*shown.nodes, *(target for _, _, target in edges if target in exits), *shown.exits}
     first = first_of(workflow)
     if first in exits:
@@ -48,7 +50,7 @@ def mermaid(workflow: dict[str, Any]) -> str:
         title.append(f"a crash of any node → {shown.crash}" if shown.crash else "crash routes not drawn")
     if shown.left_out:
         title.append(f"{shown.left_out} further node{'' if shown.left_out == 1 else 's'} not drawn")
-    lines = ["---", f'title: "{_text(", ".join(title), "")}"', "---", "flowchart TD"]
+    lines = ["---", f'title: "{_text(", ".join(title), "")}"', *CONFIG, "---", "flowchart TD"]
     lines.append(f'  gate{_PILL[0]}"{_text(split(str(workflow.get("intent") or "start"))[1])}"{_PILL[1]}:::gate')
     for name, node in shown.nodes.items():
         lines.append(_box(ids[name], [name, *subtitle(node, 1)], _form(node), "step"))
@@ -60,7 +62,7 @@ def mermaid(workflow: dict[str, Any]) -> str:
         lines.append(f"  gate --> {ids[str(first)]}")
     for source, outcomes, target in edges:
         if source in ids and target in ids:
-            lines.append(f'  {ids[source]} -->|"{_text(outcomes)}"| {ids[target]}')
+            lines.append(f'  {ids[source]} -->|"{_lines(outcomes)}"| {ids[target]}')
     lines.append("  classDef gate fill:#1f2328,stroke:#1f2328,color:#ffffff")
     lines.append("  classDef step fill:#f6f8fa,stroke:#59636e,color:#1f2328")
     for status, (strong, soft) in COLOURS.items():
@@ -69,8 +71,11 @@ def mermaid(workflow: dict[str, Any]) -> str:
 
 
 def _box(identifier: str, lines: list[str], form: tuple[str, str], style: str) -> str:
-    text = "<br/>".join(_text(line) for line in lines)
-    return f'  {identifier}{form[0]}"{text}"{form[1]}:::{style}'
+    return f'  {identifier}{form[0]}"{_lines(lines)}"{form[1]}:::{style}'
+
+
+def _lines(lines: list[str]) -> str:
+    return "<br/>".join(_text(line) for line in lines)
 
 
 def _form(node: dict[str, Any]) -> tuple[str, str]:

@@ -100,8 +100,18 @@ def _literal(value: Any) -> Value:
     return lambda names: value
 
 
+def _absent(name: str) -> ExpressionFault:
+    return ExpressionFault(f"`{name}` is absent")
+
+
 def _name(name: str) -> Value:
-    return lambda names: names[name]
+    def value(names: Names) -> Any:
+        try:
+            return names[name]
+        except KeyError:
+            raise _absent(name) from None
+
+    return value
 
 
 def _list(items: list[Any]) -> Value:
@@ -112,7 +122,15 @@ def _list(items: list[Any]) -> Value:
 def _get(owner: list[Any], field: str) -> Value:
     if owner[0] == "name":
         name = owner[1]
-        return lambda names: _field(names[name], field)
+
+        def get(names: Names) -> Any:
+            try:
+                record = names[name]
+            except KeyError:
+                raise _absent(name) from None
+            return _field(record, field)
+
+        return get
     record = link(owner)
     return lambda names: _field(record(names), field)
 

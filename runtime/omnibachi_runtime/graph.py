@@ -42,7 +42,7 @@ def nests(nodes: Nodes, start: int) -> dict[int, Nest]:
                 raise ValueError(f"no target {target!r} behind node {index}")
             if _of(nodes, target) != of:
                 raise ValueError(f"node {index} leads into another graph than its own")
-        if node["kind"] == END and (of is None or node["next"]):
+        if node["kind"] == END and (of is None or node["next"] or type(node["outcome"]) is not str):
             raise ValueError(f"node {index} ends nothing")
         if node["kind"] == EXIT and of is not None:
             raise ValueError(f"node {index} is an exit inside a loop")
@@ -108,7 +108,11 @@ def _members(nodes: Nodes, node: dict[str, Any], bodies: list[int]) -> None:
         raise ValueError(f"{len(bodies)} bodies for the members {members!r}")
     for member, body in zip(members, bodies, strict=True):
         found = nodes[body]
-        if (found["kind"], found["name"]) != (CALL, f"{node['name']}/{member}") or found["effect"] != "READ":
+        if (
+            type(member) is not str
+            or (found["kind"], found["name"]) != (CALL, f"{node['name']}/{member}")
+            or found["effect"] != "READ"
+        ):
             raise ValueError(f"the member {member!r} is no call that reads")
 
 

@@ -13,6 +13,7 @@ from omnibachi_model.sealed import (
     CALL,
     COMPUTE,
     DECIDE,
+    EACH,
     END,
     EXIT,
     FAULT,
@@ -28,6 +29,7 @@ from omnibachi_model.values import admit
 from .calls import link_call
 from .decisions import exit_bytes, link_compute, link_decide, link_exit
 from .graph import nests
+from .templates import may_share
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -241,7 +243,7 @@ def _forced(answer: Answer) -> Callable[..., Any]:
 
 
 def _schemas(workflow: dict[str, Any]) -> dict[str | int, list[dict[str, Any]]]:
-    """Return, for each scope whose schemas are sealed, the schemas that its value may have."""
+    """Return, for each scope of which it is known, the schemas that its value may have."""
     text = {"type": ["string", "null"]}
     closed = {"type": "object", "additionalProperties": False}
     found: dict[str | int, list[dict[str, Any]]] = {
@@ -253,7 +255,32 @@ def _schemas(workflow: dict[str, Any]) -> dict[str | int, list[dict[str, Any]]]:
             found[index] = list(node["outcomes"].values())
         elif node["kind"] == DECIDE:
             found[index] = [{**closed, "properties": {"because": text}}]
+        elif node["kind"] == PASS and node["check"] is not None:
+            found[index] = [node["check"]]
+        elif node["kind"] == PASS and node["with"][0] == "map":
+            inside = {key: _shape(template, found) for key, template in node["with"][1].items()}
+            found[index] = [{**closed, "properties": inside}]
+        elif node["kind"] == EACH:
+            # Its present item while it goes on, then what it gave.
+            item = _shape(node["items"], found).get("items", {})
+            either: list[dict[str, Any]] = [{node["as"]: item}, {"items": {}}]
+            found[index] = [{**closed, "properties": members} for members in either]
     return found
+
+
+def _shape(template: list[Any], known: Mapping[str | int, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Return a schema of what a template builds, as far as it tells whether lists and records are in it."""
+    kind = template[0]
+    if kind in ("lit", "ref") and not may_share(template, known) and type(template[1]) not in (dict, list):
+        return {"type": "string"}  # or any other that holds nothing
+    if kind == "first" and all(_shape(item, known) == {"type": "string"} for item in template[1]):
+        return {"type": "string"}
+    if kind != "ref" or len(known.get(template[1], ())) != 1:
+        return {}
+    (schema,) = known[template[1]]
+    for part in template[2]:
+        schema = (schema.get("properties", {}).get(part) if isinstance(part, str) else schema.get("items")) or {}
+    return schema
 
 
 def _scopes(nodes: list[dict[str, Any]]) -> tuple[tuple[str, str | None], ...]:

@@ -149,6 +149,8 @@ def _each(loop: Loop, node: dict[str, Any], size: int, outcomes: Sequence[Sequen
     index, name, most = loop.index, node["as"], most_turns(node)
     body: int = node["body"]
     template, good = node["items"], frozenset(node["good"])
+    if type(name) is not str:
+        raise ValueError(f"no name of an item {name!r}")
     bind = templates.link(template, size)
 
     def step(run: Walk) -> int:
@@ -234,10 +236,7 @@ def _repeat(loop: Loop, node: dict[str, Any], size: int, outcomes: Sequence[Sequ
         return loop.leave(run, turn.done, outcome, output, encode(output), waited)
 
     def _judged(output: dict[str, Any]) -> bool:
-        try:
-            verdict = until(output)
-        except KeyError as absent:
-            raise ExpressionFault(f"the field {absent} is absent".replace("'", "`")) from None
+        verdict = until(output)
         if verdict is True or verdict is False:
             return verdict
         raise ExpressionFault("it is neither true nor false")

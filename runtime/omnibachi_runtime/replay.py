@@ -7,7 +7,10 @@ walk begins with.
 
 from __future__ import annotations
 
+import orjson
+
 from omnibachi_model.diagnostics import Defect
+from omnibachi_model.sealed import SILENT
 
 from .recorded import Difference, retrace
 from .walk import Start
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from omnibachi_model.record import Event
 
     from .link import Program
+    from .walk import Walk
 
 
 class Retold:
@@ -69,7 +73,16 @@ def replay(program: Program, events: Sequence[Event]) -> Retold:
             # The record was cut before the end of a run that ended at the gate.
             return Retold(None, None, str(found.recomputed))
         return Retold(found, _line(events, found), None)
-    return Retold(None, None, run.place(program.names[index]) if index >= 0 else None)
+    return Retold(None, None, _stop(run, index) if index >= 0 else None)
+
+
+def _stop(run: Walk, index: int) -> str:
+    """Return the node at which a record without an end stops: of a silent one the node that it belongs to."""
+    program = run.program
+    name = program.names[index]
+    if orjson.loads(program.sealed)["nodes"][index]["kind"] in SILENT:
+        name = name.rpartition("/")[0] or name
+    return run.place(name)
 
 
 def _start(event: Event) -> Start:

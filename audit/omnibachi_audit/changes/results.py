@@ -18,18 +18,24 @@ NUMBER: Schema = {"type": "number"}
 INTEGER: Schema = {"type": "integer"}
 TRUTHS = frozenset(("not", "and", "or", "eq", "ne", "lt", "le", "gt", "ge", "in", "has"))
 TRUTHS |= {"startsWith", "endsWith", "contains"}
+MOST_PARTS = 2000  # of a type that is told in full
 FIXED = {"size": INTEGER, "type": {"type": "string"}, "div": INTEGER, "mod": INTEGER, "quo": NUMBER}
 
 
 class Outputs:
-    """The types of what each node of one sealed workflow gives, found when asked for."""
+    """The types of what each node of one sealed workflow gives.
 
-    __slots__ = ("_found", "_types", "_workflow")
+    They are found in the order of the nodes, in which each reads only of those before it.
+    """
+
+    __slots__ = ("_found", "_payload", "_types")
 
     def __init__(self, workflow: dict[str, Any], types: Types) -> None:
-        self._workflow = workflow
+        self._payload = workflow["payload"]
         self._types = types
-        self._found: dict[int, list[Schema]] = {}
+        self._found: list[list[Schema]] = []
+        for node in workflow["nodes"]:
+            self._found.append(self._given(node))
 
     def of(self, template: Any) -> Schema:
         """Return the type of what a template writes."""
@@ -38,12 +44,12 @@ class Outputs:
             return _literal(value)
         if head == "map":
             members = {key: self.of(item) for key, item in value.items()}
-            return {"type": "object", "properties": members, "required": sorted(members), "additionalProperties": False}
+            made = {"type": "object", "properties": members, "required": sorted(members), "additionalProperties": False}
+            return made if _small(made) else {"type": "object"}
         if head == "list":
             items = [self.of(item) for item in value]
-            return {"type": "array", "minItems": len(items), "maxItems": len(items)} | (
-                {"items": self._types.join(items)} if items else {}
-            )
+            made = {"type": "array", "minItems": len(items), "maxItems": len(items)}
+            return made | ({"items": self._types.join(items)} if items and all(map(_small, items)) else {})
         if head == "first":
             return self._types.join([self.of(item) for item in value])
         return self._read(self._scope(value), template[2])
@@ -56,11 +62,9 @@ class Outputs:
 
     def _scope(self, scope: str | int) -> list[Schema]:
         if scope == "payload":
-            return [self._workflow["payload"]]
+            return [self._payload]
         if not isinstance(scope, int):
             return [{"type": "object", "additionalProperties": TEXT}]
-        if scope not in self._found:
-            self._found[scope] = self._given(self._workflow["nodes"][scope])
         return self._found[scope]
 
     def _given(self, node: dict[str, Any]) -> list[Schema]:
@@ -98,6 +102,17 @@ class Outputs:
                 return {"type": kinds.pop()}
             return NUMBER if kinds <= {"integer", "number"} else {}
         return {"type": "array"} if head == "list" else {}
+
+
+def _small(schema: Schema) -> bool:
+    """Tell whether a type can be looked at whole: what nodes make of each other's outputs may double with each."""
+    waiting, left = [schema], MOST_PARTS
+    while waiting and left:
+        part = waiting.pop()
+        left -= 1
+        waiting += [inner for inner in part.get("properties", {}).values() if isinstance(inner, dict)]
+        waiting += [part[key] for key in ("items", "additionalProperties") if isinstance(part.get(key), dict)]
+    return not waiting
 
 
 def _literal(value: Any) -> Schema:

@@ -1,4 +1,4 @@
-"""`omnibachi test`: the scenarios, with coverage."""
+"""`omnibachi test`: the scenarios, with coverage and what would reach the rest; `--mutate` puts them to the test."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import click
 from omnibachi.compiling import compile_workspace
 from omnibachi.exits import FAILED, FINDINGS, OK
 from omnibachi.scenarios.coverage import gathered, worded
+from omnibachi.scenarios.mutation import Mutation
+from omnibachi.scenarios.mutation import mutate as mutate_all
 from omnibachi.scenarios.runner import Report, run_scenarios
 from omnibachi.scenarios.suggested import lines_of
 from omnibachi.workspace import Workspace, shipped_root
@@ -22,18 +24,27 @@ COUNTED = ("nodes", "outcomes", "rows", "exits", "laws")
 
 @as_command("test", "omnibachi.test/1", "omnibachi test register_actor")
 @click.argument("selector", default="")
-def test(output: Output, workspace: Workspace, selector: str) -> int:
+@click.option("--mutate", is_flag=True, help="Change the workflows one place at a time; scenarios should notice.")
+def test(output: Output, workspace: Workspace, selector: str, mutate: bool) -> int:
     """Run the scenarios (`test:` documents) and the examples of transforms, in memory.
 
     SELECTOR is a part of a scenario's name, file or workflow; without it all are run. Transforms are asked a second
-    time in another process with another hash seed, time zone and folder. Nothing is written. Exit status 1 when a
-    scenario fails, 3 when the declarations do not compile.
+    time in another process with another hash seed, time zone and folder. For everything that no scenario reaches, a
+    payload that reaches it is looked for and printed as a scenario. Nothing is written. Exit status 1 when a scenario
+    fails, 3 when the declarations do not compile.
+
+    With --mutate, the sealed workflows are changed in memory, one route, row, comparison, bound or binding at a time,
+    and the scenarios that come by are run again: what they do not notice survives. Exit status 1 when something does.
     """
     needs_sources(workspace)
     with output.progress("compiling") as progress:
         compilation = compile_workspace(workspace.root, shipped=shipped_root())
         if compilation.sealed is None:
             return output.give(FINDINGS, {}, [], compilation.diagnostics, workspace.root)
+        if mutate:
+            return _mutated(
+                output, workspace, mutate_all(compilation, workspace.capabilities, selector, progress.update)
+            )
         report = run_scenarios(compilation, workspace.capabilities, selector, progress.update)
     if selector and not report.scenarios and not report.examples:
         raise click.UsageError(f"no scenario has `{selector}` in its name, file or workflow")
@@ -41,6 +52,17 @@ def test(output: Output, workspace: Workspace, selector: str) -> int:
     failures = [item for played in report.scenarios for item in played.failures]
     shown = report.diagnostics if output.as_json else [*failures, *report.diagnostics]
     return output.give(OK if report.ok else FAILED, value, _lines(report, value["coverage"]), shown, workspace.root)
+
+
+def _mutated(output: Output, workspace: Workspace, found: Mutation) -> int:
+    lines = []
+    if not found.unfit:
+        for item in found.survivors:
+            place = f"{item['file']}:{item['line']}  " if item["file"] else ""
+            lines.append(f"survived  {place}{item['workflow']}: {item['node']}: {item['change']}")
+        lines.append(f"killed {found.of - len(found.survivors)} of {found.of}")
+    value = {"mutants": found.as_json()}
+    return output.give(OK if found.ok else FAILED, value, lines, found.diagnostics, workspace.root)
 
 
 def _lines(report: Report, coverage: dict[str, Any]) -> list[str]:

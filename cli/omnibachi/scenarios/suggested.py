@@ -19,8 +19,8 @@ from .reaching import MOST_SEEDS, Finder, Found
 from .stage import Stage
 from .wishes import Effort
 
-MOST_EFFORT = 600_000  # nodes walked and values tried, of all workflows together: some seconds
-MOST_EFFORT_OF_ONE = 200_000
+MOST_EFFORT = 2_000_000  # nodes walked and values tried, of all workflows together: some seconds
+MOST_EFFORT_OF_ONE = 600_000
 MOST_NAMED = 4
 # What the strict reader of the language takes for a text without quotes, and nothing else.
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:::[A-Z][A-Z0-9_]*)?\Z")
@@ -101,7 +101,8 @@ def _text(text: str) -> str:
     if _PLAIN.match(text) and text.lower() not in _WORDS:
         return text
     # YAML escapes as JSON does, save that it has no pairs of surrogates.
-    return json.dumps(text, ensure_ascii=not text.isprintable() and max(text) <= "\uffff")
+    quoted = json.dumps(text, ensure_ascii=False)
+    return "".join(char if char.isprintable() else f"\\U{ord(char):08x}" for char in quoted)
 
 
 def lines_of(missed: Iterable[dict[str, Any]]) -> Iterator[str]:

@@ -304,6 +304,7 @@ def _written(key: re.Match[str]) -> tuple[str, bool]:
 def _unquoted(text: str) -> str:
     if text[:1] == "'":
         return text[1:-1].replace("''", "'")
+    text = re.sub(r"\\x([0-9A-Fa-f]{2})", r"\\u00\1", text)  # the one escape of YAML that names are written with
     try:
         return str(json.loads(text))
     except ValueError:

@@ -63,6 +63,13 @@ figure img { max-width: max(100%, 30rem); height: auto; }
 .DENIED { color: var(--denied); }
 .status { font-weight: 600; font-size: 0.85rem; }
 @media (max-width: 40rem) {
+  thead { position: absolute; left: -100rem; }
+  table, tbody, tr { display: block; }
+  tr { border-bottom: 1px solid var(--line); padding: 0.4rem 0; }
+  td { display: grid; grid-template-columns: 6.5rem minmax(0, 1fr); gap: 0 0.75rem; border: 0; padding: 0.1rem 0; }
+  td:empty { display: none; }
+  td::before { content: attr(data-name); color: var(--soft); font-size: 0.85rem; }
+  td code { overflow-wrap: anywhere; }
   .facts { grid-template-columns: minmax(0, 1fr); gap: 0; }
   .facts dd { margin-bottom: 0.4rem; }
   .inner { margin-left: 0.5rem; }

@@ -62,12 +62,17 @@ def code(text: str) -> Html:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Child | Iterable[Child]]], label: str) -> Html:
-    """Make a table that scrolls by itself on a narrow screen, by keyboard too."""
-    body = [tag("tr", (tag("td", cell) for cell in row)) for row in rows]
+    """Make a table; each cell knows its column's name, which stands beside it where rows are stacked."""
+    body = [tag("tr", (_cell(name, cell) for name, cell in zip(head, row, strict=True))) for row in rows]
     made = tag(
         "table", tag("thead", tag("tr", (tag("th", name, scope="col") for name in head))), tag("tbody", body)
     )  # fmt: skip
     return tag("div", made, class_="wide", tabindex="0", role="region", aria_label=label)
+
+
+def _cell(name: str, content: Child | Iterable[Child]) -> Html:
+    text = _written(content)
+    return tag("td", tag("div", Html(text)) if text else None, data_name=name)
 
 
 def listed(items: Iterable[Child | Iterable[Child]], **attributes: str) -> Html:

@@ -12,8 +12,8 @@ from .markup import Child, Html, code, joined, table, tag
 Schema = dict[str, Any]
 LIMITS = {
     "minimum": "at least {}", "exclusiveMinimum": "more than {}", "maximum": "at most {}",
-    "exclusiveMaximum": "less than {}", "minLength": "at least {} characters", "maxLength": "at most {} characters",
-    "minItems": "at least {} items", "maxItems": "at most {} items",
+    "exclusiveMaximum": "less than {}", "minLength": "of length {} or more", "maxLength": "of length {} or less",
+    "minItems": "of {} items or more", "maxItems": "of {} items or less",
 }  # fmt: skip
 
 
@@ -21,7 +21,7 @@ def schema_table(schema: Schema, label: str) -> Html:
     """Write a schema as a table of members; one that has none as a sentence."""
     rows = list(_rows(schema, "", True))
     if rows:
-        return joined(table(("Member", "Type", "Required", "What it must be"), rows, label), _others(schema))
+        return joined(table(("Member", "Type", "Required", "Must be"), rows, label), _others(schema))
     return tag("p", "No members." if schema.get("additionalProperties") is False else _type(schema) + ".")
 
 

@@ -1,0 +1,271 @@
+"""Mutants: sealed workflows with one thing changed that a good scenario should notice.
+
+Changed is the sealed form in memory, one place at a time:
+
+- `route`: an outcome leads elsewhere, to where crashes go and to another exit or node behind it;
+- `row`: a row of a decision is gone; `comparison`: one sign in its `when` is another (`<` and `<=`, `==` and `!=`, `&&`
+  and `||`, a test and its negation);
+- `check`: one bound of the payload, or of inputs that are checked when called, is gone;
+- `binding`: an input or a field of a result is another value of the same type that is there as well;
+- `skipped`: a node that a law names is passed over.
+
+What cannot make a difference is left out where that shows in the form itself: a route to the same target, a row behind
+which all rows say the same.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from omnibachi_model.checks import types_of
+from omnibachi_model.sealed import CALL, COMPUTE, DECIDE, END, EXIT, FAULT, PASS, SUCCESS
+
+from .specimens import Schema, schema_at
+
+Sealed = dict[str, Any]
+
+GATE = -1  # the place of a mutant of the payload's schema
+
+_SIGNS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "and": "&&", "or": "||"}
+_SWAPS = {"eq": "ne", "ne": "eq", "lt": "le", "le": "lt", "gt": "ge", "ge": "gt", "and": "or", "or": "and"}
+_NEGATED = {"in": "in", "has": "has", "startsWith": "startsWith", "endsWith": "endsWith", "contains": "contains"}
+_BOUNDS = (
+    "const", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength",
+    "minItems", "maxItems", "pattern", "format",
+)  # fmt: skip
+
+
+class Mutant(NamedTuple):
+    """One change: the node (or GATE), its kind, what was changed in words, where that stands, and the change itself."""
+
+    at: int
+    node: str
+    kind: str
+    change: str
+    place: tuple[str, Any]  # which span of the origins tells the line: "next", an outcome; "rows", a number; …
+    apply: Callable[[Sealed], None]
+
+
+def mutants(workflow: Mapping[str, Any], laws: Collection[Mapping[str, Any]] = ()) -> Iterator[Mutant]:
+    """Yield the mutants of a sealed workflow, in the order of its nodes."""
+    yield from _of_schema(GATE, "payload", workflow["payload"], lambda sealed: sealed["payload"])
+    points = [point for law in laws for point in law["every_path"].values()]
+    named = {point["node"] for point in points if isinstance(point, dict) and "node" in point}
+    for index, node in enumerate(workflow["nodes"]):
+        if node["kind"] != END:
+            yield from _routes(workflow, index)
+        if node["kind"] == DECIDE:
+            yield from _rows(workflow, index)
+        if node["kind"] in (CALL, PASS) and node["check"]:
+            yield from _of_schema(index, node["name"], node["check"], _check_of(index))
+        yield from _bindings(workflow, index)
+        if node["name"] in named and node["kind"] == CALL:
+            yield from _skipped(workflow, index)
+
+
+def _routes(workflow: Mapping[str, Any], index: int) -> Iterator[Mutant]:
+    """Lead each outcome to where crashes go, and to another exit behind the node."""
+    nodes = workflow["nodes"]
+    node = nodes[index]
+    for outcome, target in node["next"].items():
+        if outcome == FAULT:
+            continue
+        for other in _elsewhere(nodes, index, target):
+            change = f"`{outcome}` leads to `{nodes[other]['name']}` instead of `{nodes[target]['name']}`"
+            yield Mutant(index, node["name"], "route", change, ("next", outcome), _rerouted(index, outcome, other))
+
+
+def _elsewhere(nodes: Sequence[Mapping[str, Any]], index: int, target: int) -> list[int]:
+    """Return other targets: where crashes go, and the first thing of the target's kind that is not yet among them."""
+    node = nodes[index]
+    found = [node["next"][FAULT]] if node["next"].get(FAULT, target) != target else []
+    within = node.get("of")
+    for other in range(index + 1, len(nodes)):
+        alike = (nodes[other]["kind"] == EXIT) is (nodes[target]["kind"] == EXIT)
+        if alike and nodes[other].get("of") == within and other not in (target, *found):
+            return [*found, other]
+    return found
+
+
+def _rerouted(index: int, outcome: str, other: int) -> Callable[[Sealed], None]:
+    def apply(sealed: Sealed) -> None:
+        sealed["nodes"][index]["next"][outcome] = other
+
+    return apply
+
+
+def _skipped(workflow: Mapping[str, Any], index: int) -> Iterator[Mutant]:
+    """Lead whatever leads to a node to where its success leads."""
+    nodes = workflow["nodes"]
+    node = nodes[index]
+    after = node["next"].get(SUCCESS, next(iter(node["next"].values())))
+
+    def apply(sealed: Sealed) -> None:
+        for other in sealed["nodes"]:
+            other["next"] = {by: after if target == index else target for by, target in other["next"].items()}
+        if sealed["start"] == index:
+            sealed["start"] = after
+
+    yield Mutant(index, node["name"], "skipped", f"`{node['name']}` is passed over", ("span", None), apply)
+
+
+def _rows(workflow: Mapping[str, Any], index: int) -> Iterator[Mutant]:
+    node = workflow["nodes"][index]
+    rows = node["rows"]
+    for number, row in enumerate(rows[:-1]):
+        if all(_says(other) == _says(row) for other in rows[number + 1 :]):
+            continue
+
+        def gone(sealed: Sealed, number: int = number) -> None:
+            del sealed["nodes"][index]["rows"][number]
+
+        place = ("rows", number)
+        yield Mutant(index, node["name"], "row", f"row {number + 1} is gone", place, gone)
+        for change, path, put in _comparisons(row["when"], ()):
+
+            def other(sealed: Sealed, number: int = number, path: tuple[int, ...] = path, put: Any = put) -> None:
+                row = sealed["nodes"][index]["rows"][number]
+                row["when"] = _replaced(row["when"], path, put)
+
+            yield Mutant(index, node["name"], "comparison", f"in row {number + 1}, {change}", place, other)
+
+
+def _says(row: Mapping[str, Any]) -> tuple[str, str | None]:
+    return row["outcome"], row["because"]
+
+
+def _comparisons(expression: Any, path: tuple[int, ...]) -> Iterator[tuple[str, tuple[int, ...], Any]]:
+    """Yield what may be changed in an expression: in words, where, and what comes there."""
+    operation = expression[0]
+    if operation in _SWAPS:
+        swapped = _SWAPS[operation]
+        yield f"`{_SIGNS[operation]}` is `{_SIGNS[swapped]}`", path, [swapped, *expression[1:]]
+    if operation in ("lt", "le", "gt", "ge", *_NEGATED):
+        yield f"`{_SIGNS.get(operation, operation)}` is negated", path, ["not", expression]
+    if operation == "not":
+        yield "`!` is gone", path, expression[1]
+    for at, part in enumerate(expression[1:], 1):
+        if operation not in ("lit", "list") and isinstance(part, list):
+            yield from _comparisons(part, (*path, at))
+
+
+def _replaced(expression: Any, path: tuple[int, ...], put: Any) -> Any:
+    if not path:
+        return copy.deepcopy(put)
+    changed = list(expression)
+    changed[path[0]] = _replaced(expression[path[0]], path[1:], put)
+    return changed
+
+
+def _check_of(index: int) -> Callable[[Sealed], Schema]:
+    return lambda sealed: sealed["nodes"][index]["check"]
+
+
+def _of_schema(index: int, name: str, schema: Schema, find: Callable[[Sealed], Schema]) -> Iterator[Mutant]:
+    """Take one bound of a schema away at a time."""
+    for path, place, key, text in _bounds(schema, (), ""):
+        if index == GATE:
+            text = f"the payload's {text}"
+
+        def apply(sealed: Sealed, path: tuple[str, ...] = path, key: str = key) -> None:
+            at = find(sealed)
+            for part in path:
+                at = at[part]
+            if key.startswith("required/"):
+                at["required"] = [member for member in at["required"] if member != key[9:]]
+            else:
+                del at[key]
+
+        yield Mutant(index, name, "check", f"{text} at `{place or '/'}` is gone", ("gate", place), apply)
+
+
+def _bounds(schema: Schema, path: tuple[str, ...], place: str) -> Iterator[tuple[tuple[str, ...], str, str, str]]:
+    for key in _BOUNDS:
+        # A text that need not have a length, and what an `enum` bounds anyway, are no bounds.
+        told = key in ("const", "enum") or not schema.keys() & {"const", "enum"}
+        if key in schema and told and not (key in ("minLength", "minItems") and schema[key] == 0):
+            yield path, place, key, f"`{key}`"
+    properties = schema.get("properties", {})
+    for member in schema.get("required", ()):
+        if "default" not in properties.get(member, {}):
+            yield path, f"{place}/{member}", f"required/{member}", "`required`"
+    if schema.get("additionalProperties") is False:
+        yield path, place, "additionalProperties", "`additionalProperties`"
+    for member, inner in properties.items():
+        yield from _bounds(inner, (*path, "properties", member), f"{place}/{member}")
+    if isinstance(schema.get("items"), dict):
+        yield from _bounds(schema["items"], (*path, "items"), f"{place}/*")
+
+
+Path = tuple[str | int, ...]
+
+
+def _bindings(workflow: Mapping[str, Any], index: int) -> Iterator[Mutant]:
+    """Let each reference read another value of its type: one that is read beside it, or one of the payload."""
+    node = workflow["nodes"][index]
+    key = "result" if node["kind"] == EXIT else "with" if node["kind"] in (CALL, DECIDE, COMPUTE) else None
+    if key is None:
+        return
+    whole = ["map", node[key]] if node["kind"] in (DECIDE, COMPUTE) else node[key]
+    references = list(_references(whole, ()))
+    for path, reference in references:
+        other = _another(workflow, reference, [item for _, item in references])
+        if other is None:
+            continue
+
+        def apply(sealed: Sealed, path: Path = path, other: Any = other) -> None:
+            at = sealed["nodes"][index]
+            place: Any = ["map", at[key]] if at["kind"] in (DECIDE, COMPUTE) else at[key]
+            for part in path[:-1]:
+                place = place[part]
+            place[path[-1]] = copy.deepcopy(other)
+
+        change = f"`{_written(workflow, other)}` is read instead of `{_written(workflow, reference)}`"
+        yield Mutant(index, node["name"], "binding", change, ("span", None), apply)
+
+
+def _references(template: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    """Yield the references of a template that stand in a map or list, with their paths; a `$first` stays as it is."""
+    kind = template[0]
+    if kind == "ref" and path:
+        yield path, template
+    elif kind == "map":
+        for key, part in template[1].items():
+            yield from _references(part, (*path, 1, key))
+    elif kind == "list":
+        for at, part in enumerate(template[1]):
+            yield from _references(part, (*path, 1, at))
+
+
+def _another(workflow: Mapping[str, Any], reference: Any, beside: Sequence[Any]) -> Any:
+    """Return another reference of the same type, or None."""
+    kinds = _type(workflow, reference)
+    if kinds is None:
+        return None
+    payload = workflow["payload"]
+    properties = payload.get("properties", {})
+    required = [["ref", "payload", [name]] for name in payload.get("required", ()) if name in properties]
+    for other in (*beside, *required):
+        if other[1:] != reference[1:] and _type(workflow, other) == kinds:
+            return other
+    return None
+
+
+def _type(workflow: Mapping[str, Any], reference: Any) -> tuple[str, ...] | None:
+    scope, path = reference[1:]
+    if scope == "payload":
+        schema = schema_at(workflow["payload"], path)
+    elif isinstance(scope, int) and workflow["nodes"][scope]["kind"] == CALL:
+        giving = [schema_at(outcome, path) for outcome in workflow["nodes"][scope]["outcomes"].values()]
+        schema = next((found for found in giving if found), {})
+    else:
+        return None
+    return tuple(types_of(schema)) if "type" in schema else None
+
+
+def _written(workflow: Mapping[str, Any], reference: Any) -> str:
+    scope, path = reference[1:]
+    start = f"$.{scope}" if isinstance(scope, str) else f"$.nodes.{workflow['nodes'][scope]['name']}"
+    return start + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
