@@ -272,7 +272,7 @@ def test_a_long_chain_of_values_is_followed(parts: Parts) -> None:
     assert [(one.rule, one.part) for one in found] == [("gives-less", "exit `end`"), ("field-changed", "node `n0`")]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_what_is_not_called_narrower_takes_all_that_was_taken(data: st.DataObject) -> None:
     old = data.draw(schemas())
@@ -285,7 +285,7 @@ def test_what_is_not_called_narrower_takes_all_that_was_taken(data: st.DataObjec
         assert not link(new)(filled(new, value)), (old, new, value)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_what_is_not_called_less_gives_nothing_new_but_members(data: st.DataObject) -> None:
     old = data.draw(schemas(defaults=False))

@@ -62,6 +62,21 @@ def test_a_new_domain_and_an_empty_workspace(call: Call, tmp_path: Path) -> None
     assert several["diagnostics"][0]["code"] == "OB767" and "`json`, `other`" in several["diagnostics"][0]["message"]
 
 
+def test_a_package_of_another_name_takes_the_line(call: Call, workspace: Path) -> None:
+    """The package whose catalogue speaks of the domain; what else it holds is left as it is."""
+    (workspace / "capabilities/greeting").rename(workspace / "capabilities/words")
+    place = workspace / "capabilities/words/catalogue.py"
+    text = "# Ours.\n" + place.read_text().replace(": greeting}", ": greeting,  # the first\n}") + "\n\nEND = True\n"
+    place.write_text(text)
+    assert call("compile").status == 0
+    assert call("new", "transform", "price").status == 0
+    grown = place.read_text().splitlines()
+    added = ["from .price import price", '    "greeting::CT_PRICE_V0": price,']
+    assert [line for line in grown if line not in added] == text.splitlines()
+    assert [line for line in grown if line in added] == added
+    assert call("test").status == 0
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_overwritten(call: Call, workspace: Path, kind: str) -> None:
     assert call("new", kind, "refund").status == 0

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-import pytest
 from jsonschema import Draft202012Validator
 
 from front_door import Call, call, workspace
@@ -132,11 +131,11 @@ def test_the_schema_can_fail() -> None:
         assert not SOUND.is_valid(broken), key
 
 
-@pytest.mark.parametrize("part", range(3))
-def test_the_whole_corpus_of_mistakes_gives_sound_logs(tmp_path: Path, part: int) -> None:
+def test_the_corpus_of_mistakes_gives_sound_logs(tmp_path: Path) -> None:
     told: set[str] = set()
     for number, case in enumerate(CASE_LIST):
-        if not case.expected or number % 16 != part:
+        # Every tenth, and what speaks of names and of paths through a graph.
+        if not case.expected or (number % 10 and not case.name.startswith(("names", "dataflow"))):
             continue
         found, _ = _compiled(case, tmp_path / str(number))
         run = checked(sarif(found))
@@ -148,7 +147,7 @@ def test_the_whole_corpus_of_mistakes_gives_sound_logs(tmp_path: Path, part: int
             assert [step["location"]["message"]["text"] for step in steps] == list(item.path)
             assert ("fixes" in result) == (item.fix is not None)
             told |= set(result)
-    assert {"locations", "fixes"} <= told
+    assert {"locations", "fixes", "relatedLocations", "codeFlows"} <= told
 
 
 def test_every_code_is_a_rule() -> None:

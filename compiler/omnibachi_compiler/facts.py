@@ -90,7 +90,8 @@ class Facts:
         assert name is not None
         bit = 1 << self.position[reader]
         found: Schema | None = None
-        for outcome, schema in self.outputs.get(name, {}).items():
+        # In the order of their names: which of two equal types is taken must not depend on the text's order.
+        for outcome, schema in sorted(self.outputs.get(name, {}).items()):
             target = self.graph.nodes[name].targets.get(outcome)
             if target is None or not self.reach[target] & bit:
                 continue

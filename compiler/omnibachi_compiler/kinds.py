@@ -6,6 +6,7 @@ numbers, which members. A schema is taken for that of a value after defaults wer
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any, TypeAlias
 
@@ -26,6 +27,9 @@ _OF_TYPE = {
 }
 
 
+_MAY_CHANGE = frozenset(("default", "items", "additionalProperties", "properties"))
+
+
 def kinds(schema: Schema) -> frozenset[str]:
     """Return the kinds of values that a schema allows, by their JSON types; `number` stands for integers too."""
     if "const" in schema or "enum" in schema:
@@ -34,7 +38,12 @@ def kinds(schema: Schema) -> frozenset[str]:
 
 
 def _named(schema: Schema) -> frozenset[str]:
-    return frozenset("number" if name == "integer" else name for name in types_of(schema))
+    return _kinds_of(types_of(schema))
+
+
+@functools.cache  # there are few combinations of types, and every reading asks for one
+def _kinds_of(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset("number" if name == "integer" else name for name in names)
 
 
 def integral(schema: Schema) -> bool:
@@ -95,6 +104,12 @@ def settled(schema: Schema) -> Schema:
 
     The same object comes back where nothing had to change.
     """
+    if not _MAY_CHANGE.isdisjoint(schema):
+        return _settled(schema)
+    return schema
+
+
+def _settled(schema: Schema) -> Schema:
     out = dict(schema)
     changed = out.pop("default", None) is not None or "default" in schema
     for key in ("items", "additionalProperties"):

@@ -8,6 +8,7 @@ refused with a message that says so.
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -40,6 +41,7 @@ class _Wrong(Exception):
         self.error = PathError(offset, message)
 
 
+@functools.lru_cache(4096)  # a workflow reads the same places again and again
 def parse_path(text: str) -> tuple[str | int, ...] | PathError:
     """Read a singular query (RFC 9535, section 2.3.5.1); return its segments, or where and why it is none.
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from omnibachi_model.digests import encode
+
 Schema = dict[str, Any]
 MOST_LEVELS = 48  # of JSON
 MOST_PARTS = 2_000  # objects and lists inside one type
@@ -16,10 +18,23 @@ ANY_RECORD: Schema = {"type": "object"}
 
 
 def bounded(schema: Schema) -> Schema:
-    """Return a type that holds the values of this one and is not too large to be sealed."""
+    """Return a type that holds the values of this one, is not too large to be sealed, and lists values in one order."""
     if _fitting(schema):
-        return schema
-    return next((cut for cut in (_cut(schema, depth) for depth in CUTS) if _fitting(cut)), ANY_RECORD)
+        return _ordered(schema)
+    return next((_ordered(cut) for cut in (_cut(schema, depth) for depth in CUTS) if _fitting(cut)), ANY_RECORD)
+
+
+def _ordered(schema: Schema) -> Schema:
+    """Return a type whose lists of values are sorted: which came first says nothing of the values."""
+    out = dict(schema)
+    if "enum" in out:
+        out["enum"] = sorted(out["enum"], key=encode)
+    if "properties" in out:
+        out["properties"] = {key: _ordered(inner) for key, inner in out["properties"].items()}
+    for key in ("items", "additionalProperties"):
+        if isinstance(out.get(key), dict):
+            out[key] = _ordered(out[key])
+    return out
 
 
 def _fitting(schema: Schema) -> bool:

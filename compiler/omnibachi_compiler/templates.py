@@ -78,23 +78,34 @@ class First:
 Template: TypeAlias = Literal | Reference | Record | Items | First
 
 
+def inside(template: Template) -> tuple[Template, ...]:
+    """Return the templates that a template is made of, in the order of the text."""
+    kind = type(template)
+    if kind is Record:
+        return tuple([value for _, value in template.entries])  # type: ignore[union-attr]
+    if kind is Items:
+        return template.items  # type: ignore[union-attr]
+    return template.alternatives if kind is First else ()  # type: ignore[union-attr]
+
+
 def parts(template: Template) -> Iterator[Template]:
     """Yield a template and every template in it, in the order of the text."""
     yield template
-    inner: tuple[Template, ...] = ()
-    if isinstance(template, Record):
-        inner = tuple(value for _, value in template.entries)
-    elif isinstance(template, Items):
-        inner = template.items
-    elif isinstance(template, First):
-        inner = template.alternatives
-    for part in inner:
+    for part in inside(template):
         yield from parts(part)
 
 
-def references(template: Template) -> Iterator[Reference]:
-    """Yield every reference in a template, in the order of the text."""
-    return (part for part in parts(template) if isinstance(part, Reference))
+def references(template: Template) -> list[Reference]:
+    """Return every reference in a template, in the order of the text."""
+    found: list[Reference] = []
+    waiting = [template]
+    while waiting:
+        part = waiting.pop()
+        if type(part) is Reference:
+            found.append(part)
+        elif type(part) is not Literal:
+            waiting.extend(reversed(inside(part)))
+    return found
 
 
 def parse_bindings(tree: Mapping | None, span: Span) -> Phase[Record]:

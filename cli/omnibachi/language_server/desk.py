@@ -47,7 +47,7 @@ class Desk:
 
     def put(self, path: str, text: str) -> None:
         """Take a text that is open, or has changed."""
-        self.opened[path] = wiring.Open(path, path.split("/")[1], text, dict(self._trees.get(path, {})))
+        self.opened[path] = wiring.Open(path, path.split("/")[1], text, self._trees.get(path, {}))
         self.version += 1
 
     def drop(self, path: str) -> None:
@@ -68,7 +68,7 @@ class Desk:
         compilation = compile_workspace(self.root, shipped=self.shipped, laid_over=laid_over)
         for path, text in opened.items():
             # What loads now is what is known of a document when it does not.
-            self._trees.setdefault(path, {}).update(text.trees)
+            self._trees[path] = {**self._trees.get(path, {}), **text.trees}
         self._project = version, wiring.Project(compilation.library, {})
         found: dict[str, list[Diagnostic]] = {path: [] for path in (*opened, *self.told)}
         for item in compilation.diagnostics:
@@ -98,7 +98,7 @@ class Desk:
 
     def owns(self, path: str) -> bool:
         """Tell whether a source belongs to the workspace, and not to the library that is shipped."""
-        return path in self.opened or os.path.exists(self._at(self.root, path))
+        return os.path.exists(self._at(self.root, path)) or not os.path.exists(self._at(self.shipped, path))
 
     def file(self, path: str) -> str:
         """Return the file that is shown as `path`."""

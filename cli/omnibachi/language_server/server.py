@@ -92,7 +92,12 @@ class Office:
         await asyncio.sleep(PAUSE)
         # It is not stopped when the next change comes, since a thread cannot be; what it found is dropped then.
         version = desk.version
-        found = await asyncio.to_thread(desk.compile)
+        try:
+            found = await asyncio.to_thread(desk.compile)
+        except Exception as error:
+            message = f"OB799: this is a mistake of OmniBachi itself ({type(error).__name__}: {error})"
+            self.server.window_log_message(types.LogMessageParams(types.MessageType.Error, message))
+            return
         if version != desk.version:
             return
         for path, diagnostics in sorted(found.items()):

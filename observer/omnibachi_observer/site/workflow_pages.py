@@ -139,7 +139,7 @@ def _nodes(
     first = onward(nodes, workflow["start"])
     if first is not None:
         yield tag("p", "A run begins with ", target_link(names[first], nodes[first]["kind"]), ".")
-    entries = {str(node["name"]): given_of(node["with"], names) for node in nodes if node["kind"] == PASS}
+    entries = {str(node["name"]): _entry(node, nodes, names) for node in nodes if node["kind"] == PASS}
     for node in nodes:
         if node["kind"] == EXIT or node["kind"] in SILENT:
             continue
@@ -157,6 +157,15 @@ def _nodes(
 def _kind(node: dict[str, Any]) -> str:
     kinds = {CALL: "uses a capability", DECIDE: "decides", COMPUTE: "computes", "EACH": "runs once for each item"}
     return {**kinds, "REPEAT": "repeats", "ALL": "asks all of its members"}.get(node["kind"], str(node["kind"]))
+
+
+def _entry(node: dict[str, Any], nodes: list[dict[str, Any]], names: list[str]) -> Child:
+    """Say what a use is given, and where it leads if that is checked when run and does not fit."""
+    given = given_of(node["with"], names)
+    at = onward(nodes, node["next"]["rejected"]) if "rejected" in node["next"] else None
+    if at is None:
+        return given
+    return joined(given, "What does not fit leads to ", target_link(names[at], nodes[at]["kind"]), ".")
 
 
 def _where(name: str, origins: dict[str, Any], entries: dict[str, Child], place: Place) -> Iterator[tuple[str, Child]]:
