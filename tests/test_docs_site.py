@@ -355,9 +355,8 @@ def probed(site: Path, name: str, to: Path) -> Path:
     shutil.copytree(site, to)
     page = to / name
     text = page.read_text("utf-8")
-    page.write_text(
-        re.sub(r"script-src [^;]*;", "script-src 'unsafe-inline';", text).replace("</main>", "</main>" + PROBE)
-    )
+    text = re.sub(r"script-src &#x27;[^;&]*&#x27;", "script-src 'unsafe-inline'", text)
+    page.write_text(text.replace("</main>", "</main>" + PROBE))
     return page
 
 

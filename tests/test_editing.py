@@ -251,6 +251,17 @@ def _compiled(source: str) -> Compilation:
     return compile_sources([Source(PATH, "shop", source.encode()), *shipped], {}, {}, str)
 
 
+def _compiled_with(files: dict[str, str]) -> Compilation:
+    """Compile texts beside the prelude's and the shipped library, without any function behind a capability."""
+    base = (PRELUDE / "protocols/shop/base.yaml").read_text("utf-8")
+    sources = [
+        Source(path, "shop", text.encode()) for path, text in {**files, BASE: base, DOMAIN: "domain: shop"}.items()
+    ]
+    sources += [Source(f"protocols/std/{path.name}", "std", path.read_bytes()) for path in STD]
+    return compile_sources(sources, {}, {}, str)
+
+
+BASE, DOMAIN = "protocols/shop/base.yaml", "protocols/shop/domain.yaml"
 STD = sorted((ROOT / "protocols" / "std").glob("*.yaml"))
 
 
@@ -276,6 +287,34 @@ def test_what_a_name_means_is_told(shop: Project) -> None:
     assert "the name of a node" in told(at("start:", "sta|rt:"))
     assert "an input of `std::CS_REGISTRY_V0.RESOLVE`" in told(at("{key: a}", "{ke|y: a}"))
     assert told(at("summary: New.", "summary: Ne|w.")) == ""
+
+
+CALLER = BEGUN.replace(
+    "CS_REGISTRY_V0.RESOLVE, store: ST_ORDERS_V0, with: {key: a}", "CC_LOOK_V0, with: {key: a, keys: []}"
+)
+CALLER = CALLER.replace("{SUCCESS: total, NOT_FOUND: total}", "{FOUND: total, NONE: total}")
+PLAYED = """\
+test: it looks
+workflow: WF_NEW_V0
+given: {answers: {"look/all[0]": {outcome: NOT_FOUND}, price: {outcome: SUCCESS, output: {cents: 1}}}}
+steps:
+  - payload: {item: a, quantity: 1}
+    expect: {exit: done, path: [price SUCCESS, 'look/all[0] NOT_FOUND', "look/all FAILED", total SUCCESS]}
+"""
+
+
+def test_what_is_used_is_known_by_its_proof() -> None:
+    """A contract is told with the types that were inferred, and its nodes are renamed in the scenarios of its users."""
+    files = {PATH: CALLER, "protocols/shop/look.yaml": CONTRACT, "protocols/shop/new.test.yaml": PLAYED}
+    project = Project(_compiled_with(files).library, files)
+    told = hover(project, Open(PATH, "shop", CALLER), CALLER.index("CC_LOOK"))
+    assert told is not None and "- `FOUND`: `items` array" in told.text and "- `keys`: array" in told.text
+    assert labels(project, CALLER.replace("FOUND: total", "|")) == ["FOUND", "FAULT"]
+    found = rename(project, Open("protocols/shop/look.yaml", "shop", CONTRACT), CONTRACT.index("  all:") + 3, "every")
+    assert isinstance(found, dict) and set(found) == {"protocols/shop/look.yaml", "protocols/shop/new.test.yaml"}
+    after = {path: done(text, found.get(path, [])) for path, text in files.items()}
+    assert after["protocols/shop/new.test.yaml"] == PLAYED.replace("look/all", "look/every")
+    assert not [item for item in _compiled_with(after).diagnostics if item.code != "OB406"]
 
 
 def test_declarations_are_found(shop: Project) -> None:
@@ -359,10 +398,7 @@ def test_names_that_cannot_be_are_refused(shop: Project, tmp_path: Path) -> None
         assert refused(text, "price: {", "other") == "OB773"
     other = BEGUN.replace("WF_NEW_V0", "WF_OTHER_V0")
     files = {PATH: BEGUN, "protocols/shop/other.yaml": other, "protocols/shop/law.yaml": LAW}
-    sources = [Source(path, "shop", text.encode()) for path, text in files.items()]
-    sources += [Source(f"protocols/std/{path.name}", "std", path.read_bytes()) for path in STD]
-    sources += [Source("protocols/shop/base.yaml", "shop", (PRELUDE / "protocols/shop/base.yaml").read_bytes())]
-    both = Project(compile_sources(sources, {}, {}, str).library, files)
+    both = Project(_compiled_with(files).library, files)
     found = rename(both, Open(PATH, "shop", BEGUN), BEGUN.index("look: {"), "other")
     assert isinstance(found, Diagnostic) and found.code == "OB774"
     files["protocols/shop/law.yaml"] = LAW.replace(", WF_OTHER_V0", "")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handmade import OPENING, TEXT, Ticking, bodies, call, leave, observed, record_of
@@ -160,6 +160,25 @@ def test_every_wait_lies_in_its_half_and_never_beyond_a_day(
     whole = backoff * MS * factor ** (number - 1)
     waited = patience.wait(chance, "x", number)
     assert min(whole / 2, LONGEST_MS * MS) - 1 <= waited <= min(whole, LONGEST_MS * MS)
+
+
+ANSWERS = st.lists(st.sampled_from(["SUCCESS", "BUSY", 10, 70, "CRASH"]), min_size=6, max_size=6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ANSWERS, st.sampled_from([["BUSY"], ["TIMEOUT"], ["BUSY", "TIMEOUT"], ["SUCCESS"]]), st.integers(1, 4))
+def test_the_first_answer_that_is_not_tried_again_stands(answers: list[Any], on: list[str], most: int) -> None:
+    told = {"SUCCESS": "SUCCESS", "BUSY": "BUSY", 10: "SUCCESS", 70: "TIMEOUT", "CRASH": "FAULT"}
+    outcomes = [told[answer] for answer in answers]
+    standing = next((n for n, outcome in enumerate(outcomes[:most]) if outcome not in on), most)
+    raised = [ValueError() if answer == "CRASH" else answer for answer in answers]
+    with open_root(None) as memory:
+        ended = tried(memory, asking({**RETRY, "on": on, "max": most}, 50), raised)
+        kept = [f"k {answers[standing]}"] if outcomes[standing] in ("SUCCESS", "BUSY") else []
+        assert keys(memory) == kept
+    assert bodies(ended)[1]["outcome"] == outcomes[standing]
+    assert observed(ended)[1].get("attempts", 1) == standing + 1
+    assert ("receipt" in observed(ended)[1]) == bool(kept)
 
 
 # Deadlines

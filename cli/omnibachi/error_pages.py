@@ -6,12 +6,20 @@ test holds the written ones to what is made here.
 
 from __future__ import annotations
 
+import functools
+import json
 import os
+import re
 import sys
+from typing import NamedTuple
 
 from omnibachi_model.codes import Code, table
 
 INDEX = "README.md"
+UNNAMED = "protocols/shop/example.yaml"
+FILE = re.compile(r"# ([\w.-]+(?:/[\w.-]+)*\.(?:yaml|py|json))")
+DONE = ("$ ", "> ")
+LANGUAGES = {".yaml": "yaml", ".py": "python", ".json": "json"}
 AREAS = {
     "1": "Text",
     "2": "Shape",
@@ -25,13 +33,77 @@ AREAS = {
 }
 
 
+class Part(NamedTuple):
+    """A piece of an example: the text of a file, or (where `file` is empty) commands and what they show."""
+
+    file: str
+    text: str
+
+
+def parts(example: str) -> list[Part]:
+    """Take an example apart into files, in order, and the commands after them.
+
+    A line `# path/of/a/file.yaml` begins a file, `$ ` a command, `> ` what is done in an editor. What comes first
+    without a name is a file of its own, `protocols/shop/example.yaml`.
+    """
+    found: list[Part] = []
+    file, lines = UNNAMED, list[str]()
+
+    def close() -> None:
+        text = "\n".join(lines).strip("\n")
+        if text:
+            found.append(Part(file, text + "\n"))
+        lines.clear()
+
+    for line in example.splitlines():
+        named = FILE.fullmatch(line)
+        if named or (file and line.startswith(DONE)):
+            close()
+            file = named[1] if named else ""
+        if not named:
+            lines.append(line)
+    close()
+    return found
+
+
 def page(code: Code) -> str:
     """Write one code's page as Markdown."""
-    parts = [f"# {code.code}: {code.slug}", _sentence(code.summary), "## What to do", _sentence(code.help)]
+    written = [f"# {code.code}: {code.slug}", _sentence(code.summary)]
+    if code.why:
+        written += ["## Why it matters", code.why.strip()]
     if code.example.strip():
-        parts += ["## What provokes it", _fenced(code.example.strip("\n"))]
-    parts.append(f"Area: {AREAS[code.code[2]].lower()}. `omnibachi explain {code.code}` prints this page.")
-    return "\n\n".join(parts) + "\n"
+        written += ["## What provokes it", *_shown(code.example)]
+    said = _messages().get(code.code)
+    if said:
+        written += ["It says:", _fenced(said)]
+    if code.staged:
+        written.append(f"No command surely provokes this; `{code.staged}` does.")
+    written += ["## What to do", _sentence(code.help)]
+    if code.mended.strip():
+        written += ["## Mended", *_shown(code.mended)]
+    written.append(
+        f"Area: {AREAS[code.code[2]].lower()}. `omnibachi explain {code.code}` prints this page; its examples are for a "
+        "compiled copy of `examples/errors`."
+    )
+    return "\n\n".join(written) + "\n"
+
+
+def _shown(example: str) -> list[str]:
+    shown = []
+    for part in parts(example):
+        if part.file:
+            shown.append(f"`{part.file}`:")
+        kind = LANGUAGES.get(os.path.splitext(part.file)[1], "")
+        shown.append(_fenced(part.text.strip("\n"), kind if part.file else "sh"))
+    return shown
+
+
+@functools.cache
+def _messages() -> dict[str, str]:
+    """Read what each example is answered with; `tests/showing.py` notes it, and tests hold it to what is said."""
+    with open(os.path.join(os.path.dirname(__file__), "error_messages.json"), encoding="utf-8") as file:
+        found: dict[str, str] = json.load(file)
+    return found
 
 
 def pages() -> dict[str, str]:
@@ -40,7 +112,8 @@ def pages() -> dict[str, str]:
     lines = [
         "# Diagnostics",
         "",
-        "Every finding has a code for ever. This folder is generated from `model/omnibachi_model/codes.toml`.",
+        "Every finding has a code for ever. This folder is generated from `model/omnibachi_model/codes.toml`. The examples",
+        "are for a compiled copy of [examples/errors](../../examples/errors/README.md), and tests do them all.",
     ]
     for digit, area in AREAS.items():
         rows = [code for code in codes.values() if code.code[2] == digit]
@@ -54,12 +127,12 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:].rstrip(".") + "."
 
 
-def _fenced(text: str) -> str:
-    """Fence an example with more backticks than it holds in a row."""
+def _fenced(text: str, kind: str = "") -> str:
+    """Fence a text with more backticks than it holds in a row."""
     fence = "```"
     while fence in text:
         fence += "`"
-    return f"{fence}\n{text}\n{fence}"
+    return f"{fence}{kind}\n{text}\n{fence}"
 
 
 def write(folder: str) -> None:

@@ -38,8 +38,13 @@ if TYPE_CHECKING:
     from omnibachi_compiler.fits import join_all as join_all
     from omnibachi_compiler.fits import member as member
     from omnibachi_compiler.formatting import format_source as format_source
+    from omnibachi_compiler.law_search import Moments as Moments
+    from omnibachi_compiler.laws import inlined_uses as inlined_uses
+    from omnibachi_compiler.library import Library as Library
     from omnibachi_compiler.phase import Implementation as Implementation
     from omnibachi_compiler.phase import Source as Source
+    from omnibachi_compiler.points import moments as moments
+    from omnibachi_compiler.points import subject as subject
     from omnibachi_compiler.tree import Tree as Tree
     from omnibachi_compiler.tree import plain as plain
     from omnibachi_ledger import SCHEMA_VERSION as SCHEMA_VERSION
@@ -136,6 +141,11 @@ _PLACES = {
     "rename": "omnibachi_compiler.editing.rename",
     "language_schema": "omnibachi_compiler.editing.json_schema",
     "link": "omnibachi_runtime.link",
+    "Library": "omnibachi_compiler.library",
+    "Moments": "omnibachi_compiler.law_search",
+    "inlined_uses": "omnibachi_compiler.laws",
+    "moments": "omnibachi_compiler.points",
+    "subject": "omnibachi_compiler.points",
     "link_expression": "omnibachi_runtime.expressions:link",
     "link_template": "omnibachi_runtime.templates:link",
     "load_domain": "omnibachi_runtime.load",

@@ -7,7 +7,7 @@ flows through others is seen. What flows inside one use alone was reported in th
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from omnibachi_model.diagnostics import Diagnostic, Span
@@ -16,6 +16,8 @@ from omnibachi_model.sealed import END
 from .flat import Parts, Step
 from .links import Graph
 from .templates import Record, Template, references
+
+WRITE = "MUTABLE"  # the effect class that may undo what another run wrote meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class _Touch:
 def lost_updates(graph: Graph) -> list[Diagnostic]:
     """Report every MUTABLE write that depends, through bindings, on a READ of its own store, unless its operation
     takes a `revision` and that comes from such a read."""
+    if not any(node.capability is not None and node.capability.effect == WRITE for node in graph.nodes.values()):
+        return []
     touches = []
     for name in graph.order:
         node = graph.nodes.get(name)
@@ -54,8 +58,10 @@ def lost_updates(graph: Graph) -> list[Diagnostic]:
     return _lost(touches)
 
 
-def lost_across(steps: Iterable[Step]) -> list[Diagnostic]:
+def lost_across(steps: Sequence[Step]) -> list[Diagnostic]:
     """The same for the flat form of a body, whose steps come in the order of their numbers."""
+    if not any(step.parts is not None and step.parts.capability.effect == WRITE for step in steps):
+        return []
     touches = []
     for step in steps:
         use = step.origin.via[-1].span if step.origin.via else None
@@ -79,7 +85,7 @@ def _lost(touches: Iterable[_Touch]) -> list[Diagnostic]:
         if touch.store is not None:
             same = of_store[touch.store]
             stale = _elsewhere(seen, bound & same & reads, touch)
-            if stale and touch.effect == "MUTABLE" and not _flowing(_revision(touch), flows) & same:
+            if stale and touch.effect == WRITE and not _flowing(_revision(touch), flows) & same:
                 found.append(_report(min(stale, key=lambda read: read.name), touch))
             bit = 1 << len(seen)
             seen.append(touch)

@@ -173,18 +173,23 @@ def inlined(flat: Flat, calling: Calling, bindings: Template) -> Iterator[Step]:
         targets[REJECTED_EXIT] = joined(name, REJECTED_EXIT)
     sealed = {"kind": PASS, "gate": gate, "check": node.check}
     yield Step(name, sealed, {"with": bindings}, targets, calling.origin, calling.of)
+    ways: dict[tuple[Via, ...], tuple[Via, ...]] = {}  # few, and shared by the steps of one use
     for step in flat.steps:
-        yield _laid_in(step, calling)
+        via = step.origin.via
+        if via not in ways:
+            ways[via] = _ways(via, calling)
+        yield _laid_in(step, calling, ways[via])
 
 
-def _laid_in(step: Step, calling: Calling) -> Step:
+def _laid_in(step: Step, calling: Calling, via: tuple[Via, ...]) -> Step:
     """Return a step of a used body under its name in the body that uses it."""
     prefix = calling.name
 
     def renamed(reference: Reference) -> Template:
         if reference.scope == "run":
             return reference
-        return replace(reference, scope="nodes", node=joined(prefix, reference.node or OWN))
+        node = joined(prefix, reference.node or OWN)
+        return Reference("nodes", node, reference.segments, reference.text, reference.span)
 
     templates = {member: rewritten(template, renamed) for member, template in step.templates.items()}
     targets = {
@@ -200,7 +205,7 @@ def _laid_in(step: Step, calling: Calling) -> Step:
         sealed,
         templates,
         targets,
-        Origin(step.origin.span, step.origin.place, _ways(step.origin.via, calling)),
+        Origin(step.origin.span, step.origin.place, via),
         joined(prefix, step.of) if step.of is not None else calling.of,
         tuple(joined(prefix, body) for body in step.bodies),
         step.parts,

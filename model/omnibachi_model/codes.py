@@ -1,6 +1,8 @@
 """The one table of diagnostic codes, read from `codes.toml` when a code must be explained.
 
-Each entry: slug, summary, help (what to do) and example (a text that provokes it). Codes are for ever: OB1xx text,
+Each entry: slug, summary, help (what to do), why (it matters), example (what provokes it) and mended (the same without
+the mistake), both as `omnibachi.error_pages` takes them apart; staged names the test that provokes it instead, where no
+command of a user surely can. Codes are for ever: OB1xx text,
 OB2xx shape, OB3xx names, OB4xx weaving, OB5xx graph and data flow, OB6xx seal and load, OB7xx run, OB8xx governance,
 OB9xx transport. There is no generic code.
 """
@@ -22,6 +24,9 @@ class Code:
     summary: str
     help: str
     example: str
+    why: str = ""
+    mended: str = ""
+    staged: str = ""
 
 
 @functools.cache

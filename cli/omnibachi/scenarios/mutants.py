@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from omnibachi_model.checks import types_of
-from omnibachi_model.sealed import CALL, COMPUTE, DECIDE, END, EXIT, FAULT, PASS, SUCCESS
+from omnibachi_model.sealed import CALL, COMPUTE, DECIDE, END, EXIT, FAULT, PASS, SILENT, SUCCESS
 
 from .specimens import Schema, schema_at
 
@@ -70,7 +70,9 @@ def _routes(workflow: Mapping[str, Any], index: int) -> Iterator[Mutant]:
     nodes = workflow["nodes"]
     node = nodes[index]
     for outcome, target in node["next"].items():
-        if outcome == FAULT:
+        # What leads into a contract, and what ends an iteration, nobody wrote.
+        inside = node["kind"] == PASS and nodes[target]["name"].startswith(f"{node['name']}/")
+        if outcome == FAULT or inside or nodes[target]["kind"] == END:
             continue
         for other in _elsewhere(nodes, index, target):
             change = f"`{outcome}` leads to `{nodes[other]['name']}` instead of `{nodes[target]['name']}`"
@@ -78,15 +80,24 @@ def _routes(workflow: Mapping[str, Any], index: int) -> Iterator[Mutant]:
 
 
 def _elsewhere(nodes: Sequence[Mapping[str, Any]], index: int, target: int) -> list[int]:
-    """Return other targets: where crashes go, and the first thing of the target's kind that is not yet among them."""
+    """Return other targets: where crashes go, and the first exit or, where a node is led to, node that is another."""
     node = nodes[index]
     found = [node["next"][FAULT]] if node["next"].get(FAULT, target) != target else []
     within = node.get("of")
+    behind = _behind(nodes, target)
+    taken = {target, behind, *found}
     for other in range(index + 1, len(nodes)):
-        alike = (nodes[other]["kind"] == EXIT) is (nodes[target]["kind"] == EXIT)
-        if alike and nodes[other].get("of") == within and other not in (target, *found):
+        alike = nodes[other]["kind"] not in SILENT and (nodes[other]["kind"] == EXIT) is (nodes[behind]["kind"] == EXIT)
+        if alike and nodes[other].get("of") == within and other not in taken:
             return [*found, other]
     return found
+
+
+def _behind(nodes: Sequence[Mapping[str, Any]], target: int) -> int:
+    """Return what a target leads to silently: itself, or the node or exit behind the leaving of a contract."""
+    while nodes[target]["kind"] == PASS and SUCCESS in nodes[target]["next"]:
+        target = nodes[target]["next"][SUCCESS]
+    return target
 
 
 def _rerouted(index: int, outcome: str, other: int) -> Callable[[Sealed], None]:

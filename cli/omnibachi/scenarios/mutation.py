@@ -100,7 +100,7 @@ def _mutate(
     data = stage.bytes_of(address)
     origins = load_origins(stage.snapshot, address)
     seen = {data}
-    for mutant in mutants(stage.sealed(address), list(stage.laws(address).values())):
+    for mutant in mutants(stage.sealed(address), [law.sealed for law in stage.laws(address).values()]):
         sealed = decode(data)
         mutant.apply(sealed)
         changed = encode(sealed)

@@ -18,7 +18,7 @@ from omnibachi_model.digests import decode, digest, digest_of
 from omnibachi_model.formats import parse_time, write_time
 from omnibachi_model.nearest import nearest_address
 
-from .laws import Law
+from .laws import Law, law_of
 
 # Answers that a scenario gives instead of asking a capability: sealed name of the node, (outcome, output).
 Forced = Mapping[str, tuple[str, dict[str, Any]]]
@@ -64,6 +64,7 @@ class Stage:
         self.snapshot: Snapshot = open_snapshot(compilation.sealed.files.get)
         self._sealed: dict[str, dict[str, Any]] = {}
         self._linked: dict[str, Linked] = {}
+        self._laws: dict[str, dict[str, Law]] = {}
 
     def sealed(self, address: str) -> dict[str, Any]:
         """Return a sealed workflow; nobody changes it."""
@@ -80,9 +81,11 @@ class Stage:
 
     def laws(self, address: str) -> dict[str, Law]:
         """Return the laws that bind a workflow, by address."""
-        return {
-            law: load_domain(self.snapshot, split(law)[0])["laws"][law] for law in self.sealed(address).get("laws", {})
-        }
+        if address not in self._laws:
+            workflow = self.sealed(address)
+            sealed = {law: load_domain(self.snapshot, split(law)[0])["laws"][law] for law in workflow.get("laws", {})}
+            self._laws[address] = {law: law_of(form, workflow, self.library) for law, form in sealed.items()}
+        return self._laws[address]
 
     def examples(self, transform: str) -> list[dict[str, Any]]:
         """Return the examples of a transform: {with, gives, output}."""

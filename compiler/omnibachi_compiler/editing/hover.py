@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from omnibachi_compiler.binding import RUN, describe
@@ -43,7 +43,7 @@ def hover(project: Project, opened: Open, offset: int) -> Told | None:
 def _lines(project: Project, opened: Open, spot: Spot) -> list[str]:
     artifact = artifact_at(project, opened, spot)
     if artifact is not None:
-        return _artifact(artifact)
+        return _artifact(_inferred(artifact, project, opened, spot))
     token, path = spot.token, path_at(spot)
     if path is not None:
         surveyed = surveyed_at(project, opened, token.document)
@@ -59,6 +59,19 @@ def _lines(project: Project, opened: Open, spot: Spot) -> list[str]:
     if token.key:
         return _input(project, opened, spot) or _key(spot.kind, token.path)
     return []
+
+
+def _inferred(artifact: Artifact, project: Project, opened: Open, spot: Spot) -> Artifact:
+    """Return a contract or a workflow with the types that were proven of what its outcomes give."""
+    token = spot.token
+    if artifact.kind != "use" or artifact.item.kind not in GRAPHS or token.path[:1] != ("nodes",):
+        return artifact
+    surveyed = surveyed_at(project, opened, token.document)
+    linked = surveyed.graph.nodes.get(str(token.path[1])) if surveyed else None
+    bodies = [call.body for call in (linked, *linked.calls) if call.body is not None] if linked else []
+    if not bodies:
+        return artifact
+    return replace(artifact, item=replace(artifact.item, outcomes=bodies[0].outcomes))
 
 
 def _artifact(artifact: Artifact) -> list[str]:

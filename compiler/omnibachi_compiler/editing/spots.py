@@ -41,13 +41,23 @@ class Open:
     domain: str
     text: str
     last: Mapping[int, Tree] = field(default_factory=dict)
-    tokens: tuple[Token, ...] = field(init=False)
-    places: Places = field(init=False)
+    _tokens: tuple[Token, ...] | None = None
+    _places: Places | None = None
     _trees: dict[int, Tree] | None = None
 
-    def __post_init__(self) -> None:
-        self.tokens = scan(self.text)
-        self.places = Places(self.text)
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """Its keys and values; looked for when first asked for, since most texts are followed by another at once."""
+        if self._tokens is None:
+            self._tokens = scan(self.text)
+        return self._tokens
+
+    @property
+    def places(self) -> Places:
+        """Its lines."""
+        if self._places is None:
+            self._places = Places(self.text)
+        return self._places
 
     @property
     def trees(self) -> dict[int, Tree]:

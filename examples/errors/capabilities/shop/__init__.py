@@ -1,0 +1,1 @@
+"""The capabilities of the shop that makes mistakes."""

@@ -1,0 +1,10 @@
+"""What things cost."""
+
+CENTS = {"apple": 30, "pear": 40}
+
+
+def price(inputs):
+    """Tell the price of so many of an item."""
+    if inputs["item"] not in CENTS:
+        return "UNKNOWN", {}
+    return "SUCCESS", {"cents": CENTS[inputs["item"]] * inputs["quantity"]}
