@@ -40,6 +40,7 @@ VARYING = (
     (re.compile(r"sha256:[0-9a-f]{8,64}"), "sha256:…"),
     (re.compile(r"\b\d+-[0-9a-f]{16}\b"), "4321-0123456789abcdef"),
     (re.compile(r"\bprocess \d+"), "process 4321"),
+    (re.compile(r"here it is \d[\w.]+"), "here it is …"),
 )
 
 

@@ -66,6 +66,10 @@ class Client:
         answer = self._until(lambda message: message.get("id") == self.number and "method" not in message)
         return answer["result"] if "result" in answer else {"error": answer["error"]}
 
+    def hear(self, method: str) -> Any:
+        """Wait for something that the server asks or tells; return its parameters."""
+        return self._until(lambda message: message.get("method") == method)["params"]
+
     def _until(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         end = time.monotonic() + PATIENCE
         while True:

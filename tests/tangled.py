@@ -1,8 +1,8 @@
 """Random workflows of loops in loops: what hypothesis draws, written as a sealed graph, and what its calls do.
 
-A plan is a list of statements: a call of one of three kinds, an EACH or a REPEAT over a call or over a contract that is
-a plan again, or an ALL. Each statement goes on to the next whatever it ends with, save FAULT and the last call of a
-contract.
+A plan is a list of statements: a call (one kind of which is tried again), an EACH or a REPEAT over a call or over a
+contract that is a plan again, or an ALL. Each statement goes on to the next whatever it ends with, save FAULT and the
+last call of a contract.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from looped import NUMBER, PUT, READ, STORE, TRANSFORM, Node, both, called, door
 
 Plan = list[tuple[Any, ...]]
 OUTCOMES = {"SUCCESS": record_of({"double": NUMBER}), "ODD": record_of({"n": NUMBER})}
-KINDS = {"transform": (TRANSFORM, "PURE"), "read": (READ, "READ"), "put": (PUT, "MUTABLE")}
+KINDS = {"transform": (TRANSFORM, "PURE"), "read": (READ, "READ"), "put": (PUT, "MUTABLE"), "try": (PUT, "MUTABLE")}
+RETRY = {"on": ["ODD"], "max": 2, "backoff_ms": 5, "factor": 2}
 CRASHING = 13
 items = st.lists(st.sampled_from([0, 1, 2, 3, 4, 5, 8, 1, 2, CRASHING]), max_size=4)
 
 
 def plans(effects: bool = True, depth: int = 2) -> st.SearchStrategy[Plan]:
     """Draw a plan; without effects it holds transforms and reads alone."""
-    single = st.tuples(st.just("call"), st.sampled_from(["transform", "read", *(["put"] * effects)]))
+    single = st.tuples(st.just("call"), st.sampled_from(["transform", "read", *(["put", "try"] * effects)]))
     if depth == 0:
         return st.lists(single, min_size=1, max_size=2)
     body = single | plans(effects, depth - 1)
@@ -94,7 +95,8 @@ def _body(body: Any, loop: str, n: Any) -> list[Node]:
 
 def _call(kind: str, name: str, n: Any, routes: dict[str, str]) -> Node:
     use, effect = KINDS[kind]
-    return call(name, use, {"n": n}, OUTCOMES, routes, effect, store=None if kind == "transform" else STORE)  # type: ignore[arg-type]
+    store, retry = None if kind == "transform" else STORE, RETRY if kind == "try" else None
+    return call(name, use, {"n": n}, OUTCOMES, routes, effect, store=store, retry=retry)  # type: ignore[arg-type]
 
 
 def _answer(n: int, double: int) -> Any:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -12,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from half_written import BEGUN, CONTRACT, PATH, PRELUDE, ROOT, STD
 from mutations import text_mutated
 from omnibachi.compiling import compile_workspace
 from omnibachi.workspace import shipped_root
@@ -20,37 +19,15 @@ from omnibachi_compiler.editing.bodies import surveyed_at
 from omnibachi_compiler.editing.completion import Offer, complete
 from omnibachi_compiler.editing.declaration import declarations
 from omnibachi_compiler.editing.hover import hover
-from omnibachi_compiler.editing.rename import Edit, rename
+from omnibachi_compiler.editing.rename import rename
 from omnibachi_compiler.editing.scan import Places, scan
 from omnibachi_compiler.editing.spots import Open, Project
 from omnibachi_compiler.loader import load
 from omnibachi_compiler.phase import Source
 from omnibachi_compiler.tree import Mapping, Scalar, Tree
-from omnibachi_model.diagnostics import Diagnostic
 from test_cases import CASE_LIST
 from test_lsp import HOSTILE
 from workspaces import Workspace, workspaces
-
-ROOT = Path(__file__).resolve().parent.parent
-PRELUDE = Path(__file__).parent / "cases" / "prelude"
-PATH = "protocols/shop/new.yaml"
-BEGUN = """\
-workflow: WF_NEW_V0
-summary: New.
-intent: IN_ORDER_V0
-start: price
-fault: failed
-nodes:
-  price: {use: CT_PRICE_V0, with: {item: $.payload.item, quantity: 1}, next: {SUCCESS: look, UNKNOWN: failed}}
-  look: {use: CS_REGISTRY_V0.RESOLVE, store: ST_ORDERS_V0, with: {key: a}, next: {SUCCESS: total, NOT_FOUND: total}}
-  total:
-    compute: {sum: "a + 1"}
-    with: {a: $.nodes.price.cents}
-    next: {SUCCESS: done}
-exits:
-  done: {status: COMPLETED, result: {sum: $.nodes.total.sum}}
-  failed: {status: FAILED}
-"""
 
 
 def texts() -> list[str]:
@@ -185,26 +162,6 @@ def test_paths_are_offered_that_are_given(shop: Project) -> None:
     assert labels(shop, reading.replace("$.nodes.|", "|")) == ["$.payload", "$.nodes", "$.run"]
 
 
-CONTRACT = """\
-contract: CC_LOOK_V0
-summary: Look an order up.
-inputs: {key: {type: string}, keys: {type: array, maxItems: 3, items: {type: string}}}
-start: all
-nodes:
-  all:
-    each: $.inputs.keys
-    as: one
-    max: 3
-    use: CS_REGISTRY_V0.RESOLVE
-    store: ST_ORDERS_V0
-    with: {key: $.each.one}
-    next: {SUCCESS: FOUND, PARTIAL: FOUND, FAILED: NONE}
-outcomes:
-  FOUND: {items: $.nodes.all.items}
-  NONE: {}
-"""
-
-
 def test_contracts_and_loops_are_known_too(shop: Project) -> None:
     assert labels(shop, CONTRACT.replace("$.each.one", "$.each.|")) == ["$.each.one"]
     assert labels(shop, CONTRACT.replace("$.each.one", "$.|")) == ["$.inputs", "$.nodes", "$.run", "$.each"]
@@ -251,20 +208,6 @@ def _compiled(source: str) -> Compilation:
     return compile_sources([Source(PATH, "shop", source.encode()), *shipped], {}, {}, str)
 
 
-def _compiled_with(files: dict[str, str]) -> Compilation:
-    """Compile texts beside the prelude's and the shipped library, without any function behind a capability."""
-    base = (PRELUDE / "protocols/shop/base.yaml").read_text("utf-8")
-    sources = [
-        Source(path, "shop", text.encode()) for path, text in {**files, BASE: base, DOMAIN: "domain: shop"}.items()
-    ]
-    sources += [Source(f"protocols/std/{path.name}", "std", path.read_bytes()) for path in STD]
-    return compile_sources(sources, {}, {}, str)
-
-
-BASE, DOMAIN = "protocols/shop/base.yaml", "protocols/shop/domain.yaml"
-STD = sorted((ROOT / "protocols" / "std").glob("*.yaml"))
-
-
 def test_what_a_name_means_is_told(shop: Project) -> None:
     def told(marked: str) -> str:
         opened = Open(PATH, "shop", marked.replace("|", "", 1))
@@ -289,34 +232,6 @@ def test_what_a_name_means_is_told(shop: Project) -> None:
     assert told(at("summary: New.", "summary: Ne|w.")) == ""
 
 
-CALLER = BEGUN.replace(
-    "CS_REGISTRY_V0.RESOLVE, store: ST_ORDERS_V0, with: {key: a}", "CC_LOOK_V0, with: {key: a, keys: []}"
-)
-CALLER = CALLER.replace("{SUCCESS: total, NOT_FOUND: total}", "{FOUND: total, NONE: total}")
-PLAYED = """\
-test: it looks
-workflow: WF_NEW_V0
-given: {answers: {"look/all[0]": {outcome: NOT_FOUND}, price: {outcome: SUCCESS, output: {cents: 1}}}}
-steps:
-  - payload: {item: a, quantity: 1}
-    expect: {exit: done, path: [price SUCCESS, 'look/all[0] NOT_FOUND', "look/all FAILED", total SUCCESS]}
-"""
-
-
-def test_what_is_used_is_known_by_its_proof() -> None:
-    """A contract is told with the types that were inferred, and its nodes are renamed in the scenarios of its users."""
-    files = {PATH: CALLER, "protocols/shop/look.yaml": CONTRACT, "protocols/shop/new.test.yaml": PLAYED}
-    project = Project(_compiled_with(files).library, files)
-    told = hover(project, Open(PATH, "shop", CALLER), CALLER.index("CC_LOOK"))
-    assert told is not None and "- `FOUND`: `items` array" in told.text and "- `keys`: array" in told.text
-    assert labels(project, CALLER.replace("FOUND: total", "|")) == ["FOUND", "FAULT"]
-    found = rename(project, Open("protocols/shop/look.yaml", "shop", CONTRACT), CONTRACT.index("  all:") + 3, "every")
-    assert isinstance(found, dict) and set(found) == {"protocols/shop/look.yaml", "protocols/shop/new.test.yaml"}
-    after = {path: done(text, found.get(path, [])) for path, text in files.items()}
-    assert after["protocols/shop/new.test.yaml"] == PLAYED.replace("look/all", "look/every")
-    assert not [item for item in _compiled_with(after).diagnostics if item.code != "OB406"]
-
-
 def test_declarations_are_found(shop: Project) -> None:
     def goes(marked: str) -> tuple[str, str]:
         text = marked.replace("|", "", 1)
@@ -333,76 +248,3 @@ def test_declarations_are_found(shop: Project) -> None:
     assert goes(at("$.payload.item", "$.payload.i|tem")) == (base, "item")
     assert goes(CONTRACT.replace("$.inputs.keys", "$.inputs.k|eys")) == (PATH, "keys")
     assert goes(CONTRACT.replace("FAILED: NONE", "FAILED: N|ONE")) == (PATH, "NONE")
-
-
-def done(text: str, edits: list[Edit]) -> str:
-    for edit in sorted(edits, key=lambda item: item.start, reverse=True):
-        text = text[: edit.start] + edit.text + text[edit.end :]
-    return text
-
-
-@pytest.mark.parametrize("root", [ROOT, PRELUDE], ids=["shipped", "prelude"])
-def test_every_node_can_be_renamed(root: Path, tmp_path: Path) -> None:
-    """And compiles as before, scenarios too; named as it was, the texts are what they were."""
-    place = tmp_path / "here"
-    for folder in ("protocols", "capabilities"):
-        kept = root is PRELUDE or folder == "protocols"
-        if kept:
-            shutil.copytree(root / folder, place / folder, ignore=shutil.ignore_patterns("__pycache__", "std"))
-    if root is PRELUDE:
-        (place / PATH).write_text(BEGUN, "utf-8")
-        (place / "protocols/shop/look.yaml").write_text(CONTRACT, "utf-8")
-    library = compile_workspace(str(place), shipped=shipped_root()).library
-    before = {str(path.relative_to(place)): path.read_text("utf-8") for path in (place / "protocols").rglob("*.yaml")}
-    for address, body in library.bodies.items():
-        for node in body.nodes[:2]:
-            file = node.name.span.file
-            opened = Open(file, file.split("/")[1], before[file])
-            offset = opened.places.offset(node.name.span.line, node.name.span.column)
-            found = rename(Project(library, before), opened, offset, "quite_new")
-            assert isinstance(found, dict), (address, found)
-            after = {path: done(text, found.get(path, [])) for path, text in before.items()}
-            for path, text in after.items():
-                (place / path).write_text(text, "utf-8")
-            again = compile_workspace(str(place), shipped=shipped_root())
-            assert not again.diagnostics, (address, node.name.text, again.diagnostics)
-            opened = Open(file, file.split("/")[1], after[file])
-            back = rename(Project(again.library, after), opened, after[file].index("quite_new"), node.name.text)
-            assert isinstance(back, dict)
-            assert {path: done(text, back.get(path, [])) for path, text in after.items()} == before
-
-
-LAW = """\
-invariant: IV_LOOK_FIRST_V0
-summary: Looks first.
-applies_to: {workflows: [WF_NEW_V0, WF_OTHER_V0]}
-every_path: {passes: {node: look}, before: exit}
-"""
-
-
-def test_names_that_cannot_be_are_refused(shop: Project, tmp_path: Path) -> None:
-    def refused(text: str, at: str, new: str) -> str:
-        found = rename(shop, Open(PATH, "shop", text), text.index(at) + 1, new)
-        assert isinstance(found, Diagnostic) and found.message and found.help
-        return found.code
-
-    assert refused(BEGUN, "done: {", "other") == "OB770"
-    assert refused(BEGUN, "summary", "other") == "OB770"
-    for name in ("Other", "", "a b", "1a", "rejected", "a" * 65):
-        assert refused(BEGUN, "price: {", name) == "OB771"
-    for name in ("look", "done", "price"):
-        assert refused(BEGUN, "price: {", name) == "OB772"
-    assert refused(BEGUN.replace("failed}}\n  look", "failed}\n  look"), "price: {", "other") == "OB773"
-    for escape in ("\\u0070", "\\x70"):
-        text = BEGUN.replace("$.nodes.price.cents", f'"$.nodes.{escape}rice.cents"')
-        assert refused(text, "price: {", "other") == "OB773"
-    other = BEGUN.replace("WF_NEW_V0", "WF_OTHER_V0")
-    files = {PATH: BEGUN, "protocols/shop/other.yaml": other, "protocols/shop/law.yaml": LAW}
-    both = Project(_compiled_with(files).library, files)
-    found = rename(both, Open(PATH, "shop", BEGUN), BEGUN.index("look: {"), "other")
-    assert isinstance(found, Diagnostic) and found.code == "OB774"
-    files["protocols/shop/law.yaml"] = LAW.replace(", WF_OTHER_V0", "")
-    found = rename(Project(both.library, files), Open(PATH, "shop", BEGUN), BEGUN.index("look: {"), "other")
-    assert isinstance(found, dict)
-    law = files["protocols/shop/law.yaml"]
-    assert done(law, found["protocols/shop/law.yaml"]) == law.replace("node: look", "node: other")

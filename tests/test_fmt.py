@@ -217,6 +217,8 @@ def test_the_canonical_form() -> None:
         ("a: |2-\n    two\n   one\n\n\nb: 1", "a: |2-\n    two\n   one\n\nb: 1\n"),
         ("a: |+ # keep\n  x\n\n\nb: 1", "a: |+  # keep\n  x\n\n\nb: 1\n"),
         ("a: 'it''s'\nb: \"\\\"\"\nc: '\\d'", "a: \"it's\"\nb: '\"'\nc: '\\d'\n"),
+        (" ---", '"---"\n'),
+        (" --- b: 1", '"--- b": 1\n'),
         ("a: [b: 1, {c: 2}]", "a: [{b: 1}, {c: 2}]\n"),
         ("a: x\n  y\n\n  z", 'a: "x y\\nz"\n'),
         ('a: 1.0\nb: 1e3\nc: ~\nd: "~"', 'a: 1.0\nb: 1e3\nc: ~\nd: "~"\n'),

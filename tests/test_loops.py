@@ -18,12 +18,16 @@ from looped import (
     answer,
     called,
     checks,
+    door,
     doubling,
+    each,
+    end,
     nested,
     program,
     ran,
     ref,
     repeat,
+    step,
     walked,
 )
 from omnibachi_model.faults import CODES
@@ -183,9 +187,22 @@ def test_a_loop_in_a_contract_in_a_loop() -> None:
 
 
 def test_nothing_of_an_iteration_is_seen_by_the_next() -> None:
-    """The third list is too long, so its inner loop gives no items: those of the list before must be gone."""
-    ended = ran(nested(), FUNCTIONS, {"lists": [[1, 3], [1, 1, 1, 1]]})
-    assert [item["seen"] == "too many" for item in ended.result["items"]] == [False, True]
+    """The second item is odd, so what the first one's second call gave must be gone."""
+    fault = {"FAULT": "go[]/FAULT"}
+    seen = ["map", {"seen": ["first", [ref("go[]/more", "double"), ["lit", "nothing"]]]}]
+    nodes = [
+        each("go", ref("payload", "items"), "go[]/ask", ROUTES),
+        step("go[]/ask", {"n": ref("go", "one")}, ANSWERS,
+             {"SUCCESS": "go[]/more", "ODD": "go[]/SUCCESS", **fault}, of="go"),
+        step("go[]/more", {"n": ref("go", "one")}, ANSWERS,
+             {"SUCCESS": "go[]/SUCCESS", "ODD": "go[]/SUCCESS", **fault}, of="go"),
+        door("go[]/SUCCESS", seen, {"SUCCESS": "go[]/SUCCESS."}, of="go"),
+        end("go[]/SUCCESS.", "go", "SUCCESS", ref("go[]/SUCCESS")),
+        end("go[]/FAULT", "go", "FAULT"),
+        leave("done", "COMPLETED", ["map", {"items": ref("go", "items")}]),
+    ]  # fmt: skip
+    ended = ran(nodes, FUNCTIONS, {"items": [2, 1, 4]})
+    assert [item["seen"] for item in ended.result["items"]] == [4, "nothing", 8]
 
 
 def test_a_fault_deep_inside_ends_all_loops() -> None:

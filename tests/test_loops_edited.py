@@ -14,62 +14,140 @@ from hypothesis import strategies as st
 from handmade import linked, run
 from looped import FUNCTIONS, READ, answer, checks, doubling, nested, program, ran, ref, sealed
 from omnibachi_model.diagnostics import Refused
+from omnibachi_model.digests import encode
 from omnibachi_runtime.link import Malformed
 
-
-def broken(change: Callable[[list[Any]], None]) -> None:
-    nodes = [*nested(), *checks()[:-1]]
-    nodes[-7]["next"] |= {"SUCCESS": "done"}
-    whole = sealed(nodes, journal=False)
-    functions = {**FUNCTIONS, READ: answer}
-    linked(whole, functions)
-    change(whole["nodes"])
-    linked(whole, functions)
+FOUND: dict[str, Callable[..., Any]] = {**FUNCTIONS, READ: answer}
 
 
-CHANGES: list[Callable[[list[Any]], Any]] = [
-    lambda nodes: nodes[0].update(body=0),
-    lambda nodes: nodes[0].update(body=99),
-    lambda nodes: nodes[0].update(body=True),
-    lambda nodes: nodes[0].update(body=3),  # of the inner loop
-    lambda nodes: nodes[0].update(max=0),
-    lambda nodes: nodes[0].update(max=10_001),
-    lambda nodes: nodes[0].update(max=2.0),
-    lambda nodes: nodes[0].update(good=None),
-    lambda nodes: nodes[0].pop("as"),
-    lambda nodes: nodes[0].update({"as": 1}),
-    lambda nodes: nodes[4].update(outcome=1),
-    lambda nodes: nodes[0]["next"].pop("FAULT"),
-    lambda nodes: nodes[0]["next"].pop("PARTIAL"),
-    lambda nodes: nodes[0]["next"].update(SUCCESS=2),  # into its own graph
-    lambda nodes: nodes[1].pop("of"),
-    lambda nodes: nodes[1].update(of=2),
-    lambda nodes: nodes[1].update(of=-1),
-    lambda nodes: nodes[1].update(of=1),
-    lambda nodes: nodes[1].update(of="0"),
-    lambda nodes: nodes[1].update(name="in"),
-    lambda nodes: nodes[1].update(name="out[0]"),
-    lambda nodes: nodes[1].update(name="out[][]"),
-    lambda nodes: nodes[1].update(gate=True, next={**nodes[1]["next"], "rejected": 2}),
-    lambda nodes: nodes[1].update(gate=1),
-    lambda nodes: nodes[3]["next"].update(SUCCESS=7),  # out of the loop, past its END
-    lambda nodes: nodes[4].update(next={"SUCCESS": 7}),
-    lambda nodes: nodes[5].update(name="out[]/in[]/SUCCESS"),  # a name that is there
-    lambda nodes: nodes[4].pop("outcome"),
-    lambda nodes: nodes[4].update(kind="EXIT", status="FAILED", result=["map", {}]),
-    lambda nodes: nodes[-4].update(of=None),
-    lambda nodes: nodes[-10].update(bodies=[]),
-    lambda nodes: nodes[-10].update(members=["b", "b"]),
-    lambda nodes: nodes[-10].update(members=["a", "b"]),
-    lambda nodes: nodes[-9].update(effect="PURE"),
-    lambda nodes: nodes[-1].update(of=0),
+def whole() -> dict[str, Any]:
+    """Return a loop in a loop and, where all goes well, an ALL behind it."""
+    nodes = [*nested()[:-1], *checks()]
+    nodes[0]["next"]["SUCCESS"] = "look"
+    return sealed(nodes[:-1], journal=False)
+
+
+def put(name: str, /, **members: Any) -> Callable[[Any, Any], None]:
+    return lambda named, at: named[name].update(members)
+
+
+def lead(name: str, outcome: str, to: str) -> Callable[[Any, Any], None]:
+    return lambda named, at: named[name]["next"].update({outcome: at[to]})
+
+
+def drop(name: str, *keys: str) -> Callable[[Any, Any], None]:
+    def change(named: Any, at: Any) -> None:
+        found = named[name]
+        for key in keys[:-1]:
+            found = found[key]
+        del found[keys[-1]]
+
+    return change
+
+
+CHANGES: list[Callable[[Any, Any], Any]] = [
+    put("out", body=0),
+    put("out", body=99),
+    put("out", body=True),
+    lambda named, at: named["out"].update(body=at["out[]/in[]"]),
+    put("out", max=0),
+    put("out", max=10_001),
+    put("out", max=2.0),
+    put("out", good=None),
+    put("out", **{"as": 1}),
+    drop("out", "as"),
+    drop("out", "next", "FAULT"),
+    drop("out", "next", "PARTIAL"),
+    drop("out", "next", "FAILED"),
+    drop("out", "next", "SUCCESS"),
+    lead("out", "SUCCESS", "out[]/in"),
+    lead("out", "SUCCESS", "out"),
+    drop("out[]", "of"),
+    lambda named, at: named["out[]"].update(of=at["out[]/in"]),
+    put("out[]", of=-1),
+    put("out[]", of=1),
+    put("out[]", of="0"),
+    put("out[]", of=True),
+    put("out[]", name="in"),
+    put("out[]", name="out[0]"),
+    put("out[]", name="out[][]"),
+    put("out[]", name="out"),
+    put("out[]", gate=1),
+    lead("out[]", "SUCCESS", "look"),
+    lead("out[]/in[]", "SUCCESS", "out[]/size"),
+    lead("out[]/in", "SUCCESS", "out[]/in[]/SUCCESS"),
+    lead("out[]/in[]/SUCCESS", "SUCCESS", "out[]/size"),
+    put("out[]/in[]/SUCCESS", outcome=1),
+    drop("out[]/in[]/SUCCESS", "outcome"),
+    drop("out[]/in[]/SUCCESS", "output"),
+    put("out[]/in[]/ODD", name="out[]/in[]/SUCCESS"),
+    put("out[]/in[]/SUCCESS", kind="EXIT", status="FAILED", result=["map", {}]),
+    lead("out[]/in[]/SUCCESS", "SUCCESS", "out[]/in[]/FAULT"),
+    lambda named, at: named["out[]/in[]/ODD"].update(
+        kind="EXIT", status="FAILED", result=["map", {}], next={"FAULT": at["out[]/in[]/FAULT"]}
+    ),
+    put("out[]/in[]/FAULT", of=0),
+    put("out[]/in[]/FAULT", of=None),
+    put("done", of=0),
+    lead("look", "SUCCESS", "look/b"),
+    put("look", bodies=[]),
+    put("look", members=["b", "b"]),
+    put("look", members=["a", "b"]),
+    put("look", members=["b"]),
+    put("look/b", effect="PURE"),
+    put("look/b", name="look[]/b"),
+    drop("look", "next", "FAILED"),
+    drop("look", "next", "SUCCESS"),
 ]
 
 
+def test_what_was_not_edited_runs() -> None:
+    sound = whole()
+    kinds = {node["kind"] for node in sound["nodes"]}
+    assert {"EACH", "ALL", "PASS", "END", "CALL", "COMPUTE"} <= kinds
+    get = {READ: lambda inputs, store, call: ("SUCCESS", {"n": 1})}
+    assert run(linked(sound, {**FUNCTIONS, **get}), {"lists": [[2]]}).exit == "done"
+
+
 @pytest.mark.parametrize("change", CHANGES, ids=range(len(CHANGES)))
-def test_an_edited_loop_is_refused_when_it_is_linked(change: Callable[[Any], None]) -> None:
+def test_an_edited_loop_is_refused_when_it_is_linked(change: Callable[[Any, Any], None]) -> None:
+    edited = whole()
+    named = {node["name"]: node for node in edited["nodes"]}
+    change(named, {node["name"]: index for index, node in enumerate(edited["nodes"])})
+    assert encode(edited) != encode(whole())
     with pytest.raises(Malformed):
-        broken(change)
+        linked(edited, FOUND)
+
+
+@pytest.mark.parametrize("start", ["out[]", "out[]/in[]/SUCCESS", "look/b"])
+def test_a_start_inside_a_loop_is_refused(start: str) -> None:
+    edited = whole()
+    edited["start"] = [node["name"] for node in edited["nodes"]].index(start)
+    with pytest.raises(Malformed):
+        linked(edited, FOUND)
+
+
+def test_a_nested_node_apart_from_its_loop_is_refused() -> None:
+    """Nothing would make it forget what the iteration before left."""
+    nodes = doubling()
+    assert program(nodes, FUNCTIONS, journal=False)
+    apart = [*nodes[:3], *nodes[4:], nodes[3]]
+    assert apart[-1]["name"] == "go[]/ODD"
+    with pytest.raises(Malformed):
+        program(apart, FUNCTIONS, journal=False)
+    with pytest.raises(Malformed):
+        linked({**sealed(nodes, journal=False), "nodes": sealed(nodes)["nodes"][:5]}, FUNCTIONS)
+
+
+def test_an_outcome_that_is_no_text_is_refused() -> None:
+    nodes = doubling()
+    ends = {"SUCCESS": "go[]/SUCCESS", "FAULT": "go[]/FAULT"}
+    nodes[1] = {**nodes[1], "outcomes": {"SUCCESS": nodes[1]["outcomes"]["SUCCESS"]}, "next": ends}
+    del nodes[3]
+    assert program(nodes, FUNCTIONS, journal=False)
+    nodes[2] = {**nodes[2], "outcome": 1}
+    with pytest.raises(Malformed):
+        program(nodes, FUNCTIONS, journal=False)
 
 
 def test_an_end_without_what_it_gives_is_refused_when_it_is_reached() -> None:
@@ -101,12 +179,12 @@ PARTS = [*values_of(WHOLE["nodes"]), *range(-1, 16), "FAULT", "ODD", True, None,
 @settings(max_examples=1000 if os.environ.get("OMNIBACHI_THOROUGH") else 150, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 14), st.integers(0, 9), st.sampled_from(PARTS)), min_size=1, max_size=3))
 def test_whatever_was_edited_a_walk_ends_and_its_paths_are_its_own(edits: list[tuple[int, int, Any]]) -> None:
-    whole = copy.deepcopy(WHOLE)
+    spoilt = copy.deepcopy(WHOLE)
     for index, member, value in edits:
-        node = whole["nodes"][index % len(whole["nodes"])]
+        node = spoilt["nodes"][index % len(spoilt["nodes"])]
         node[sorted(node)[member % len(node)]] = copy.deepcopy(value)
     try:
-        found = linked(whole, FUNCTIONS)
+        found = linked(spoilt, FUNCTIONS)
     except Malformed:
         return
     try:

@@ -251,7 +251,9 @@ def test_hostile_texts_and_strange_places(conversation: tuple[Client, Path]) -> 
 
 def test_how_it_ends(shop: Path) -> None:
     with speaking(folder=shop) as client:
-        client.start(shop)
+        client.start(shop, workspace={"didChangeWatchedFiles": {"dynamicRegistration": True}})
+        (asked,) = client.hear("client/registerCapability")["registrations"]
+        assert asked["method"] == "workspace/didChangeWatchedFiles" and asked["registerOptions"]["watchers"]
         client.tell("exit")
         assert client.process.wait(60) == 1, "without a shutdown before"
     with speaking(folder=shop) as client:

@@ -191,6 +191,12 @@ def test_a_long_workflow_is_searched_within_bounds_and_always_alike(tmp_path: Pa
     assert ordering.played(tmp_path / "b", chain(60)).missed == first
 
 
+def test_the_one_number_that_is_left_is_found(tmp_path: Path) -> None:
+    text = NEVER.replace("n * n == 2", "n != 1 && n != 2 && n > 0 && n < 4")
+    found = {item.get("outcome"): item["payload"] for item in ordering.played(tmp_path, text).missed}
+    assert found["ROOT"] == {"n": 3}
+
+
 LITERALS: dict[str, st.SearchStrategy[Any]] = {
     "i": st.integers(-1000, 1000),
     "s": st.text("abcXYZ -", max_size=8),

@@ -18,6 +18,7 @@ from omnibachi_model.codes import Code, table
 INDEX = "README.md"
 UNNAMED = "protocols/shop/example.yaml"
 FILE = re.compile(r"# ([\w.-]+(?:/[\w.-]+)*\.(?:yaml|py|json))")
+FOR = "Examples are for a compiled copy of `examples/errors`."
 DONE = ("$ ", "> ")
 LANGUAGES = {".yaml": "yaml", ".py": "python", ".json": "json"}
 AREAS = {
@@ -81,10 +82,8 @@ def page(code: Code) -> str:
     written += ["## What to do", _sentence(code.help)]
     if code.mended.strip():
         written += ["## Mended", *_shown(code.mended)]
-    written.append(
-        f"Area: {AREAS[code.code[2]].lower()}. `omnibachi explain {code.code}` prints this page; its examples are for a "
-        "compiled copy of `examples/errors`."
-    )
+    area = AREAS[code.code[2]].lower()
+    written.append(f"Area: {area}. `omnibachi explain {code.code}` prints this page. {FOR}")
     return "\n\n".join(written) + "\n"
 
 
@@ -112,8 +111,8 @@ def pages() -> dict[str, str]:
     lines = [
         "# Diagnostics",
         "",
-        "Every finding has a code for ever. This folder is generated from `model/omnibachi_model/codes.toml`. The examples",
-        "are for a compiled copy of [examples/errors](../../examples/errors/README.md), and tests do them all.",
+        "Every finding has a code for ever. This folder is generated from `model/omnibachi_model/codes.toml`.",
+        "Examples are for a compiled copy of [examples/errors](../../examples/errors/README.md); tests do them all.",
     ]
     for digit, area in AREAS.items():
         rows = [code for code in codes.values() if code.code[2] == digit]

@@ -17,7 +17,10 @@ RUN_SCHEMA = "omnibachi.run/1"
 
 
 class Step:
-    """One node that a run passed: its name, its capability (None for decisions and computations) and its outcome."""
+    """One node that a run passed: its name, its capability (None for what decides, computes or loops), its outcome.
+
+    Inside loops the name tells the round, from 0: `mint_all[3]/read`.
+    """
 
     __slots__ = ("capability", "node", "outcome")
 
@@ -126,7 +129,7 @@ class RunResult:
 
     @property
     def path(self) -> tuple[Step, ...]:
-        """The nodes that the run passed, in order."""
+        """The nodes that the run passed, in order; a loop after its rounds."""
         if self._path is None:
             found = [decode(body) for path, body, _ in self.events if path]
             self._path = tuple(Step(body["path"], body["capability"], body["outcome"]) for body in found)

@@ -19,7 +19,7 @@ from .fits import Fit, Presence, array_of, fits, join_all, literal, object_of
 from .fixes import renamed, replaced
 from .kinds import inner_of
 from .loader import is_hole, short
-from .templates import First, Items, Literal, Record, Reference, Template
+from .templates import First, Items, Literal, Record, Reference, Template, Unread
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -72,6 +72,8 @@ def type_of(template: Template, reader: Reader) -> Schema:
         return array_of([type_of(item, reader) for item in template.items])
     if isinstance(template, First):
         return _first(template, reader)
+    if isinstance(template, Unread):
+        return OPEN
     schema, presence = _reference(template, reader)
     if presence is Presence.OPTIONAL:
         reader.check(template.span, f"`{template.text}` may be absent")
@@ -97,7 +99,7 @@ def _reference(reference: Reference, reader: Reader, *, may_be_absent: bool = Fa
         )
         return OPEN, Presence.ALWAYS
     outcomes = list(producers(reader.facts, reference.node).values())
-    if outcomes and all(walk(schema, reference.segments)[1] is Presence.NEVER for schema in outcomes):
+    if outcomes and all(reader.facts.walk(schema, reference.segments)[1] is Presence.NEVER for schema in outcomes):
         _nowhere(reference, outcomes, reader)
         return OPEN, Presence.ALWAYS
     presence = reader.facts.present(reader.name, reference.fact)
@@ -122,7 +124,7 @@ def _given(reference: Reference, reader: Reader) -> tuple[Schema, Presence]:
         }[reference.scope]
         reader.report("OB217", f"`{reference.text}` is not given here", reference.span, help=advice)
         return OPEN, Presence.ALWAYS
-    schema, presence = walk(given, reference.segments)
+    schema, presence = reader.facts.walk(given, reference.segments)
     if presence is Presence.NEVER:
         _nowhere(reference, [given], reader)
         return OPEN, Presence.ALWAYS
@@ -247,7 +249,7 @@ def bind(
                 ),
             )
             continue
-        verdict = fits(actual, schema)
+        verdict = reader.facts.fits(actual, schema)
         if is_hole(template.span):
             continue
         if verdict is Fit.DISJOINT:

@@ -22,7 +22,7 @@ from .links import Ending, Graph, Linked
 from .narrowing import narrow
 from .phase import Phase
 from .tables import SealedRow, judge_fields, judge_rows
-from .templates import Literal, Record, Reference, Template
+from .templates import Literal, Record, Reference, Template, Unread
 
 Schema = dict[str, Any]
 LITERAL_INPUTS = ("match", "where")  # the store keeps an index for each set of their keys
@@ -166,6 +166,8 @@ def _literal_keys(key: str, value: Template, node: Linked, reader: Reader) -> No
     """Hold `match` and `where` to a mapping whose keys stand in the text and name fields of the record."""
     if isinstance(value, Literal) and isinstance(value.value, dict):
         value = Record(tuple((name, Literal(item, value.span)) for name, item in value.value.items()), value.span)
+    if isinstance(value, Unread):
+        return
     if not isinstance(value, Record):
         shown = f"`{value.text}`" if isinstance(value, Reference) else "this"
         reader.report("OB410", f"`{key}` must be a mapping whose keys stand in the text; {shown} is not", value.span)

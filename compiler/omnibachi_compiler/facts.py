@@ -17,10 +17,10 @@ from typing import Any, TypeAlias
 from omnibachi_model.nearest import nearest, only_nearest
 from omnibachi_model.sealed import FAULT
 
-from .fits import Presence, join, member
+from .fits import Fit, Presence, fits, join, member
 from .links import Graph
 from .sorting import sorted_topologically
-from .templates import First, Template, parts, references
+from .templates import First, Reference, Template, parts, references
 
 MOST_EXPLAINED = 100  # references of one graph whose path is looked for: each is a walk over the graph
 
@@ -56,6 +56,8 @@ class Facts:
     ways: dict[int, _Ways] = field(default_factory=dict)  # by the facts that they do without, as bits
     near: dict[str, str | None] = field(default_factory=dict)
     meant: dict[str, str | None] = field(default_factory=dict)
+    walks: dict[tuple[int, tuple[str | int, ...]], tuple[Schema, Schema, Presence]] = field(default_factory=dict)
+    verdicts: dict[tuple[int, int], tuple[Schema, Schema, Fit]] = field(default_factory=dict)
 
     def edges(self, name: str) -> list[tuple[str, str]]:
         """Return (outcome, target) of a node, and of an exit that may end in FAULT."""
@@ -91,14 +93,29 @@ class Facts:
         bit = 1 << self.position[reader]
         found: Schema | None = None
         # In the order of their names: which of two equal types is taken must not depend on the text's order.
+        targets = self.graph.nodes[name].targets
         for outcome, schema in sorted(self.outputs.get(name, {}).items()):
-            target = self.graph.nodes[name].targets.get(outcome)
+            target = targets.get(outcome)
             if target is None or not self.reach[target] & bit:
                 continue
-            schema, presence = walk(schema, segments)
+            schema, presence = self.walk(schema, segments)
             if presence is not Presence.NEVER:
                 found = schema if found is None else join(found, schema)
         return found
+
+    def walk(self, schema: Schema, segments: tuple[str | int, ...]) -> tuple[Schema, Presence]:
+        """Do as the function of this name does; each way into a schema, which many nodes may share, is gone once."""
+        known = self.walks.get((id(schema), segments))
+        if known is None:  # the schema is kept, so that its number stays its own
+            known = self.walks[id(schema), segments] = (schema, *walk(schema, segments))
+        return known[1], known[2]
+
+    def fits(self, given: Schema, asked: Schema) -> Fit:
+        """Do as the function of this name does; what was said of two schemas is not found out again."""
+        known = self.verdicts.get((id(given), id(asked)))
+        if known is None:
+            known = self.verdicts[id(given), id(asked)] = (given, asked, fits(given, asked))
+        return known[2]
 
 
 def walk(schema: Schema, segments: Iterable[str | int]) -> tuple[Schema, Presence]:
@@ -144,13 +161,14 @@ def _order(graph: Graph, risky: frozenset[str]) -> tuple[str, ...]:
 
 
 def _number(template: Template, facts: Facts) -> None:
-    for reference in references(template):
-        if reference.scope == "nodes" and reference.fact not in facts.index:
-            facts.index[reference.fact] = len(facts.index)
-            assert reference.node is not None
-            facts.by_node[reference.node].append(reference.fact)
-    for first in (part for part in parts(template) if isinstance(part, First)):
-        alternatives = first_wanted(first)
+    for part in parts(template):
+        if type(part) is Reference and part.scope == "nodes" and part.fact not in facts.index:
+            facts.index[part.fact] = len(facts.index)
+            assert part.node is not None
+            facts.by_node[part.node].append(part.fact)
+        if type(part) is not First:
+            continue
+        alternatives = first_wanted(part)
         if alternatives and _first_fact(alternatives) not in facts.index:
             number = facts.index[_first_fact(alternatives)] = len(facts.index)
             for node in {str(fact[1]): None for fact in alternatives}:
@@ -192,9 +210,7 @@ def generated(facts: Facts, name: str, outcome: str) -> tuple[int, int]:
     if schema is None:
         return 0, 0
     given = sure = 0
-    presences: dict[Fact, Presence] = {}
-    for fact in facts.by_node.get(name, ()):
-        presences[fact] = walk(schema, fact[2])[1]
+    presences = {fact: facts.walk(schema, fact[2])[1] for fact in facts.by_node.get(name, ())}
     for fact, presence in presences.items():
         bit = 1 << facts.index[fact]
         given |= bit if presence is not Presence.NEVER else 0

@@ -150,7 +150,7 @@ def member(schema: Schema, segment: str | int) -> tuple[Schema, Presence]:
         return {}, Presence.NEVER
     if isinstance(segment, str):
         inner = inner_of(schema, segment)
-        there = segment in always(schema)
+        there = segment in schema.get("required", ()) or "default" in schema.get("properties", {}).get(segment, ())
         never = inner is None
     else:
         place = segment if segment >= 0 else -segment - 1
@@ -215,6 +215,8 @@ def array_of(items: list[Schema]) -> Schema:
 
 def join_all(schemas: list[Schema]) -> Schema:
     """Return a type that holds the values of all of these; at least one is given."""
+    if len(schemas) > 1 and all(schema is schemas[0] for schema in schemas):
+        return settled(schemas[0])
     # Records by halves: many that have little in common would else be joined in quadratic time.
     while len(schemas) > 1 and any("object" in kinds(schema) for schema in schemas[:2]):
         pairs = zip(schemas[::2], schemas[1::2], strict=False)

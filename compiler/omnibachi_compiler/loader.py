@@ -105,9 +105,10 @@ class Places:
 
     def span(self, start: int, end: int) -> Span:
         """Return the span of the characters from `start` up to and without `end`."""
-        return Span(self.file, *self._at(start), *self._at(end))
+        return Span(self.file, *self.at(start), *self.at(end))
 
-    def _at(self, offset: int) -> tuple[int, int]:
+    def at(self, offset: int) -> tuple[int, int]:
+        """Return line and column of a character."""
         line = bisect_right(self.starts, offset)
         return line, offset - self.starts[line - 1] + 1
 
@@ -117,6 +118,8 @@ class _Open:
     """A collection that is being built; in a mapping, `key` is the key that waits for its value."""
 
     start: int
+    line: int
+    column: int
     mapping: bool
     items: list[Tree] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
@@ -136,6 +139,7 @@ class _Builder:
         self.open: list[_Open] = []
         self.root: Tree | None = None
         self.last_end = 0
+        self.asking = "?" in places.text  # where it is not, no key can be a complex one
 
     def report(
         self, code: str, message: str, start: int, end: int, *, help: str | None = None, related: tuple[Any, ...] = ()
@@ -146,7 +150,8 @@ class _Builder:
     def read(self) -> None:
         """Read all documents; stop at what the parser cannot pass, and at nesting that is too deep."""
         try:
-            for event in yaml.parse(self.places.text, Loader=_PARSER):
+            following = _PARSER(self.places.text).get_event
+            while (event := following()) is not None:
                 if not self._take(event):
                     return
         except yaml.MarkedYAMLError as error:
@@ -156,27 +161,28 @@ class _Builder:
         """Take one event; return False when reading must stop."""
         first, last = event.start_mark, event.end_mark
         start, end = first.index, last.index
-        if isinstance(event, yaml.ScalarEvent):
+        kind = type(event)
+        if kind is yaml.ScalarEvent:
             if event.anchor is not None or event.tag is not None:
                 self._features(event, start, end)
             # The parser counts lines and columns as people do, from 0: to ask it costs less than to look them up.
             span = Span(self.places.file, first.line + 1, first.column + 1, last.line + 1, last.column + 1)
             self._scalar(event, span, start, end)
-        elif isinstance(event, yaml.CollectionStartEvent):
+        elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
             if event.anchor is not None or event.tag is not None:
                 self._features(event, start, end)
             if len(self.open) >= MAX_DEPTH:
                 self.report("OB105", f"this is nested deeper than {MAX_DEPTH} levels", start, max(end, start + 1))
                 return False
-            self.open.append(_Open(start, isinstance(event, yaml.MappingStartEvent)))
-        elif isinstance(event, yaml.CollectionEndEvent):
+            self.open.append(_Open(start, first.line + 1, first.column + 1, kind is yaml.MappingStartEvent))
+        elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
             self._close(start, end)
-        elif isinstance(event, yaml.AliasEvent):
+        elif kind is yaml.AliasEvent:
             self.report("OB106", f"an alias (`*{event.anchor}`) is refused", start, end, help=_written_out)
             self._add(self._hole(start), start, end)
-        elif isinstance(event, yaml.DocumentStartEvent):
+        elif kind is yaml.DocumentStartEvent:
             self._document(start, end)
-        elif isinstance(event, yaml.DocumentEndEvent) and self.root is not None:
+        elif kind is yaml.DocumentEndEvent and self.root is not None:
             self.documents.append(self.root)
             self.root = None
         if end > self.last_end:
@@ -245,7 +251,7 @@ class _Builder:
         elif not text.isascii() and _NO_KEY.search(text):
             self.report("OB112", "a key holds a character above U+FFFF", start, end, help="choose another key")
             top.key = None
-        between = self.places.text[self.last_end : start]
+        between = self.places.text[self.last_end : start] if self.asking else ""
         if "?" in between and between.rstrip(" ").endswith("?"):
             at = self.last_end + len(between.rstrip(" ")) - 1
             self.report("OB106", "a complex key (`?`) is refused", at, at + 1, help="write `key: value`")
@@ -280,7 +286,7 @@ class _Builder:
         top = self.open.pop()
         # The parser ends a block collection where the next token begins; here it ends with its last value.
         end = end if end > start else max(top.end, top.start)
-        span = self.places.span(top.start, end)
+        span = Span(self.places.file, top.line, top.column, *self.places.at(end))
         self._add(
             Mapping(tuple(top.entries), span) if top.mapping else Sequence(tuple(top.items), span), top.start, end
         )

@@ -167,9 +167,8 @@ def _of_all(node: All, calls: tuple[Linked, ...], found: list[Diagnostic]) -> di
         if not fine and good <= declared.keys():
             message = f"no outcome of `{call.name}` is good, so `{node.name.text}` would always be `{FAILED}`"
             listed = ", ".join(f"`{outcome}`" for outcome in call.outcomes)
-            found.append(
-                Diagnostic("OB519", message, call.declaration.name.span, help=f"name one of {listed} in `good`")
-            )
+            help = f"name {'one of ' if len(call.outcomes) > 1 else ''}{listed} in `good`"
+            found.append(Diagnostic("OB519", message, call.declaration.name.span, help=help))
         well[call.name] = join_all(fine or list(results.values()))
         whole[call.name] = join_all(list(results.values()))
     return {SUCCESS: object_of(well), **({FAILED: object_of(whole)} if ill else {})}

@@ -18,14 +18,15 @@ from .scalars import is_typed
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SIGNS = re.compile(r"[:{}\[\],&*#?|<>=!%@`'\"\\~]")
 _SWITCHES = frozenset({"y", "Y", "n", "N"})  # YAML 1.1 has them; PyYAML's resolver leaves them out
+_MARK = re.compile(r"(?:---|\.\.\.)(?:\s|\Z)")
 _BREAK = re.compile(r"(?<=[^\s\\]) (?=[A-Za-z0-9])")
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _TEXT = "tag:yaml.org,2002:str"
 
 
 def one_line(value: str, style: str) -> str:
-    """Write a scalar on one line; a plain one stays plain."""
-    if not style and "\n" not in value:
+    """Write a scalar on one line; a plain one stays plain, but for what would be the mark of a document in front."""
+    if not style and "\n" not in value and not _MARK.match(value):
         return value
     if _bare(value):
         return value

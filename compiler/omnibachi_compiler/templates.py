@@ -7,7 +7,6 @@ each node gives: that is the flow phase's part.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -75,7 +74,14 @@ class First:
     span: Span
 
 
-Template: TypeAlias = Literal | Reference | Record | Items | First
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What could not be read and was reported; it may be anything, so that nothing more is said of it."""
+
+    span: Span
+
+
+Template: TypeAlias = Literal | Reference | Record | Items | First | Unread
 
 
 def inside(template: Template) -> tuple[Template, ...]:
@@ -88,24 +94,21 @@ def inside(template: Template) -> tuple[Template, ...]:
     return template.alternatives if kind is First else ()  # type: ignore[union-attr]
 
 
-def parts(template: Template) -> Iterator[Template]:
-    """Yield a template and every template in it, in the order of the text."""
-    yield template
-    for part in inside(template):
-        yield from parts(part)
+def parts(template: Template) -> list[Template]:
+    """Return a template and every template in it, in the order of the text."""
+    found: list[Template] = []
+    waiting = [template]
+    while waiting:
+        part = waiting.pop()
+        found.append(part)
+        if type(part) is not Literal and type(part) is not Reference:
+            waiting.extend(reversed(inside(part)))
+    return found
 
 
 def references(template: Template) -> list[Reference]:
     """Return every reference in a template, in the order of the text."""
-    found: list[Reference] = []
-    waiting = [template]
-    while waiting:
-        part = waiting.pop()
-        if type(part) is Reference:
-            found.append(part)
-        elif type(part) is not Literal:
-            waiting.extend(reversed(inside(part)))
-    return found
+    return [part for part in parts(template) if type(part) is Reference]
 
 
 def parse_bindings(tree: Mapping | None, span: Span) -> Phase[Record]:
@@ -120,8 +123,7 @@ def parse_bindings(tree: Mapping | None, span: Span) -> Phase[Record]:
             found.append(Diagnostic("OB214", message, entry.key_span, help=f"write `name: {{{entry.key}: …}}`"))
             continue
         entries.append((_unescaped(entry.key), _template(entry.value, found)))
-    keys = {_unescaped(entry.key): entry.key_span for entry in tree}
-    return Phase(Record(tuple(entries), tree.span, keys), tuple(found))
+    return Phase(Record(tuple(entries), tree.span, _keys(tree)), tuple(found))
 
 
 def parse_template(tree: Tree) -> Phase[Template]:
@@ -139,7 +141,11 @@ def _template(tree: Tree, found: list[Diagnostic]) -> Template:
     if operators:
         return _operator(tree, operators[0].key, found)
     entries = tuple((_unescaped(entry.key), _template(entry.value, found)) for entry in tree)
-    return Record(entries, tree.span, {_unescaped(entry.key): entry.key_span for entry in tree})
+    return Record(entries, tree.span, _keys(tree))
+
+
+def _keys(tree: Mapping) -> dict[str, Span]:
+    return {_unescaped(entry.key): entry.key_span for entry in tree.entries}
 
 
 def _unescaped(text: str) -> str:
@@ -151,7 +157,7 @@ def _operator(tree: Mapping, key: str, found: list[Diagnostic]) -> Template:
     assert entry is not None
     if len(tree.entries) > 1:
         found.append(Diagnostic("OB214", f"`{key}` must stand alone in its mapping", entry.key_span))
-        return Literal(None, tree.span)
+        return Unread(tree.span)
     if key == "$literal":
         return Literal(plain(entry.value), tree.span)
     if key == "$first":
@@ -161,11 +167,11 @@ def _operator(tree: Mapping, key: str, found: list[Diagnostic]) -> Template:
                     "OB214", "`$first` takes a list of alternatives", entry.value.span, help="write `$first: [a, b]`"
                 )
             )
-            return Literal(None, tree.span)
+            return Unread(tree.span)
         return First(tuple(_template(item, found) for item in entry.value), tree.span)
     if key == "$secret":
         found.append(Diagnostic("OB212", "`$secret` is not yet built", entry.key_span))
-        return Literal(None, tree.span)
+        return Unread(tree.span)
     near = nearest(key, ("$first", "$literal"))
     found.append(
         Diagnostic(
@@ -175,7 +181,7 @@ def _operator(tree: Mapping, key: str, found: list[Diagnostic]) -> Template:
             help=f"did you mean `{near}`?" if near else "write `$$` for a key that begins with a dollar",
         )
     )
-    return Literal(None, tree.span)
+    return Unread(tree.span)
 
 
 def _scalar(tree: Scalar, found: list[Diagnostic]) -> Template:
@@ -189,7 +195,7 @@ def _scalar(tree: Scalar, found: list[Diagnostic]) -> Template:
     path = parse_path(value)
     if isinstance(path, PathError):
         found.append(Diagnostic("OB213", f"`{value}` is no path: {path.message}", _at(tree, path.offset)))
-        return Literal(None, tree.span)
+        return Unread(tree.span)
     return _reference(value, path, tree.span, found)
 
 
@@ -216,7 +222,7 @@ def _reference(text: str, path: tuple[str | int, ...], span: Span, found: list[D
                 fix=renamed(span, str(scope), SCOPES),
             )
         )
-        return Literal(None, span)
+        return Unread(span)
     if scope in ("payload", "inputs", "each"):
         return Reference(str(scope), None, path[1:], text, span)
     if scope == "run":
@@ -224,9 +230,9 @@ def _reference(text: str, path: tuple[str | int, ...], span: Span, found: list[D
             near = nearest(str(path[1]), RUN_FIELDS) if len(path) > 1 else None
             advice = f"did you mean `$.run.{near}`?" if near else "there are `$.run.id`, `.started_at` and `.actor`"
             found.append(Diagnostic("OB310", f"`{text}` names no member of `$.run`", span, help=advice))
-            return Literal(None, span)
+            return Unread(span)
         return Reference("run", None, path[1:], text, span)
     if len(path) < 2 or not isinstance(path[1], str):
         found.append(Diagnostic("OB310", f"`{text}` names no node", span, help="write `$.nodes.<node>.<field>`"))
-        return Literal(None, span)
+        return Unread(span)
     return Reference("nodes", path[1], path[2:], text, span)

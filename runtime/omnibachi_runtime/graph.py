@@ -1,8 +1,7 @@
 """The shape of a sealed graph: where loops begin and end, and which nodes belong to which.
 
 All is checked that keeps a walk within bounds whatever a file says: every target lies behind its node and in the same
-graph, a loop's nested graph lies right behind it and before all of its targets, and names are such that no run gives
-two events the same path.
+graph, a loop's nested graph lies right behind it, and names are such that no run gives two events the same path.
 """
 
 from __future__ import annotations
@@ -30,33 +29,39 @@ class Nest:
 def nests(nodes: Nodes, start: int) -> dict[int, Nest]:
     """Check the shape of a graph and return its loops by index; raises ValueError and what wrong types raise."""
     size = len(nodes)
-    if type(start) is not int or not 0 <= start < size or _of(nodes, start) is not None:
+    if type(start) is not int or not 0 <= start < size or nodes[start].get("of") is not None:
         raise ValueError(f"no start {start!r}")
-    names = {node["name"] for node in nodes}
-    if len(names) != size:
+    if len({node["name"] for node in nodes}) != size:
         raise ValueError("two nodes of one name")
+    found = _behind(nodes)
     for index, node in enumerate(nodes):
-        of = _of(nodes, index)
+        of = node.get("of")
         for target in node["next"].values():
             if type(target) is not int or not index < target < size:
                 raise ValueError(f"no target {target!r} behind node {index}")
-            if _of(nodes, target) != of:
+            if nodes[target].get("of") != of:
                 raise ValueError(f"node {index} leads into another graph than its own")
         if node["kind"] == END and (of is None or node["next"] or type(node["outcome"]) is not str):
             raise ValueError(f"node {index} ends nothing")
         if node["kind"] == EXIT and of is not None:
             raise ValueError(f"node {index} is an exit inside a loop")
         _named(nodes, index, of)
-    found = _behind(nodes)
     return {index: Nest(after, _outcomes(nodes, index, after)) for index, after in found.items()}
 
 
-def _of(nodes: Nodes, index: int) -> int | None:
-    """Return the loop in whose nested graph a node lies, None outside of all."""
-    of = nodes[index].get("of")
-    if of is not None and (type(of) is not int or not 0 <= of < index or nodes[of]["kind"] not in LOOPS):
-        raise ValueError(f"node {index} is of no loop {of!r}")
-    return of
+def _behind(nodes: Nodes) -> dict[int, int]:
+    """Return, by index of each loop, the index behind its nested graph; the graphs lie in one another."""
+    found: dict[int, int] = {}
+    opened: list[int] = []
+    for index, node in enumerate(nodes):
+        of = node.get("of")
+        while opened and opened[-1] != of:
+            found[opened.pop()] = index
+        if (opened[-1] if opened else None) != of:
+            raise ValueError(f"node {index} lies apart from its loop {of!r}")
+        if node["kind"] in LOOPS:
+            opened.append(index)
+    return found
 
 
 def _named(nodes: Nodes, index: int, of: int | None) -> None:
@@ -69,51 +74,19 @@ def _named(nodes: Nodes, index: int, of: int | None) -> None:
         raise ValueError(f"node {index} cannot be called {name!r}")
 
 
-def _behind(nodes: Nodes) -> dict[int, int]:
-    """Return, by index of each loop, the index behind its nested graph; the graphs lie in one another."""
-    found: dict[int, int] = {}
-    opened: list[int] = []
-    for index, node in enumerate(nodes):
-        of = node.get("of")
-        while opened and opened[-1] != of:
-            found[opened.pop()] = index
-        if (opened[-1] if opened else None) != of:
-            raise ValueError(f"node {index} lies apart from its loop")
-        if node["kind"] in LOOPS:
-            opened.append(index)
-    if opened:
-        raise ValueError("a loop leads nowhere")
-    for loop, after in found.items():
-        if after == loop + 1 or min(nodes[loop]["next"].values()) < after:
-            raise ValueError(f"the loop {loop} does not lie before where it leads")
-    return found
-
-
 def _outcomes(nodes: Nodes, index: int, after: int) -> list[list[str]]:
     """Return the outcomes with which each body of a loop may end."""
     node = nodes[index]
     bodies = node["bodies"] if node["kind"] == ALL else [node["body"]]
-    if not bodies or any(
-        type(body) is not int or not index < body < after or nodes[body]["of"] != index for body in bodies
-    ):
+    inside = [type(body) is int and index < body < after and nodes[body]["of"] == index for body in bodies]
+    if not inside or not all(inside):
         raise ValueError(f"the loop {index} has no bodies {bodies!r}")
-    if node["kind"] == ALL:
-        _members(nodes, node, bodies)
-    return [sorted(_ends(nodes, body)) for body in bodies]
-
-
-def _members(nodes: Nodes, node: dict[str, Any], bodies: list[int]) -> None:
-    members = node["members"]
-    if len(members) != len(bodies) or len(set(members)) != len(members):
-        raise ValueError(f"{len(bodies)} bodies for the members {members!r}")
-    for member, body in zip(members, bodies, strict=True):
+    for member, body in zip(node["members"], bodies, strict=True) if node["kind"] == ALL else ():
         found = nodes[body]
-        if (
-            type(member) is not str
-            or (found["kind"], found["name"]) != (CALL, f"{node['name']}/{member}")
-            or found["effect"] != "READ"
-        ):
+        wanted = (CALL, f"{node['name']}/{member}", "READ")
+        if type(member) is not str or (found["kind"], found["name"], found.get("effect")) != wanted:
             raise ValueError(f"the member {member!r} is no call that reads")
+    return [sorted(_ends(nodes, body)) for body in bodies]
 
 
 def _ends(nodes: Nodes, body: int) -> set[str]:
@@ -122,13 +95,9 @@ def _ends(nodes: Nodes, body: int) -> set[str]:
     waiting, found = [body], set()
     while waiting:
         index = waiting.pop()
-        if index in seen:
-            continue
-        seen.add(index)
-        node = nodes[index]
-        if node["kind"] == END:
-            found.add(node["outcome"])
-        elif not node["next"]:
-            raise ValueError(f"node {index} leads nowhere")
-        waiting += node["next"].values()
+        if index not in seen:
+            seen.add(index)
+            if nodes[index]["kind"] == END:
+                found.add(nodes[index]["outcome"])
+            waiting += nodes[index]["next"].values()
     return found - {FAULT}

@@ -69,6 +69,7 @@ def compile_(output: Output, workspace: Workspace, check: bool, mends: bool, log
         ]
     if log == "-":
         output.findings(diagnostics, workspace.root)
+        click.echo("".join(f"{line}\n" for line in lines), err=True, nl=False)
         sys.stdout.buffer.write(sarif(diagnostics))
         return status
     if log is not None:

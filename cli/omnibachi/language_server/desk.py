@@ -98,7 +98,8 @@ class Desk:
 
     def owns(self, path: str) -> bool:
         """Tell whether a source belongs to the workspace, and not to the library that is shipped."""
-        return os.path.exists(self._at(self.root, path)) or not os.path.exists(self._at(self.shipped, path))
+        here = path in self.opened or os.path.exists(self._at(self.root, path))
+        return here or not os.path.exists(self._at(self.shipped, path))
 
     def file(self, path: str) -> str:
         """Return the file that is shown as `path`."""

@@ -43,6 +43,7 @@ class Office:
         self.only = only
         self.desks: dict[str, Desk] = {}
         self.waiting: dict[str, asyncio.Task[None]] = {}
+        self.working: set[str] = set()
         self.ended = False
 
     def place(self, uri: str) -> tuple[Desk, str] | None:
@@ -82,27 +83,34 @@ class Office:
         self.soon(desk)
 
     def soon(self, desk: Desk) -> None:
-        """Compile what is open after a pause; a compilation that waits already starts to wait anew."""
+        """Compile what is open after a pause; one that is waited for begins anew, one that runs is followed by another
+        when it is done, so that never two run at once."""
+        if desk.root in self.working:
+            return
         before = self.waiting.get(desk.root)
-        if before is not None and not before.done():
+        if before is not None:
             before.cancel()
         self.waiting[desk.root] = asyncio.get_running_loop().create_task(self._compile(desk))
 
     async def _compile(self, desk: Desk) -> None:
-        await asyncio.sleep(PAUSE)
-        # It is not stopped when the next change comes, since a thread cannot be; what it found is dropped then.
-        version = desk.version
-        try:
-            found = await asyncio.to_thread(desk.compile)
-        except Exception as error:
-            message = f"OB799: this is a mistake of OmniBachi itself ({type(error).__name__}: {error})"
-            self.server.window_log_message(types.LogMessageParams(types.MessageType.Error, message))
-            return
-        if version != desk.version:
-            return
+        found = None
+        while found is None:
+            await asyncio.sleep(PAUSE)
+            self.working.add(desk.root)
+            version = desk.version
+            try:
+                found = await asyncio.to_thread(desk.compile)
+            except Exception as error:
+                message = f"OB799: this is a mistake of OmniBachi itself ({type(error).__name__}: {error})"
+                self.server.window_log_message(types.LogMessageParams(types.MessageType.Error, message))
+                found = {}
+            finally:
+                self.working.discard(desk.root)
+            # What was found of texts that are others by now is not told.
+            found = found if version == desk.version else None
         for path, diagnostics in sorted(found.items()):
             self._publish(desk, path, diagnostics)
-        desk.told = {path for path, diagnostics in found.items() if diagnostics}
+        desk.told = {path for path, diagnostics in found.items() if diagnostics} if found else desk.told
 
     def _publish(self, desk: Desk, path: str, diagnostics: list[Diagnostic]) -> None:
         if not diagnostics and path not in desk.told and path not in desk.opened:
@@ -177,9 +185,25 @@ def _texts(server: LanguageServer, office: Office) -> None:
     def watched(params: types.DidChangeWatchedFilesParams) -> None:
         _files(office)
 
+    @server.feature(types.INITIALIZED)
+    def begun(params: types.InitializedParams) -> None:
+        _watch(server)
+
     @server.feature(types.SHUTDOWN)
     def ended(*_: Any) -> None:
         office.ended = True
+
+
+def _watch(server: LanguageServer) -> None:
+    """Ask an editor that can to tell of files that change beside it."""
+    workspace = server.client_capabilities.workspace
+    watching = workspace.did_change_watched_files if workspace else None
+    if watching is None or not watching.dynamic_registration:
+        return
+    globs = ("**/protocols/**/*.{yaml,yml}", "**/capabilities/**/*.py")
+    options = types.DidChangeWatchedFilesRegistrationOptions([types.FileSystemWatcher(glob) for glob in globs])
+    method = types.WORKSPACE_DID_CHANGE_WATCHED_FILES
+    server.client_register_capability(types.RegistrationParams([types.Registration(f"{NAME}-files", method, options)]))
 
 
 def _files(office: Office) -> None:
@@ -216,7 +240,7 @@ def _questions(server: LanguageServer, office: Office) -> None:
         if asked is None:
             return None
         desk, text, _, offset = asked
-        return [office.location(desk, span) for span in wiring.declarations(desk.project(current=True), text, offset)]
+        return [office.location(desk, span) for span in wiring.declarations(desk.project(), text, offset)]
 
 
 def _item(offer: wiring.Offer, number: int, ruler: Ruler) -> types.CompletionItem:

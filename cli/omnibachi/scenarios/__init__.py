@@ -1,6 +1,11 @@
 """Scenarios: `test:` documents, run in memory with a virtual clock and seeded chance, with coverage.
 
-`runner` plays them all and reports, `stage` is the world that one scenario plays in, `expectations` compares what
-happened with what a step expects (`matching` compares values), `coverage` counts what was reached, `examples` runs the
-examples of transforms, and `again` runs every transform's answers once more in another process.
+`runner` plays all and reports, `playing` plays one on the world that `stage` gives it, `expectations` compares what
+happened with what a step expects (`matching` compares values), `tours` lays what happened along the sealed graph,
+`coverage` counts what was reached (`laws` those that said something), `examples` runs the examples of transforms, and
+`again` runs every transform's answers once more in another process.
+
+What was not reached is looked for by `reaching`, which follows `roads` and mends `worlds` until they fulfil `wishes`,
+made of `atoms` over `variables`, with values from `specimens` and `patterns`; `suggested` writes what was found.
+`mutation` plays the changed workflows that `mutants` makes.
 """

@@ -70,12 +70,12 @@ class Atom:
                 first = [TYPES[against]] if isinstance(against, str) and against in TYPES else []
                 yield from ((variable, value) for value in (*first, *TYPES.values()))
             elif operation == "in":
-                found = [value for item in against for value in _near(item)] if isinstance(against, list) else []
+                found = [value for item in against for value in near(item)] if isinstance(against, list) else []
                 yield from ((variable, value) for value in (*found, *_holding(against, here)))
             elif operation in ("startsWith", "endsWith", "contains") and isinstance(against, str):
-                yield from ((variable, value) for value in (*_joined(against, here), *_near(against)))
+                yield from ((variable, value) for value in (*_joined(against, here), *near(against)))
             else:
-                yield from ((variable, value) for value in _near(against))
+                yield from ((variable, value) for value in near(against))
 
 
 class _Nothing:
@@ -103,14 +103,27 @@ def _at(world: World, variable: Variable) -> Any:
         return NOTHING
 
 
-def _near(value: Any) -> list[Any]:
+def literals(expression: Any) -> Iterator[Any]:
+    """Yield the literals of an expression."""
+    if expression[0] == "lit":
+        yield expression[1]
+    else:
+        for part in expression[1] if expression[0] == "list" else expression[1:]:
+            if isinstance(part, list):
+                yield from literals(part)
+
+
+def near(value: Any) -> list[Any]:
     """Return a value and its neighbours."""
     if isinstance(value, bool):
         return [value, not value]
     if isinstance(value, int | float):
-        return [value, value + 1, value - 1, value + 0.5, value - 0.5, 2 * value, 10 * value, 0, 1, -1, 1000 * value]
+        near = [value + step for step in (0, 1, -1, 0.5, -0.5, 0.01, -0.01, 0.0001, -0.0001)]
+        return [*near, 2 * value, 10 * value, 1000 * value, 0, 1, -1]
     if isinstance(value, str):
-        return [value, value + "a", value[:-1], "a" + value]
+        # The space is the least character that reads well, so little lies between a text and that with a space.
+        below = [value[:-1] + chr(ord(value[-1]) - 1)] if value and value[-1] > " " else []
+        return [value, value + "a", value[:-1], "a" + value, value + " ", *below]
     return [value]
 
 

@@ -12,7 +12,7 @@ from omnibachi.wiring import Compilation, Scenario
 from omnibachi_model.diagnostics import Diagnostic, has_errors
 from omnibachi_model.digests import decode, encode
 from omnibachi_model.record import CALLED
-from omnibachi_model.sealed import FAULT
+from omnibachi_model.sealed import FAULT, sealed_name
 
 from .again import Answered, differing
 from .coverage import Coverage
@@ -20,7 +20,7 @@ from .examples import examples_of
 from .playing import play, resolved, workflows_of
 from .stage import Forced, Stage
 from .suggested import suggestions
-from .tours import bare, tour
+from .tours import tour
 
 SCHEMA = "omnibachi.test/1"
 Progress = Callable[[str], None]
@@ -148,7 +148,7 @@ def _note(stage: Stage, result: RunResult, forced: Forced, coverage: Coverage, a
             body["kind"] == CALLED
             and body["effect"] == "PURE"
             and body["outcome"] != FAULT
-            and not {body["path"], bare(body["path"])} & forced.keys()
+            and not {body["path"], sealed_name(body["path"])} & forced.keys()
         ):
             implementation = stage.snapshot.manifest["capabilities"][body["capability"]]["implementation"]
             answer = encode([body["outcome"], body["output"]])

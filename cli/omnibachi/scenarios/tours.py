@@ -7,14 +7,11 @@ the end of an iteration (END) is left by the outcome that it hands on.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from omnibachi_model.record import CALLED, COMPUTED, DECIDED, RUN_FINISHED
-from omnibachi_model.sealed import ALL, END, EXIT, FAULT, LOOPS, PASS, REJECTED_EXIT, SILENT, SUCCESS
-
-_NUMBER = re.compile(r"\[\d+\]")
+from omnibachi_model.sealed import ALL, END, EXIT, FAULT, LOOPS, PASS, REJECTED_EXIT, SILENT, SUCCESS, sealed_name
 
 
 class Stop(NamedTuple):
@@ -23,11 +20,6 @@ class Stop(NamedTuple):
     at: int
     left_by: str
     event: Mapping[str, Any] | None
-
-
-def bare(path: str) -> str:
-    """Return the sealed name behind a path of an event: iterations without their numbers."""
-    return _NUMBER.sub("[]", path)
 
 
 def visible(node: Mapping[str, Any]) -> bool:
@@ -84,7 +76,7 @@ class _Follower:
 
     def _own(self, name: str) -> Mapping[str, Any] | None:
         event = self.events[self.taken] if self.taken < len(self.events) else None
-        return event if event is not None and bare(event["path"]) == name else None
+        return event if event is not None and sealed_name(event["path"]) == name else None
 
     def _leave(self, index: int, outcome: str, event: Mapping[str, Any] | None) -> int | None:
         self.stops.append(Stop(index, outcome, event))

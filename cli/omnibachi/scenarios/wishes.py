@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .atoms import AnyAtom, Atom, Bound, Fits, Names, evaluated
+from .atoms import AnyAtom, Atom, Bound, Fits, Names, evaluated, literals, near
 from .specimens import Schema
 from .variables import Variable
 from .worlds import World
 
 MOST_WAYS = 24
-MOST_SUGGESTIONS = 160
+MOST_SUGGESTIONS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def fulfilled(world: World, wish: Wish, depending: Depending, effort: Effort) ->
 def _along(world: World, way: Sequence[AnyAtom], depending: Depending, effort: Effort) -> World | None:
     for position, atom in enumerate(way):
         if not atom.holds(world):
-            other = _other(world, atom, way[:position], depending, effort)
+            other = _other(world, atom, way, position, depending, effort)
             if other is None:
                 return None
             world = other
@@ -146,12 +146,19 @@ def _along(world: World, way: Sequence[AnyAtom], depending: Depending, effort: E
 def _other(
     world: World,
     atom: AnyAtom,
-    before: Sequence[AnyAtom],
+    way: Sequence[AnyAtom],
+    position: int,
     depending: Depending,
     effort: Effort,
 ) -> World | None:
     """Return a world near this one in which an atom holds, and still all before it and all kept wishes."""
-    suggested = list(itertools.islice(atom.suggestions(world), MOST_SUGGESTIONS))
+    before = way[:position]
+    # Where its own neighbours are shut out by other atoms, those of what these compare with are the next.
+    pool = [
+        value for one in way if isinstance(one, Atom) for known in literals(one.expression) for value in near(known)
+    ]
+    further = ((variable, value) for variable in atom.variables(world) for value in pool)
+    suggested = list(itertools.islice(itertools.chain(atom.suggestions(world), further), MOST_SUGGESTIONS))
     for changes in itertools.chain(([one] for one in suggested), _together(suggested)):
         other: World | None = world
         for variable, value in changes:

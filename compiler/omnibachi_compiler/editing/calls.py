@@ -6,10 +6,12 @@ A node that is being written is seldom one that the compiler understands, so not
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from omnibachi_compiler.declarations import All, Compute, Decide, Each, Node, Repeat, Use
 from omnibachi_compiler.library import Library
 from omnibachi_compiler.narrowing import narrow, narrow_outcomes
 from omnibachi_model.addresses import STD, candidates, split
@@ -126,6 +128,38 @@ def outcomes_at(project: Project, opened: Open, document: int, node: Path) -> li
         found += ["EXHAUSTED"] if "repeat" in keys and "EXHAUSTED" not in found else []
         found += ["TIMEOUT"] if "deadline" in keys else []
     return [*dict.fromkeys(found), FAULT]
+
+
+def node_of(library: Library, workflow: str, path: str) -> tuple[Node, str] | None:
+    """Follow a node path (`license/read`, with or without indices) from a workflow through what its nodes use: the node
+    that it names, and the domain of the body that holds it."""
+    address: str | None = workflow
+    found: tuple[Node, str] | None = None
+    for name in re.sub(r"\[[^\]]*\]", "", path).split("/"):
+        body = library.bodies.get(address or "")
+        node = next((item for item in body.nodes if item.name.text == name), None) if body else None
+        if body is None or node is None:
+            return None
+        found = node, body.domain
+        call = node.call if isinstance(node, Each | Repeat) else node
+        address = address_in(library.bodies, call.use.text, body.domain) if isinstance(call, Use) else None
+    return found
+
+
+def outcomes_of(library: Library, node: Node, domain: str) -> list[str]:
+    """Return the outcomes of a node that is declared, but FAULT."""
+    if isinstance(node, Decide):
+        return list(dict.fromkeys(row.outcome.text for row in node.rows))
+    if isinstance(node, Each | All | Compute):
+        return list(EACH if isinstance(node, Each) else ALL if isinstance(node, All) else ("SUCCESS",))
+    call = node.call if isinstance(node, Repeat) else node
+    if not isinstance(call, Use):
+        return []
+    code, _, operation = call.use.text.partition(".")
+    known = usable(library)
+    wanted = (f"{item}.{operation}" if operation else item for item in candidates(code, domain))
+    outcomes = next((list(known[item].outcomes) for item in wanted if item in known), [])
+    return [*outcomes, *(["EXHAUSTED"] if isinstance(node, Repeat) else []), *(["TIMEOUT"] if call.deadline else [])]
 
 
 def decided(opened: Open, document: int, node: Path) -> list[str]:

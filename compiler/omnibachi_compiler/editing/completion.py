@@ -12,7 +12,7 @@ from omnibachi_compiler.paths import PathError, parse_path
 from omnibachi_model.sealed import REJECTED_EXIT
 
 from .bodies import surveyed_at
-from .calls import call_at, decided, outcomes_at, usable, written
+from .calls import address_in, call_at, decided, node_of, outcomes_at, outcomes_of, usable, written
 from .offered import readable
 from .roles import GRAPHS, keys_at, role_of, values_at
 from .scan import Here, Path
@@ -179,7 +179,8 @@ def _named_values(asked: _Asked, role: str | None) -> Iterable[tuple[str, str]]:
             yield REJECTED_EXIT, "the reserved exit"
         else:
             for name in _nodes_of(asked, workflow):
-                yield from [(name, "a node")] if role == "node path" else [(f"{name} SUCCESS", "a step")]
+                outcomes = _outcomes_in(asked, workflow, name) if role == "step" else [""]
+                yield from ((f"{name} {outcome}".strip(), "a step" if outcome else "a node") for outcome in outcomes)
 
 
 def _addresses(asked: _Asked, role: str) -> list[str]:
@@ -197,6 +198,9 @@ def _addresses(asked: _Asked, role: str) -> list[str]:
 def _outcomes(asked: _Asked) -> list[str]:
     """Return the outcomes that a list or a value may name: of what is called there."""
     path = asked.at.path
+    node = path[2] if path[:2] == ("given", "answers") else asked.value((*path[:-1], "node"))
+    if asked.kind in ("test", "invariant") and node is not None:
+        return _outcomes_in(asked, _workflow(asked), str(node))
     for length in range(len(path), 0, -1):
         call = call_at(asked.project, asked.opened, asked.at.document, path[:length])
         if call is not None:
@@ -209,6 +213,12 @@ def _outcomes(asked: _Asked) -> list[str]:
     return ["SUCCESS"]
 
 
+def _outcomes_in(asked: _Asked, workflow: str | None, path: str) -> list[str]:
+    library = asked.project.library
+    found = node_of(library, workflow, path) if workflow else None
+    return outcomes_of(library, *found) if found else ["SUCCESS"]
+
+
 def _workflow(asked: _Asked) -> str | None:
     """Return the address of the workflow that a scenario's step, or the scenario, or a law's first choice names."""
     path = asked.at.path
@@ -216,13 +226,9 @@ def _workflow(asked: _Asked) -> str | None:
     if path[:1] == ("steps",) and len(path) > 1:
         places.insert(0, (*path[:2], "workflow"))
     known = asked.project.library.workflows
-    for place in places:
-        text = asked.value(place)
-        if text:
-            return next(
-                (item for item in (text, f"{asked.opened.domain}::{text}", f"std::{text}") if item in known), None
-            )
-    return None
+    return next(
+        (found for place in places if (found := address_in(known, asked.value(place) or "", asked.opened.domain))), None
+    )
 
 
 def _nodes_of(asked: _Asked, workflow: str | None) -> list[str]:

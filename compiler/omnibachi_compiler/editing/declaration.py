@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from omnibachi_model.addresses import candidates
 from omnibachi_model.diagnostics import Span
 
-from .calls import address_in
+from .calls import address_in, node_of
 from .references import artifact_at, key_of, node_at, path_at, span_of
 from .scan import Path
 from .spots import Open, Project, Spot, spot_at
@@ -54,21 +53,21 @@ def _member(project: Project, opened: Open, document: int, path: Path) -> list[S
     return [shape.span]
 
 
-def workflow_of(project: Project, opened: Open, document: int, path: Path) -> str | None:
-    """Return the address of the workflow that a scenario's step, or the scenario, runs."""
-    own = opened.value(document, (*path[:2], "workflow")) if path[:1] == ("steps",) and len(path) > 1 else None
-    text = own or opened.value(document, ("workflow",)) or ""
-    return next((item for item in candidates(text, opened.domain) if item in project.library.workflows), None)
-
-
 def _in_workflow(project: Project, opened: Open, spot: Spot) -> list[Span]:
-    """Return where the workflow of a scenario declares the exit or the node that is named in it."""
-    if spot.kind != "test" or spot.role not in ("exit", "node path", "step"):
+    """Return where the workflow of a scenario or a law declares the exit or the node that is named in it."""
+    if spot.kind not in ("test", "invariant") or spot.role not in ("exit", "node path", "step"):
         return []
-    address = workflow_of(project, opened, spot.token.document, spot.token.path)
-    body = project.library.workflows[address] if address else None
-    if body is None:
+    document, path, library = spot.token.document, spot.token.path, project.library
+    places: list[Path] = [("workflow",), ("applies_to", "workflows", 0)]
+    if path[:1] == ("steps",):
+        places.insert(0, (*path[:2], "workflow"))
+    named = (opened.value(document, place) for place in places)
+    address = next(
+        (found for text in named if (found := address_in(library.workflows, text or "", opened.domain))), None
+    )
+    if address is None:
         return []
-    name = spot.token.text.partition(" ")[0].partition("/")[0].partition("[")[0]
-    named = body.exits if spot.role == "exit" else body.nodes
-    return [item.name.span for item in named if item.name.text == name]
+    if spot.role == "exit":
+        return [item.name.span for item in library.workflows[address].exits if item.name.text == spot.token.text]
+    node = node_of(library, address, spot.token.text.partition(" ")[0])
+    return [node[0].name.span] if node else []

@@ -1,0 +1,132 @@
+"""Renaming a node, everywhere it is named; what cannot be renamed for certain is refused."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from half_written import BEGUN, CALLER, CONTRACT, PATH, PRELUDE, ROOT, compiled_with, done
+from omnibachi.compiling import compile_workspace
+from omnibachi.workspace import shipped_root
+from omnibachi_compiler.editing.completion import complete
+from omnibachi_compiler.editing.declaration import declarations
+from omnibachi_compiler.editing.hover import hover
+from omnibachi_compiler.editing.rename import rename
+from omnibachi_compiler.editing.spots import Open, Project
+from omnibachi_model.diagnostics import Diagnostic
+
+PLAYED = """\
+test: it looks
+workflow: WF_NEW_V0
+given: {answers: {"look/all[0]": {outcome: NOT_FOUND}, price: {outcome: SUCCESS, output: {cents: 1}}}}
+steps:
+  - payload: {item: a, quantity: 1}
+    expect: {exit: done, path: [price SUCCESS, 'look/all[0] NOT_FOUND', "look/all FAILED", total SUCCESS]}
+"""
+
+
+def test_what_is_used_is_known_by_its_proof() -> None:
+    """A contract is told with the types that were inferred, and its nodes are renamed in the scenarios of its users."""
+    files = {PATH: CALLER, "protocols/shop/look.yaml": CONTRACT, "protocols/shop/new.test.yaml": PLAYED}
+    project = Project(compiled_with(files).library, files)
+    told = hover(project, Open(PATH, "shop", CALLER), CALLER.index("CC_LOOK"))
+    assert told is not None and "- `FOUND`: `items` array" in told.text and "- `keys`: array" in told.text
+    begun = CALLER.replace("FOUND: total", "")
+    offers = complete(project, Open(PATH, "shop", begun), CALLER.index("FOUND: total"))
+    assert [offer.label for offer in offers] == ["FOUND", "FAULT"]
+    found = rename(project, Open("protocols/shop/look.yaml", "shop", CONTRACT), CONTRACT.index("  all:") + 3, "every")
+    assert isinstance(found, dict) and set(found) == {"protocols/shop/look.yaml", "protocols/shop/new.test.yaml"}
+    after = {path: done(text, found.get(path, [])) for path, text in files.items()}
+    assert after["protocols/shop/new.test.yaml"] == PLAYED.replace("look/all", "look/every")
+    assert not [item for item in compiled_with(after).diagnostics if item.code != "OB406"]
+
+
+@pytest.mark.parametrize("root", [ROOT, PRELUDE], ids=["shipped", "prelude"])
+def test_every_node_can_be_renamed(root: Path, tmp_path: Path) -> None:
+    """And compiles as before, scenarios too; named as it was, the texts are what they were."""
+    place = tmp_path / "here"
+    for folder in ("protocols", "capabilities"):
+        kept = root is PRELUDE or folder == "protocols"
+        if kept:
+            shutil.copytree(root / folder, place / folder, ignore=shutil.ignore_patterns("__pycache__", "std"))
+    if root is PRELUDE:
+        (place / PATH).write_text(BEGUN, "utf-8")
+        (place / "protocols/shop/look.yaml").write_text(CONTRACT, "utf-8")
+    library = compile_workspace(str(place), shipped=shipped_root()).library
+    before = {str(path.relative_to(place)): path.read_text("utf-8") for path in (place / "protocols").rglob("*.yaml")}
+    for address, body in library.bodies.items():
+        for node in body.nodes[:2]:
+            file = node.name.span.file
+            opened = Open(file, file.split("/")[1], before[file])
+            offset = opened.places.offset(node.name.span.line, node.name.span.column)
+            found = rename(Project(library, before), opened, offset, "quite_new")
+            assert isinstance(found, dict), (address, found)
+            after = {path: done(text, found.get(path, [])) for path, text in before.items()}
+            for path, text in after.items():
+                (place / path).write_text(text, "utf-8")
+            again = compile_workspace(str(place), shipped=shipped_root())
+            assert not again.diagnostics, (address, node.name.text, again.diagnostics)
+            opened = Open(file, file.split("/")[1], after[file])
+            back = rename(Project(again.library, after), opened, after[file].index("quite_new"), node.name.text)
+            assert isinstance(back, dict)
+            assert {path: done(text, back.get(path, [])) for path, text in after.items()} == before
+
+
+def test_scenarios_and_laws_know_the_nodes_of_their_workflow() -> None:
+    files = {PATH: CALLER, "protocols/shop/look.yaml": CONTRACT}
+    project = Project(compiled_with(files).library, files)
+
+    def offered(marked: str) -> list[str]:
+        opened = Open(PATH, "shop", marked.replace("|", "", 1))
+        return [offer.label for offer in complete(project, opened, marked.index("|"))]
+
+    law = LAW.replace(", WF_OTHER_V0", "").replace("{node: look}", "{node: look, outcome: FOUND}")
+    assert offered(law.replace("node: look", "node: |")) == ["price", "look", "total"]
+    assert offered(law.replace("outcome: FOUND", "outcome: |")) == ["FOUND", "NONE"]
+    assert offered(PLAYED.replace("outcome: SUCCESS", "outcome: |")) == ["SUCCESS", "UNKNOWN"]
+    assert offered(PLAYED.replace("exit: done", "exit: |")) == ["done", "failed", "rejected"]
+    assert "look NONE" in offered(PLAYED.replace("total SUCCESS", "|"))
+    assert offered(LAW.replace("before: exit", "before: |")) == ["start", "exit"]
+    opened = Open(PATH, "shop", PLAYED)
+    (span,) = declarations(project, opened, PLAYED.index("look/all[0] NOT") + 2)
+    assert (span.file, CONTRACT.split("\n")[span.line - 1]) == ("protocols/shop/look.yaml", "  all:")
+
+
+LAW = """\
+invariant: IV_LOOK_FIRST_V0
+summary: Looks first.
+applies_to: {workflows: [WF_NEW_V0, WF_OTHER_V0]}
+every_path: {passes: {node: look}, before: exit}
+"""
+
+
+def test_names_that_cannot_be_are_refused() -> None:
+    nobody = Project(compiled_with({}).library, {})
+
+    def refused(text: str, at: str, new: str) -> str:
+        found = rename(nobody, Open(PATH, "shop", text), text.index(at) + 1, new)
+        assert isinstance(found, Diagnostic) and found.message and found.help
+        return found.code
+
+    assert refused(BEGUN, "done: {", "other") == "OB770"
+    assert refused(BEGUN, "summary", "other") == "OB770"
+    for name in ("Other", "", "a b", "1a", "rejected", "a" * 65):
+        assert refused(BEGUN, "price: {", name) == "OB771"
+    for name in ("look", "done", "price"):
+        assert refused(BEGUN, "price: {", name) == "OB772"
+    assert refused(BEGUN.replace("failed}}\n  look", "failed}\n  look"), "price: {", "other") == "OB773"
+    for escape in ("\\u0070", "\\x70"):
+        text = BEGUN.replace("$.nodes.price.cents", f'"$.nodes.{escape}rice.cents"')
+        assert refused(text, "price: {", "other") == "OB773"
+    other = BEGUN.replace("WF_NEW_V0", "WF_OTHER_V0")
+    files = {PATH: BEGUN, "protocols/shop/other.yaml": other, "protocols/shop/law.yaml": LAW}
+    both = Project(compiled_with(files).library, files)
+    found = rename(both, Open(PATH, "shop", BEGUN), BEGUN.index("look: {"), "other")
+    assert isinstance(found, Diagnostic) and found.code == "OB774"
+    files["protocols/shop/law.yaml"] = LAW.replace(", WF_OTHER_V0", "")
+    found = rename(Project(both.library, files), Open(PATH, "shop", BEGUN), BEGUN.index("look: {"), "other")
+    assert isinstance(found, dict)
+    law = files["protocols/shop/law.yaml"]
+    assert done(law, found["protocols/shop/law.yaml"]) == law.replace("node: look", "node: other")
