@@ -55,8 +55,13 @@ class Shown:
 
 
 def compiled_shop(folder: Path) -> Path:
-    """Copy the workspace of the examples into `folder`, and compile it there."""
+    """Copy the workspace of the examples into `folder`, and compile it there; beside it lies `bin/omnibachi`."""
     shutil.copytree(SHOP, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    command = folder.parent / "bin" / "omnibachi"
+    command.parent.mkdir()
+    start = "import sys; from omnibachi.__main__ import main; sys.exit(main())"
+    command.write_text(f"#!/bin/sh\nexec '{sys.executable}' -P -c '{start}' \"$@\"\n", "utf-8")
+    command.chmod(0o755)
     assert Workspace(str(folder)).compile().ok
     return folder
 
@@ -75,15 +80,16 @@ def shown(shop: Path, folder: Path, code: str, example: str) -> Shown:
     if not done:
         found = compile_workspace(str(folder), shipped=shipped_root())
         return _of_findings(folder, code, found.diagnostics, found.sealed is not None)
+    path = os.pathsep.join([str(shop.parent / "bin"), os.path.dirname(sys.executable), os.environ["PATH"]])
     for line in done[:-1]:
-        _do(line, folder)
+        _do(line, folder, path)
     if done[-1].startswith("> "):
         findings = _rename(done[-1], folder)
         return _of_findings(folder, code, findings, not findings)
-    status, text = _do(done[-1], folder)
-    blocks = re.findall(r"^(?:error|warning|note)\[OB\d{3}\] .*\n(?:.+\n)*", text, re.MULTILINE)
+    status, text = _do(done[-1], folder, path)
+    blocks = re.findall(r"^ *((?:error|warning|note)\[OB\d{3}\].*\n(?:.+\n)*)", text, re.MULTILINE)
     said = "\n".join(block for block in blocks if f"[{code}]" in block.splitlines()[0])
-    return Shown(_settled(said, folder), frozenset(re.findall(r"\bOB\d{3}\b", text)), status == 0, text)
+    return Shown(_settled(said, folder), frozenset(re.findall(r"\[(OB\d{3})\]", text)), status == 0, text)
 
 
 def _of_findings(folder: Path, code: str, found: tuple[Diagnostic, ...], good: bool) -> Shown:
@@ -92,7 +98,7 @@ def _of_findings(folder: Path, code: str, found: tuple[Diagnostic, ...], good: b
     return Shown(_settled(said, folder), frozenset(item.code for item in found), good and not has_errors(found), whole)
 
 
-def _do(line: str, folder: Path) -> tuple[int, str]:
+def _do(line: str, folder: Path, path: str) -> tuple[int, str]:
     """Do one command: its exit status, and what it wrote on both outputs."""
     command = line.removeprefix("$ ")
     if command.startswith("omnibachi ") and not re.search(r"[|&;<>$()`*?#]", command):
@@ -101,7 +107,6 @@ def _do(line: str, folder: Path) -> tuple[int, str]:
             status = main(shlex.split(command)[1:])
         told.seek(0)
         return status, told.read()
-    path = os.pathsep.join([str(ROOT), os.path.dirname(sys.executable), os.environ["PATH"]])
     done = subprocess.run(
         ["sh", "-c", command], cwd=folder, env={**os.environ, "PATH": path}, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=60,
@@ -132,15 +137,22 @@ def _settled(text: str, folder: Path) -> str:
     return text.rstrip("\n")
 
 
-def unlike(shop: Path, folder: Path, code: str, noted: Mapping[str, str]) -> list[str]:
+def noted() -> dict[str, str]:
+    """Return what each example is said to be answered with."""
+    found: dict[str, str] = json.loads(MESSAGES.read_text("utf-8"))
+    return found
+
+
+def unlike(shop: Path, folder: Path, code: str, messages: Mapping[str, str]) -> list[str]:
     """Do both examples of a code; return what is not as its page says."""
     item = table()[code]
     wrong = []
-    failing = shown(shop, folder / "failing", code, item.example)
-    if code not in failing.codes:
-        wrong.append(f"the example does not give {code}, but:\n{failing.whole}")
-    elif failing.said != noted.get(code):
-        wrong.append(f"what is said is not what is noted (.venv/bin/python tests/showing.py {code}):\n{failing.said}")
+    if not item.staged:
+        failing = shown(shop, folder / "failing", code, item.example)
+        if code not in failing.codes:
+            wrong.append(f"the example does not give {code}, but:\n{failing.whole}")
+        elif not failing.said or failing.said != messages.get(code):
+            wrong.append(f"what is said is not noted (.venv/bin/python tests/showing.py {code}):\n{failing.said}")
     mended = shown(shop, folder / "mended", code, item.mended)
     if code in mended.codes or not mended.good:
         wrong.append(f"the mended example gives:\n{mended.whole}")
@@ -149,21 +161,20 @@ def unlike(shop: Path, folder: Path, code: str, noted: Mapping[str, str]) -> lis
 
 def note(codes: list[str]) -> int:
     """Do the examples of these codes, note what is said, and print what is wrong with them; return how many are."""
-    noted: dict[str, str] = json.loads(MESSAGES.read_text("utf-8")) if MESSAGES.exists() else {}
+    messages = noted()
     bad = 0
     with tempfile.TemporaryDirectory() as place:
         shop = compiled_shop(Path(place) / "shop")
         for code in codes:
-            if table()[code].staged:
-                noted.pop(code, None)
-                continue
-            noted[code] = shown(shop, Path(place) / code / "first", code, table()[code].example).said
-            wrong = unlike(shop, Path(place) / code, code, noted)
+            messages.pop(code, None)
+            if not table()[code].staged:
+                messages[code] = shown(shop, Path(place) / code / "first", code, table()[code].example).said
+            wrong = unlike(shop, Path(place) / code, code, messages)
             bad += bool(wrong)
             for text in wrong:
                 print(f"== {code}: {text}\n")
-    noted = {code: text for code, text in noted.items() if code in table() and text}
-    MESSAGES.write_text(json.dumps(noted, indent=1, ensure_ascii=False, sort_keys=True) + "\n", "utf-8")
+    messages = {code: text for code, text in messages.items() if code in table() and text}
+    MESSAGES.write_text(json.dumps(messages, indent=1, ensure_ascii=False, sort_keys=True) + "\n", "utf-8")
     return bad
 
 

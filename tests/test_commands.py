@@ -168,7 +168,8 @@ def test_test_does_not_run_what_does_not_compile(call: Call, workspace: Path) ->
 def test_explain_prints_the_page_of_a_code_or_slug(call: Call) -> None:
     said = call("explain", "OB303")
     assert said.status == 0
-    assert said.out.startswith("# OB303: unknown-store\n")
+    assert said.out.startswith("OB303: unknown-store\n")
+    assert "\n    error[OB303] unknown-store: no store is called `ST_STOK_V0`\n" in said.out and "```" not in said.out
     assert call("explain", "unknown-store") == said == call("explain", "ob303")
     assert call("explain", "OB303", "--json").json()["slug"] == "unknown-store"
     unknown = call("explain", "OB39")

@@ -227,7 +227,8 @@ def literal(value: Any) -> str:
     return "'" + value + "'" if isinstance(value, str) else json.dumps(value)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# What is found is found by trying, so always the same examples: a new one that is missed is no news of a change.
+@settings(max_examples=25, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_rows_that_some_payload_makes_true_are_found(tmp_path: Path, data: st.DataObject) -> None:
     value = {name: data.draw(strategy) for name, strategy in LITERALS.items()}

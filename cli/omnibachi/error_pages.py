@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 from omnibachi_model.codes import Code, table
 
+from .terminal import BOLD, PLAIN
+
 INDEX = "README.md"
 UNNAMED = "protocols/shop/example.yaml"
 FILE = re.compile(r"# ([\w.-]+(?:/[\w.-]+)*\.(?:yaml|py|json))")
@@ -78,7 +80,7 @@ def page(code: Code) -> str:
     if said:
         written += ["It says:", _fenced(said)]
     if code.staged:
-        written.append(f"No command surely provokes this; `{code.staged}` does.")
+        written.append(f"No command surely provokes this: {code.staged}.")
     written += ["## What to do", _sentence(code.help)]
     if code.mended.strip():
         written += ["## Mended", *_shown(code.mended)]
@@ -103,6 +105,26 @@ def _messages() -> dict[str, str]:
     with open(os.path.join(os.path.dirname(__file__), "error_messages.json"), encoding="utf-8") as file:
         found: dict[str, str] = json.load(file)
     return found
+
+
+def lines_of(text: str, *, colour: bool = False) -> list[str]:
+    """Write a page for a terminal: headings without signs (bold in `colour`), what is fenced off indented."""
+    lines: list[str] = []
+    fence = ""
+    for line in text.rstrip("\n").splitlines():
+        if fence or line.startswith("```"):
+            if not fence:
+                fence = line[: len(line) - len(line.lstrip("`"))]
+            elif line == fence:
+                fence = ""
+            else:
+                lines.append(f"    {line}".rstrip())
+        elif line.startswith("#"):
+            heading = line.lstrip("#").strip()
+            lines.append(f"{BOLD}{heading}{PLAIN}" if colour else heading)
+        else:
+            lines.append(line)
+    return lines
 
 
 def pages() -> dict[str, str]:

@@ -6,7 +6,7 @@ places that fit only when run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
 from omnibachi_model.checks import filler
@@ -17,6 +17,7 @@ from omnibachi_model.nearest import nearest
 from .facts import MOST_EXPLAINED, Facts, first_wanted, path_without, producers, walk
 from .fits import Fit, Presence, array_of, fits, join_all, literal, object_of
 from .fixes import renamed, replaced
+from .frozen import dataclass
 from .kinds import inner_of
 from .loader import is_hole, short
 from .templates import First, Items, Literal, Record, Reference, Template, Unread
@@ -266,9 +267,8 @@ def bind(
     for name in sorted(required - defaulted - {name for name, _ in record.entries}):
         reader.report("OB313", f"{what} needs the input `{name}`", span, help=f"bind `{name}` in `with`")
     given = {name for name, _ in entries}
-    for name, schema in sorted(properties.items()):
-        if "default" in schema and name not in given:
-            entries.append((name, Literal(schema["default"], record.span)))
+    for name in sorted(defaulted - given):
+        entries.append((name, Literal(properties[name]["default"], record.span)))
     bound = Record(tuple(entries), record.span)
     return Bound(bound, _relaxed(inputs, judged) if check else None)
 

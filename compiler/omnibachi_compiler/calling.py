@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from omnibachi_model.diagnostics import Span
@@ -11,6 +10,7 @@ from omnibachi_model.diagnostics import Span
 from .check import CheckedNode
 from .declarations import Compute, Decide
 from .flat import Origin
+from .frozen import dataclass
 
 Json = dict[str, Any]
 

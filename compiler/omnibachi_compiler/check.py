@@ -6,7 +6,6 @@ Phase between the graph and lowering. Only `check_graph` makes a `Checked` graph
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from omnibachi_model.diagnostics import Diagnostic, has_errors
@@ -18,6 +17,7 @@ from .declarations import Compute, Decide, Use
 from .facts import Facts, advance, prepare
 from .fits import object_of
 from .flows import lost_updates
+from .frozen import dataclass
 from .links import Ending, Graph, Linked
 from .narrowing import narrow
 from .phase import Phase

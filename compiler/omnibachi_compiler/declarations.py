@@ -6,11 +6,11 @@ stay trees until the phase that understands them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from omnibachi_model.diagnostics import Span
 
+from .frozen import dataclass
 from .tree import Mapping, Tree
 
 

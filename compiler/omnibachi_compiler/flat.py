@@ -21,12 +21,12 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from omnibachi_model.diagnostics import Span
 from omnibachi_model.sealed import EXIT, SILENT
 
+from .frozen import dataclass
 from .library import Capability, SealedStore, Shape
 from .sorting import sorted_topologically
 from .templates import First, Items, Record, Reference, Template

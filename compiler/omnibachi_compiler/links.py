@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from omnibachi_model.diagnostics import Span
 from omnibachi_model.sealed import FAULT
 
 from .declarations import Body, Compute, Decide, Exit, Node
+from .frozen import dataclass
 from .library import Capability, SealedStore, Shape
 from .templates import Record, Template
 

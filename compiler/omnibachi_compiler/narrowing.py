@@ -22,6 +22,8 @@ def narrow_outcomes(capability: Capability, store: SealedStore | None, event: Sh
 
 def narrow(schema: Schema, store: SealedStore | None, event: Shape | None) -> Schema:
     """Return an object schema of fields in which `value`, `record` and `items` are narrowed."""
+    if store is None and event is None:
+        return schema
     properties: Mapping[str, Schema] = schema.get("properties", {})
     changed = dict(properties)
     if store is not None and _is_object(properties.get("value")):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from omnibachi_model.diagnostics import Diagnostic, Span
+
+from .frozen import dataclass
 
 T = TypeVar("T")
 

@@ -7,13 +7,14 @@ each node gives: that is the flow phase's part.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, TypeAlias
 
 from omnibachi_model.diagnostics import Diagnostic, Span
 from omnibachi_model.nearest import nearest
 
 from .fixes import renamed
+from .frozen import dataclass
 from .paths import PathError, parse_path
 from .phase import Phase
 from .tree import Mapping, Scalar, Sequence, Tree, plain

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from .sealed import ALL, END, FAULT, LOOPS, PASS, SUCCESS
+from .sealed import ALL, END, EXIT, FAULT, LOOPS, PASS, SUCCESS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,6 +54,20 @@ def ways(nodes: Nodes, index: int, told: Container[int] = ()) -> dict[str, int]:
     routes = nodes[index].get("next")
     found = {name: onward(nodes, to, told) for name, to in routes.items()} if isinstance(routes, dict) else {}
     return {name: to for name, to in found.items() if to is not None}
+
+
+def completing(nodes: Nodes) -> frozenset[int]:
+    """Return the nodes from which a COMPLETED exit can be reached without a crash, by index; such exits too."""
+    found: set[int] = set()
+    for index in range(len(nodes) - 1, -1, -1):
+        node = nodes[index]
+        at = nodes[_holder(nodes, index) or 0] if node.get("kind") == END else node
+        routes = at.get("next")
+        led = routes.items() if isinstance(routes, dict) and node.get("outcome") != FAULT else ()
+        done = node.get("kind") == EXIT and node.get("status") == "COMPLETED"
+        if done or any(type(to) is int and to in found for outcome, to in led if outcome != FAULT):
+            found.add(index)
+    return frozenset(found)
 
 
 def bodies(nodes: Nodes, index: int) -> list[int]:

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from omnibachi_model import faults
 from omnibachi_model.record import CALLED, DECIDED
-from omnibachi_model.sealed import CALL, EACH, LOOPS
+from omnibachi_model.sealed import CALL, EACH, LOOPS, TIMEOUT
+from omnibachi_model.ways import completing, named
 
 from .expression_text import reference, references
 from .reasons import violations, why
@@ -82,10 +83,20 @@ def blame(story: Story) -> Failure | None:
 
 
 def decided(story: Story) -> Step | None:
-    """Return the step by which a run without failure ended elsewhere than COMPLETED: nobody's fault."""
-    if story.finished and story.steps and story.status != "COMPLETED" and blame(story) is None:
-        return story.steps[-1]
-    return None
+    """Return the step by which a run without failure ended elsewhere than COMPLETED: nobody's fault.
+
+    It is the one after which no way led to a COMPLETED exit any more, crashes left out: what follows, such as the
+    telling of a denial, decided nothing. The last one where no way ever led there.
+    """
+    if not (story.finished and story.steps and story.status != "COMPLETED" and blame(story) is None):
+        return None
+    nodes = nodes_of(story.workflow)
+    hopeful = completing(nodes)
+    places = {node.get("name"): index for index, node in enumerate(nodes)}
+    for step in story.steps:
+        if places.get(named(step.node)) in hopeful and step.sealed["next"].get(step.outcome) not in hopeful:
+            return step
+    return story.steps[-1]
 
 
 def _gate(story: Story) -> Failure:
@@ -103,6 +114,9 @@ def _gate(story: Story) -> Failure:
 
 
 def _answered(story: Story, step: Step) -> Failure:
+    if step.outcome == TIMEOUT:
+        sooner: Words = ["make ", Code(step.capability or "?"), " answer sooner, or give ", Code(step.node), " more time"]
+        return Failure(step, step.outcome, CAPABILITY, why(step), sooner)
     given = origins(story, step.sealed.get("with"))
     fault = PAYLOAD if _only_payload(given) else PROTOCOL
     said = [*why(step), ", and the workflow takes that for a failure"]

@@ -14,7 +14,7 @@ from typing import Any
 from omnibachi_model.addresses import split
 from omnibachi_model.diagnostics import Diagnostic, Span
 from omnibachi_model.digests import digest, pretty
-from omnibachi_model.record import CALLED, Broken, Event, digest_of, read
+from omnibachi_model.record import DECIDED, Broken, Event, digest_of, read
 from omnibachi_model.sealed import at_gate
 from omnibachi_model.ways import named
 
@@ -212,8 +212,9 @@ def _failure(report: Report, story: Story, places: _Places) -> None:
         "node": step.node, "outcome": step.outcome, "row": step.row, "because": step.because,
         "why": spoken(why(step)), "place": repr(row) if row else None,
     }  # fmt: skip
-    if step.kind == CALLED:
-        route = f"the workflow leads `{step.outcome}` of `{step.node}` to `{story.exit}`"
+    if step.kind != DECIDED:
+        onward = "" if step.last else f"`{step.target}`, and so to "
+        route = f"the workflow leads `{step.outcome}` of `{step.node}` to {onward}`{story.exit}`"
         report.advice.append(f"nothing is broken: {route}; change what it asks about first, or the route")
     else:
         report.advice.append(f"nothing is broken: ask with other values, or change the decision in `{step.node}`")

@@ -11,7 +11,7 @@ from collections import Counter
 from omnibachi_model import faults
 from omnibachi_model.addresses import split
 from omnibachi_model.record import CALLED, DECIDED
-from omnibachi_model.sealed import ALL, EACH, LOOPS, PASS, REPEAT, SUCCESS
+from omnibachi_model.sealed import ALL, EACH, LOOPS, PASS, REPEAT, SUCCESS, TIMEOUT
 
 from .expression_text import expression, json, names
 from .words import Code, Prose, value
@@ -77,9 +77,16 @@ def then(step: Step) -> Words:
 
 
 def _answer(step: Step) -> Words:
-    out: Words = [Code(split(step.capability or "?")[1]), " answered ", Code(step.outcome)]
+    out: Words = [Code(split(step.capability or "?")[1])]
+    deadline = step.sealed.get("deadline_ms")
+    if step.outcome == TIMEOUT and type(deadline) is int:
+        out.append(f" did not answer within {deadline} ms")
+    else:
+        out += [" answered ", Code(step.outcome)]
     if step.output:
         out += [" with ", *_pairs(step.output)]
+    if step.attempts > 1:
+        out.append(f", asked {step.attempts} times")
     return out
 
 

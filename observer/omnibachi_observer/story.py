@@ -95,6 +95,12 @@ class Step:
         return found if type(found) is int else None
 
     @property
+    def attempts(self) -> int:
+        """How often a call was asked."""
+        found = self.obs.get("attempts")
+        return found if type(found) is int else 1
+
+    @property
     def faulted(self) -> bool:
         """Whether the node ended in FAULT."""
         return self.outcome == FAULT

@@ -75,7 +75,7 @@ class Atom:
             elif operation in ("startsWith", "endsWith", "contains") and isinstance(against, str):
                 yield from ((variable, value) for value in (*_joined(against, here), *near(against)))
             else:
-                yield from ((variable, value) for value in near(against))
+                yield from ((variable, value) for value in (*near(against), *_before(against, here)))
 
 
 class _Nothing:
@@ -125,6 +125,13 @@ def near(value: Any) -> list[Any]:
         below = [value[:-1] + chr(ord(value[-1]) - 1)] if value and value[-1] > " " else []
         return [value, value + "a", value[:-1], "a" + value, value + " ", *below]
     return [value]
+
+
+def _before(against: Any, here: Any) -> list[str]:
+    """Return texts that end as the one that is there, and come before or after another."""
+    if not (isinstance(against, str) and isinstance(here, str)):
+        return []
+    return [start + here for start in (against, *(near(against)[-1:]), " ", "~")]
 
 
 def _holding(item: Any, here: Any) -> list[Any]:

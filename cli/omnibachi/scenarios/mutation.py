@@ -134,7 +134,8 @@ def _survived(found: Mutation, address: str, mutant: Mutant, origins: Mapping[st
         }
     )
     where = "" if mutant.at == GATE else f" of `{mutant.node}`"
-    who = f"{played} of the scenarios come by, and all still hold" if played else "no scenario comes by"
+    verb = "comes" if played == 1 else "come"
+    who = f"{played} of the scenarios {verb} by, and all still hold" if played else "no scenario comes by"
     message = f"nobody notices that in `{address}`{where} {mutant.change}: {who}"
     found.diagnostics.append(Diagnostic("OB775", message, span))
 
