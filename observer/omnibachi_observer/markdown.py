@@ -15,7 +15,7 @@ from .markdown_text import block, prose, row, said, span
 from .reasons import does, then, why
 from .resumptions import all_taken_up
 from .story import Story, add, join
-from .words import Code, value
+from .words import Code, ends, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .words import Words
 
 LONGEST_BLOCK = 16_000
+MOST_ROWS = 400  # of a table or a list: what lies in the middle of a longer one stands in the record alone
 
 
 def markdown(
@@ -130,14 +131,18 @@ def _path(story: Story) -> str:
         return f"## The path\n\nNo node ran.\n{again}"
     out = ["## The path\n", *([again] if again else [])]
     out.append("| # | node | does | outcome | then |\n|--:|---|---|---|---|\n")
-    table = [
-        row([[str(step.number)], [Code(step.node)], does(step), [Code(step.outcome)], [Code(step.target or "…")]])
-        for step in story.steps
-    ]
-    out[-1] += "".join(table)
+    first, left_out, last = ends(story.steps, MOST_ROWS)
+    gap = row([["…"], [f"{left_out} more steps stand in the record"], [], [], []]) if left_out else ""
+    out[-1] += "".join(map(_row, first)) + gap + "".join(map(_row, last))
     out.append("Why each turn:\n")
-    out.append("".join(_turn(step) for step in story.steps))
+    gap = f"\n{left_out} more turns stand in the record.\n\n" if left_out else ""
+    out.append("".join(map(_turn, first)) + gap + "".join(map(_turn, last)))
     return "\n".join(out)
+
+
+def _row(step: Step) -> str:
+    cells: list[Words] = [[str(step.number)], [Code(step.node)], does(step), [Code(step.outcome)]]
+    return row([*cells, [Code(step.target or "…")]])
 
 
 def _sentence(words: Words) -> str:
@@ -156,12 +161,16 @@ def _changed(story: Story) -> str:
     out = ["## What changed\n"]
     if wrote:
         table = "| receipt | node | store | operation | what |\n|--:|---|---|---|---|\n"
-        out.append(table + "".join(_change(step) for step in wrote))
+        first, left_out, last = ends(wrote, MOST_ROWS)
+        gap = row([["…"], [f"{left_out} more stand in the record"], [], [], []]) if left_out else ""
+        out.append(table + "".join(map(_change, first)) + gap + "".join(map(_change, last)))
     else:
         out.append("Nothing changed: the run wrote to no store.\n" if not asked else "Nothing changed.\n")
-    for step in asked:
+    first, left_out, last = ends(asked, MOST_ROWS)
+    for step in [*first, *last]:
         words: Words = [Code(step.node), " asked for a change and was answered ", Code(step.outcome)]
         out.append(f"{said([*words, f' (receipt {step.receipt}): nothing new was written'])}.\n")
+    out += [f"{left_out} more such answers stand in the record.\n"] if left_out else []
     return "\n".join(out)
 
 

@@ -9,11 +9,12 @@ from typing import Any
 from omnibachi_model.diagnostics import Diagnostic
 from omnibachi_model.digests import pretty
 
-from .words import shorten, visible
+from .words import ends, shorten, visible
 
 SCHEMA = "omnibachi.examine/1"
 WIDTH = 92
 LONGEST_RESULT = 2_000
+MOST_SHOWN = 200  # of steps and of effects on a terminal
 
 
 @dataclass(slots=True)
@@ -65,7 +66,12 @@ class Report:
         """Return the report for a terminal: plain text, wrapped, without colour."""
         out = [_wrap(f"{self.summary}."), *self._record(), "", "The path"]
         out += self._again(0)
-        for step in self.path:
+        first, left_out, last = ends(self.path, MOST_SHOWN)
+        for step in first:
+            out += [*_step(step), *self._again(step["step"])]
+        out += [f"  … {left_out} more steps stand in the record"] if left_out else []
+        out += self._again(*range(len(first) + 1, len(first) + left_out + 1))
+        for step in last:
             out += [*_step(step), *self._again(step["step"])]
         if not self.path:
             out.append("  no node ran")
@@ -100,18 +106,23 @@ class Report:
         )  # fmt: skip
         return lines + [f"  {label}: {visible(str(found))}" for label, found in facts if found]
 
-    def _again(self, after: int) -> list[str]:
-        return [_wrap(item["what"], "      -- ", "         ") for item in self.resumptions if item["after"] == after]
+    def _again(self, *after: int) -> list[str]:
+        return [_wrap(item["what"], "      -- ", "         ") for item in self.resumptions if item["after"] in after]
 
     def _changes(self) -> list[str]:
-        lines: list[str] = []
-        for item in self.changed:
-            told = f"{_effect(item)} wrote to {item['store'] or 'its store'}: {item['what']}"
-            lines.append(_wrap(told, "  ", "    "))
-        for item in self.unchanged:
-            told = f"{_effect(item)} answered {item['outcome']}: nothing new was written"
-            lines.append(_wrap(told, "  ", "    "))
+        lines = _shown(
+            [f"{_effect(item)} wrote to {item['store'] or 'its store'}: {item['what']}" for item in self.changed]
+        )
+        lines += _shown(
+            [f"{_effect(item)} answered {item['outcome']}: nothing new was written" for item in self.unchanged]
+        )
         return lines if self.changed else ["  nothing", *lines]
+
+
+def _shown(effects: list[str]) -> list[str]:
+    first, left_out, last = ends(effects, MOST_SHOWN)
+    gap = [f"  … {left_out} more stand in the record"] if left_out else []
+    return [*(_wrap(told, "  ", "    ") for told in first), *gap, *(_wrap(told, "  ", "    ") for told in last)]
 
 
 def _note(item: Diagnostic, advice: list[str]) -> str:

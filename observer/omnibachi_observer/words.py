@@ -50,6 +50,12 @@ def shorten(text: str, longest: int = LONGEST) -> str:
     return f"{text[:kept]}… ({len(text) - kept} characters more)"
 
 
+def ends(items: list[Any], most: int) -> tuple[list[Any], int, list[Any]]:
+    """Return the first items of a long list, how many are left out, and the last; all, 0 and none of a short one."""
+    half = most // 2
+    return (items, 0, []) if len(items) <= most else (items[:half], len(items) - 2 * half, items[-half:])
+
+
 def visible(text: str) -> str:
     r"""Return the text with hidden characters written as `\uXXXX` (line ends and tabs are left as they are)."""
     return _HIDDEN.sub(_escaped, text) if not text.isprintable() else text

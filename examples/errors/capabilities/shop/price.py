@@ -1,4 +1,4 @@
-"""What things cost."""
+"""What things cost, in cents, and how that is told."""
 
 CENTS = {"apple": 30, "pear": 40}
 
