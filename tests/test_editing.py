@@ -19,8 +19,9 @@ from omnibachi_compiler.editing.bodies import surveyed_at
 from omnibachi_compiler.editing.completion import Offer, complete
 from omnibachi_compiler.editing.declaration import declarations
 from omnibachi_compiler.editing.hover import hover
+from omnibachi_compiler.editing.places import Places
 from omnibachi_compiler.editing.rename import rename
-from omnibachi_compiler.editing.scan import Places, scan
+from omnibachi_compiler.editing.scan import here, scan
 from omnibachi_compiler.editing.spots import Open, Project
 from omnibachi_compiler.loader import load
 from omnibachi_compiler.phase import Source
@@ -78,7 +79,7 @@ def alike(text: str) -> bool:
         return False
     places = Places(text)
     told = {(number, *leaf) for number, tree in enumerate(phase.value) for leaf in leaves(tree, (), places)}
-    assert {(item.document, item.path, item.key, item.start) for item in scan(text)} == told, text
+    assert {(item.document, item.path, item.key, item.start) for item in scan(text).tokens} == told, text
     return True
 
 
@@ -86,6 +87,23 @@ def test_the_scanner_finds_what_the_loader_finds() -> None:
     assert sum(alike(text) for text in TEXTS) > 100
     block = "a:\n- b: |\n    text: no key\n  c: 'it''s'\n-\n  - \"x: y\"\n  - {d: [1, {e: f}], 'g h': $.a.b}\n"
     assert alike(block + "i: word and\n  more\nj:\n    - - k: 1\n        l: 2\n      - m\n")
+
+
+LINES = ("a: b\n", "  c: 'd\n", "  - {e: [f, g\n", "]}\n", "h: |\n", "    i: j\n", "---\n", "# k\n", "l: m\n  o\n")
+PIECES = st.lists(st.sampled_from((*LINES, '"', "\n", " ")), max_size=30).map("".join)
+
+
+@settings(max_examples=300, deadline=None, phases=(Phase.generate, Phase.shrink))
+@given(old=PIECES, typed=PIECES, at=st.integers(0, 200), gone=st.integers(0, 30))
+def test_a_text_that_was_edited_is_scanned_as_a_new_one(old: str, typed: str, at: int, gone: int) -> None:
+    """What is known of a text must not show in what is said of it after an edit, wherever that was."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("omnibachi_compiler.editing.scan.EVERY", 1)
+        new = old[:at] + typed + old[at + gone :]
+        known = scan(old)
+        assert scan(new, known) == scan(new)
+        for offset in (len(new), at, at + len(typed), len(new) // 2):
+            assert here(new, offset, known) == here(new, offset)
 
 
 SCALARS = st.integers(0, 9) | st.text("ab:#- '{}[],\"\\é", max_size=5)

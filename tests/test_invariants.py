@@ -90,6 +90,8 @@ HOLD = [
     ("{from: {use: CC_STEP_V0, outcome: FAULT}, passes: {exit: failed}}", "exits: all"),
     ("{from: {use: WF_INNER_V0, outcome: rejected}, passes: {exit: gone}}", ""),
     ("{from: {use: WF_INNER_V0, outcome: done}, passes: {exit: done}}", ""),
+    ("{from: {effect: MUTABLE, outcome: SUCCESS}, passes: {effect: MUTABLE, store: ST_LOG_V0}}", "never: true"),
+    ("{from: {effect: MUTABLE, outcome: FAULT, evidence: false}, passes: {exit: failed}}", "exits: all"),
 ]
 BROKEN = [
     ("{passes: {node: 'every[]/keep'}, before: {node: inner}}", "", "every SUCCESS"),  # there may be no items
@@ -104,6 +106,7 @@ BROKEN = [
         "first FAULT",
     ),
     ("{passes: {use: CS_RECORDS_V0, evidence: false}, before: exit}", "never: true", "first/keep SUCCESS"),
+    ("{from: {effect: MUTABLE, outcome: SUCCESS, evidence: false}, passes: {exit: done}}", "", "first/keep SUCCESS"),
 ]
 
 

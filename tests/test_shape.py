@@ -244,8 +244,8 @@ def test_capabilities_that_are_refused(code: str, text: str) -> None:
 
 OPERATIONS = [
     ("OB205", "{effect: «PURE», outcomes: {OK: {}}}"),
-    ("OB212", "{effect: «EXTERNAL», outcomes: {OK: {}}}"),
-    ("OB212", "{effect: READ, «repeat»: key, outcomes: {OK: {}}}"),
+    ("OB205", "{effect: «EXTERNEL», outcomes: {OK: {}}}"),
+    ("OB205", "{effect: EXTERNAL, repeat: «often», outcomes: {OK: {}}}"),
     ("OB205", "{effect: READ, needs: [«stor»], outcomes: {OK: {}}}"),
     ("OB204", "{effect: READ, needs: «[store, store]», outcomes: {OK: {}}}"),
 ]

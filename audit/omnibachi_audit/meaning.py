@@ -2,7 +2,8 @@
 
 `model.record.read` proves that no byte of a line was changed without its hash, and no line moved; anyone can make
 hashes anew. So the lines must also be ones that a run leaves (docs/formats.md, "Trace"): the members of each body and
-their types, `seq` without a gap, one start first, nothing after the end, no path twice.
+their types, `seq` without a gap, one start first, nothing after the end, no path twice, and no call that left the house without
+having been INTENDED.
 """
 
 from __future__ import annotations
@@ -12,9 +13,19 @@ from collections.abc import Callable
 from typing import Any
 
 from omnibachi_model.addresses import OUTCOME, TRACE_ID
-from omnibachi_model.faults import CODES
-from omnibachi_model.record import CALLED, COMPUTED, DECIDED, RESUMED, RUN_FINISHED, RUN_STARTED, Broken, Event
-from omnibachi_model.sealed import EFFECTS, FAULT, REJECTED_EXIT, STATUSES, SUCCESS
+from omnibachi_model.faults import CODES, INPUT_MISFIT, MISSING_INPUT
+from omnibachi_model.record import (
+    CALLED,
+    COMPUTED,
+    DECIDED,
+    INTENDED,
+    RESUMED,
+    RUN_FINISHED,
+    RUN_STARTED,
+    Broken,
+    Event,
+)
+from omnibachi_model.sealed import EFFECTS, EXTERNAL, FAULT, REJECTED_EXIT, STATUSES, SUCCESS
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 WORKFLOW = re.compile(r"[a-z][a-z0-9_]*::WF_[A-Z0-9_]+\Z")
@@ -23,9 +34,12 @@ CAPABILITY = re.compile(r"[a-z][a-z0-9_]*::C[TS]_[A-Z0-9_]+(\.[A-Z][A-Z0-9_]*)?\
 CHANCE = re.compile(r"[0-9a-f]{32}\Z")
 RUN_INPUTS = {"id", "started_at", "actor"}
 
+_ASKED = ("path", "capability", "effect", "inputs")
+UNASKED = frozenset((MISSING_INPUT, INPUT_MISFIT))
 _STEP = {"kind", "path", "capability", "effect", "inputs", "outcome", "output"}
 MEMBERS = {
     RUN_STARTED: {"kind", "workflow", "workflow_digest", "payload", "run"},
+    INTENDED: {"kind", "path", "capability", "effect", "inputs"},
     CALLED: _STEP,
     DECIDED: _STEP | {"row", "because"},
     COMPUTED: _STEP,
@@ -37,11 +51,12 @@ MEMBERS = {
 class Sequence:
     """What is known of the events so far, so that the next one can be judged."""
 
-    __slots__ = ("count", "finished", "paths")
+    __slots__ = ("count", "finished", "intended", "paths")
 
     def __init__(self) -> None:
         self.count = 0
         self.finished = False
+        self.intended: dict[str, Any] | None = None
         self.paths: set[str] = set()
 
     def take(self, event: Event) -> None:
@@ -56,11 +71,31 @@ class Sequence:
             raise Broken(event.line, f"the body of {kind} holds exactly {named}")
         _OF_KIND[kind](event)
         _observed(event, self.count)
+        self._answered(event)
         path = event.body.get("path")
-        if path is not None:
+        if path is not None and kind != INTENDED:
             _must(path not in self.paths, event, f"the path `{str(path)[:80]}` was walked before")
             self.paths.add(path)
         self.finished = kind == RUN_FINISHED
+
+
+    def _answered(self, event: Event) -> None:
+        """Hold a call that left the house to its INTENDED, which nothing comes between but a RESUMED."""
+        body, before = event.body, self.intended
+        if body["kind"] == RESUMED:
+            return
+        self.intended = body if body["kind"] == INTENDED else None
+        if before is not None:
+            same = body["kind"] == CALLED and all(body[key] == before[key] for key in _ASKED)
+            _must(same, event, "the answer of the call that was about to leave is not here")
+        elif body["kind"] == CALLED and body["effect"] == EXTERNAL:
+            _must(_unasked(event), event, "a call left the house without being INTENDED")
+
+
+def _unasked(event: Event) -> bool:
+    """Tell whether a node ended in FAULT before anything was asked."""
+    fault = event.obs.get("fault")
+    return event.body["outcome"] == FAULT and isinstance(fault, dict) and fault.get("reason") in UNASKED
 
 
 def _must(holds: bool, event: Event, reason: str) -> None:
@@ -103,6 +138,14 @@ def _called(event: Event) -> None:
     _step(event)
     _must(_matches(CAPABILITY, event.body["capability"]), event, "`capability` is no address of a capability")
     _must(event.body["effect"] in EFFECTS, event, "`effect` is no effect class")
+
+
+def _intended(event: Event) -> None:
+    body = event.body
+    _must(_text(body["path"]), event, "`path` is no text")
+    _must(_matches(CAPABILITY, body["capability"]), event, "`capability` is no address of a capability")
+    _must(body["effect"] == EXTERNAL, event, "only what leaves the house is INTENDED")
+    _must(isinstance(body["inputs"], dict), event, "`inputs` is no object")
 
 
 def _uncalled(event: Event) -> None:
@@ -161,6 +204,7 @@ def _nothing(event: Event) -> None:
 
 _OF_KIND: dict[str, Callable[[Event], None]] = {
     RUN_STARTED: _started,
+    INTENDED: _intended,
     CALLED: _called,
     DECIDED: _decided,
     COMPUTED: _computed,
@@ -182,6 +226,8 @@ def _observed(event: Event, count: int) -> None:
         for name, value in body["run"].items():
             observed = obs.get("trace_id" if name == "id" else name)
             _must(observed == value, event, f"`{name}` in `run` is not what `obs` says of the run")
+    if body["kind"] == INTENDED:
+        _must(_matches(DIGEST, obs.get("key")), event, "`key` is no digest")
     for name, least in (("attempts", 2), ("waited_us", 1)):
         counted = obs.get(name, least)
         _must(type(counted) is int and counted >= least, event, f"`{name}` is no number that a run leaves")

@@ -21,6 +21,7 @@ from omnibachi_model.sealed import (
     MANIFEST,
     ORIGINS_FORMAT,
     SEAL,
+    SIGNATURE,
     SNAPSHOT_FORMAT,
     VERSIONS,
     WORKFLOW_FORMAT,
@@ -63,7 +64,7 @@ def verify_snapshot(
         if not isinstance(manifest.get(section), dict):
             found.append(Diagnostic("OB608", f"`{MANIFEST}` has no section `{section}`", help=AGAIN))
             manifest[section] = {}
-    listed = {MANIFEST, SEAL, VERSIONS}
+    listed = {MANIFEST, SEAL, VERSIONS, SIGNATURE}
     domains = _domains(manifest, read, listed, found)
     _entries(manifest, domains, found)
     _workflows(manifest, read, listed, found)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from omnibachi_model.values import JSON as JSON
 
     from .engine import Engine as Engine
+    from .exporting import export as export
+    from .records import diff as diff
     from .records import examine as examine
     from .records import render as render
     from .records import verify as verify
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from .results import LoadResult as LoadResult
     from .results import RunResult as RunResult
     from .results import Step as Step
+    from .wiring import Parting as Parting
     from .wiring import Report as Report
     from .wiring import Snapshot as Snapshot
     from .wiring import Verification as Verification
@@ -45,10 +48,13 @@ _PLACES = {
     "Replay": "omnibachi.replaying",
     "replay": "omnibachi.replaying",
     "Verification": "omnibachi.wiring",
+    "Parting": "omnibachi.wiring",
     "Report": "omnibachi.wiring",
     "verify": "omnibachi.records",
     "render": "omnibachi.records",
+    "diff": "omnibachi.records",
     "examine": "omnibachi.records",
+    "export": "omnibachi.exporting",
     "CallResult": "omnibachi.results",
     "Clock": "omnibachi_model.ports",
     "Compiled": "omnibachi.results",
@@ -73,6 +79,9 @@ __all__ = [
     "replay",
     "Verification",
     "Report",
+    "Parting",
+    "diff",
+    "export",
     "verify",
     "render",
     "examine",

@@ -17,9 +17,9 @@ from typing import Any
 
 from omnibachi_model.addresses import STD
 from omnibachi_model.diagnostics import Diagnostic, Span, in_order
-from omnibachi_model.sealed import VERSIONS
+from omnibachi_model.sealed import MANIFEST, SIGNATURE, VERSIONS
 
-from . import wiring
+from . import remembered, wiring
 from .results import Compiled
 from .traces_folder import runs_here
 from .workspace import PROTOCOLS, SNAPSHOT
@@ -53,13 +53,8 @@ def compile_workspace(root: str, *, shipped: str, laid_over: Mapping[str, bytes]
     Writes nothing; `write_snapshot` does that. `laid_over` as for `gather`.
     """
     found: list[Diagnostic] = []
-    sources, own_std = gather(root, found, shipped=shipped, laid_over=laid_over)
-    implementations = _implementations(root, own_std, found)
-    for address, implementation in _std_implementations().items():
-        implementations.setdefault(address, implementation)
-    compilation = wiring.compile_sources(
-        sources, implementations, _versions(), lambda module: _shown(os.path.join(root, CAPABILITIES), root, module)
-    )
+    sources, implementations = _given(root, found, shipped, laid_over)
+    compilation = wiring.compile_sources(sources, implementations, _versions(), _shower(root))
     everything = in_order([*found, *compilation.diagnostics])
     codes = {item.code for item in everything}
     # A catalogue that cannot be read may name every function that seems to be missing, and a source that cannot be
@@ -71,7 +66,48 @@ def compile_workspace(root: str, *, shipped: str, laid_over: Mapping[str, bytes]
     return dataclasses.replace(compilation, sealed=None if found else compilation.sealed, diagnostics=everything)
 
 
-def compiled(compilation: wiring.Compilation, *, written: bool) -> Compiled:
+def recompile_workspace(root: str, *, shipped: str) -> wiring.Recompiled | wiring.Compilation:
+    """Do as `compile_workspace`, with what is remembered of the files that did not change; from nothing where anything
+    is wrong. What is remembered afterwards is what the workspace has now."""
+    found: list[Diagnostic] = []
+    sources, implementations = _given(root, found, shipped, None)
+    if not found:
+        before = remembered.entries(root)
+        again = wiring.recompile(
+            sources, implementations, _versions(), _shower(root), before, lambda name: _standing(root, name)
+        )
+        if again is not None:
+            if again.entries != before:
+                remembered.keep(root, again.entries)
+            return again
+    return compile_workspace(root, shipped=shipped)
+
+
+def _given(
+    root: str, found: list[Diagnostic], shipped: str, laid_over: Mapping[str, bytes] | None
+) -> tuple[list[wiring.Source], dict[str, wiring.Implementation]]:
+    """Return all that the compiler is given of a workspace: its sources, and what stands behind its capabilities."""
+    sources, own_std = gather(root, found, shipped=shipped, laid_over=laid_over)
+    implementations = _implementations(root, own_std, found)
+    for address, implementation in _std_implementations().items():
+        implementations.setdefault(address, implementation)
+    return sources, implementations
+
+
+def _shower(root: str) -> Callable[[str], str]:
+    return lambda module: _shown(os.path.join(root, CAPABILITIES), root, module)
+
+
+def _standing(root: str, name: str) -> bytes | None:
+    """Read a file of the snapshot that stands."""
+    try:
+        with open(os.path.join(root, SNAPSHOT, *name.split("/")), "rb") as file:
+            return file.read()
+    except OSError:
+        return None
+
+
+def compiled(compilation: wiring.Compilation | wiring.Recompiled, *, written: bool) -> Compiled:
     """Return what compiling gave, as the public API tells it."""
     sealed = compilation.sealed
     places: list[dict[str, Any]] = [
@@ -88,7 +124,7 @@ def compiled(compilation: wiring.Compilation, *, written: bool) -> Compiled:
         sealed is not None,
         sealed.seal if sealed else None,
         compilation.diagnostics,
-        sorted(item.graph.address for item in compilation.workflows),
+        list(compilation.addresses),
         places,
         written,
     )
@@ -233,6 +269,7 @@ def write_snapshot(root: str, files: dict[str, bytes]) -> None:
         process = name.removeprefix(f".{SNAPSHOT}.").partition(".")[0]
         if name.startswith(f".{SNAPSHOT}.") and process.isdecimal() and not runs_here(int(process)):
             shutil.rmtree(os.path.join(root, name), ignore_errors=True)
+    files = {**_signature_kept(place, files), **files}
     aside = tempfile.mkdtemp(prefix=f".{SNAPSHOT}.{os.getpid()}.", dir=root)
     try:
         os.chmod(aside, 0o755)
@@ -255,15 +292,27 @@ def write_snapshot(root: str, files: dict[str, bytes]) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def _signature_kept(place: str, files: dict[str, bytes]) -> dict[str, bytes]:
+    """Return the signature that lies beside the same manifest, which says the same of it as before."""
+    found = {}
+    for name in (MANIFEST, SIGNATURE):
+        try:
+            with open(os.path.join(place, name), "rb") as file:
+                found[name] = file.read()
+        except OSError:
+            return {}
+    return {SIGNATURE: found[SIGNATURE]} if found[MANIFEST] == files.get(MANIFEST) else {}
+
+
 def is_current(root: str, files: dict[str, bytes]) -> bool:
-    """Tell whether the snapshot on disk is byte for byte what the sources compile to (`versions.json` aside)."""
+    """Tell whether the snapshot on disk is byte for byte what the sources compile to (what is not sealed aside)."""
     place = os.path.join(root, SNAPSHOT)
     present = {
         os.path.relpath(os.path.join(folder, name), place).replace(os.sep, "/")
         for folder, _, names in os.walk(place)
         for name in names
     }
-    if present - {VERSIONS} != set(files) - {VERSIONS}:
+    if present - {VERSIONS, SIGNATURE} != set(files) - {VERSIONS}:
         return False
     for name, data in files.items():
         if name == VERSIONS:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omnibachi_model.sealed import ALL, CALL, COMPUTE, EACH, EXIT, FAULT, LOOPS, REPEAT, SILENT
-from omnibachi_model.ways import bodies, holders, onward, ways
+from omnibachi_model.ways import bodies, holders, onward, rounds, ways
 
 PURE = "PURE"
 
@@ -55,6 +55,8 @@ def _graph(workflow: dict[str, Any]) -> Iterator[str]:
             yield f"      {margin}does {', '.join(nodes[body]['name'] for body in bodies(nodes, index))}"
         for outcome, target in sorted(ways(nodes, index).items(), key=lambda route: (route[0] == FAULT, route[0])):
             yield f"      {margin}{outcome} -> {nodes[target]['name']}"
+        for outcome, ended in sorted(rounds(nodes, index).items()):
+            yield f"      {margin}{outcome} ends the round{'' if ended == outcome else f' as {ended}'}"
 
 
 def _bounds(bounds: dict[str, Any] | None, limits: dict[str, Any] | None) -> Iterator[str]:

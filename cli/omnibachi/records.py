@@ -1,4 +1,4 @@
-"""What can be done with a record: verify, examine, render. Part of the public API.
+"""What can be done with a record: verify, examine, compare, render. Part of the public API.
 
 A record is judged with what is at hand: the journal of a data root if it holds the run, the workflow as the journal
 stored it or else as the given snapshot has it. None of these functions changes anything.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from typing import Any, Literal
 
-    from .wiring import Report, Snapshot, Verification
+    from .wiring import Parting, Report, Snapshot, Verification
 
 
 def verify(
@@ -91,6 +91,19 @@ def examine(
     report.diagnostics = [*report.diagnostics, *notes]
     report.advice += advice
     return report
+
+
+def diff(old: bytes, new: bytes) -> Parting:
+    """Say why two runs part: the first difference that follows from nothing before it, and what followed from it.
+
+    Raises Refused (OB740) for a record that does not hold.
+    """
+    for which, record in (("first", old), ("second", new)):
+        found = wiring.verify(record)
+        if not found.holds:
+            message = f"the {which} record is broken at line {found.line}: {found.reason}"
+            raise Refused([Diagnostic("OB740", message, help="compare only what holds; look for a backup")])
+    return wiring.part(old, new)
 
 
 def render(record: bytes, snapshot: Snapshot, form: Literal["md", "png", "svg", "dot"]) -> bytes:

@@ -28,3 +28,13 @@ def write_over(path: str, data: bytes, shown: str) -> None:
     finally:
         if aside is not None and os.path.exists(aside):
             os.unlink(aside)
+
+
+def put(data: bytes, file: str) -> None:
+    """Write a file that was asked for, whatever was there; raises Trouble (OB753)."""
+    try:
+        with open(file, "wb") as target:
+            target.write(data)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise Trouble(Diagnostic("OB753", f"`{file}` cannot be written: {reason}", help="name another file")) from error

@@ -14,6 +14,35 @@ if TYPE_CHECKING:
     from omnibachi_audit.changes.schemas import Types as Types
     from omnibachi_audit.changes.snapshots import differences as differences
     from omnibachi_audit.changes.snapshots import parts_of as parts_of
+    from omnibachi_audit.proofs.checkpoints import Checkpoint as Checkpoint
+    from omnibachi_audit.proofs.checkpoints import Consistency as Consistency
+    from omnibachi_audit.proofs.checkpoints import Inclusion as Inclusion
+    from omnibachi_audit.proofs.checkpoints import checkpoint_of as checkpoint_of
+    from omnibachi_audit.proofs.checkpoints import consistency_of as consistency_of
+    from omnibachi_audit.proofs.checkpoints import inclusion_of as inclusion_of
+    from omnibachi_audit.proofs.envelopes import envelope_of as envelope_of
+    from omnibachi_audit.proofs.envelopes import judge_envelope as judge_envelope
+    from omnibachi_audit.proofs.envelopes import run_statement as run_statement
+    from omnibachi_audit.proofs.envelopes import sealed_envelope as sealed_envelope
+    from omnibachi_audit.proofs.envelopes import snapshot_statement as snapshot_statement
+    from omnibachi_audit.proofs.heads import head_of as head_of
+    from omnibachi_audit.proofs.heads import is_head as is_head
+    from omnibachi_audit.proofs.keys import PrivateKey as PrivateKey
+    from omnibachi_audit.proofs.keys import PublicKey as PublicKey
+    from omnibachi_audit.proofs.keys import Unreadable as Unreadable
+    from omnibachi_audit.proofs.keys import private_key as private_key
+    from omnibachi_audit.proofs.keys import public_key as public_key
+    from omnibachi_audit.proofs.merkle import consistency_path as consistency_path
+    from omnibachi_audit.proofs.merkle import inclusion_path as inclusion_path
+    from omnibachi_audit.proofs.merkle import leaf_hash as leaf_hash
+    from omnibachi_audit.proofs.merkle import tree_root as tree_root
+    from omnibachi_audit.proofs.trust import KEY_ROLE as KEY_ROLE
+    from omnibachi_audit.proofs.trust import Trust as Trust
+    from omnibachi_audit.proofs.trust import TrustEntry as TrustEntry
+    from omnibachi_audit.proofs.trust import is_instant as is_instant
+    from omnibachi_audit.proofs.trust import retired_key as retired_key
+    from omnibachi_audit.proofs.trust import revoked_key as revoked_key
+    from omnibachi_audit.proofs.trust import trust_of as trust_of
     from omnibachi_audit.snapshots import verify_snapshot as verify_snapshot
     from omnibachi_audit.verify import Verification as Verification
     from omnibachi_audit.verify import verify as verify
@@ -38,6 +67,8 @@ if TYPE_CHECKING:
     from omnibachi_compiler.fits import join_all as join_all
     from omnibachi_compiler.fits import member as member
     from omnibachi_compiler.formatting import format_source as format_source
+    from omnibachi_compiler.incremental import Recompiled as Recompiled
+    from omnibachi_compiler.incremental import recompile as recompile
     from omnibachi_compiler.law_search import Moments as Moments
     from omnibachi_compiler.laws import inlined_uses as inlined_uses
     from omnibachi_compiler.library import Library as Library
@@ -51,9 +82,15 @@ if TYPE_CHECKING:
     from omnibachi_ledger import Ledger as Ledger
     from omnibachi_ledger import RunRow as RunRow
     from omnibachi_ledger import open_root as open_root
+    from omnibachi_ledger.locks import acquire as acquire
     from omnibachi_observer.examine import examine as examine
+    from omnibachi_observer.exports.cloudevents import cloudevents as cloudevents
+    from omnibachi_observer.exports.openlineage import openlineage as openlineage
+    from omnibachi_observer.exports.otlp import otlp as otlp
     from omnibachi_observer.markdown import markdown as markdown
     from omnibachi_observer.mermaid import mermaid as mermaid
+    from omnibachi_observer.parting import Parting as Parting
+    from omnibachi_observer.parting import part as part
     from omnibachi_observer.picture import dot as dot
     from omnibachi_observer.picture import draw as draw
     from omnibachi_observer.renderer import PictureFailed as PictureFailed
@@ -92,6 +129,35 @@ if TYPE_CHECKING:
 VERSION = "0.1.0"
 
 _PLACES = {
+    "Checkpoint": "omnibachi_audit.proofs.checkpoints",
+    "Consistency": "omnibachi_audit.proofs.checkpoints",
+    "Inclusion": "omnibachi_audit.proofs.checkpoints",
+    "checkpoint_of": "omnibachi_audit.proofs.checkpoints",
+    "consistency_of": "omnibachi_audit.proofs.checkpoints",
+    "inclusion_of": "omnibachi_audit.proofs.checkpoints",
+    "envelope_of": "omnibachi_audit.proofs.envelopes",
+    "judge_envelope": "omnibachi_audit.proofs.envelopes",
+    "run_statement": "omnibachi_audit.proofs.envelopes",
+    "sealed_envelope": "omnibachi_audit.proofs.envelopes",
+    "snapshot_statement": "omnibachi_audit.proofs.envelopes",
+    "head_of": "omnibachi_audit.proofs.heads",
+    "is_head": "omnibachi_audit.proofs.heads",
+    "PrivateKey": "omnibachi_audit.proofs.keys",
+    "PublicKey": "omnibachi_audit.proofs.keys",
+    "Unreadable": "omnibachi_audit.proofs.keys",
+    "private_key": "omnibachi_audit.proofs.keys",
+    "public_key": "omnibachi_audit.proofs.keys",
+    "consistency_path": "omnibachi_audit.proofs.merkle",
+    "inclusion_path": "omnibachi_audit.proofs.merkle",
+    "leaf_hash": "omnibachi_audit.proofs.merkle",
+    "tree_root": "omnibachi_audit.proofs.merkle",
+    "TrustEntry": "omnibachi_audit.proofs.trust",
+    "KEY_ROLE": "omnibachi_audit.proofs.trust",
+    "Trust": "omnibachi_audit.proofs.trust",
+    "is_instant": "omnibachi_audit.proofs.trust",
+    "retired_key": "omnibachi_audit.proofs.trust",
+    "revoked_key": "omnibachi_audit.proofs.trust",
+    "trust_of": "omnibachi_audit.proofs.trust",
     "Told": "omnibachi_observer.site.relations",
     "site": "omnibachi_observer.site.build",
     "Answers": "omnibachi_runtime.rerun",
@@ -118,6 +184,7 @@ _PLACES = {
     "Ledger": "omnibachi_ledger",
     "Malformed": "omnibachi_runtime.link",
     "Mishap": "omnibachi_runtime.walk",
+    "Parting": "omnibachi_observer.parting",
     "PictureFailed": "omnibachi_observer.renderer",
     "Program": "omnibachi_runtime.link",
     "RunRow": "omnibachi_ledger",
@@ -129,11 +196,14 @@ _PLACES = {
     "Start": "omnibachi_runtime.walk",
     "Walk": "omnibachi_runtime.walk",
     "compile_sources": "omnibachi_compiler.compile",
+    "recompile": "omnibachi_compiler.incremental",
+    "Recompiled": "omnibachi_compiler.incremental",
     "dot": "omnibachi_observer.picture",
     "draw": "omnibachi_observer.picture",
     "format_source": "omnibachi_compiler.formatting",
     "Open": "omnibachi_compiler.editing.spots",
     "Project": "omnibachi_compiler.editing.spots",
+    "cloudevents": "omnibachi_observer.exports.cloudevents",
     "complete": "omnibachi_compiler.editing.completion",
     "declarations": "omnibachi_compiler.editing.declaration",
     "hover": "omnibachi_compiler.editing.hover",
@@ -156,7 +226,11 @@ _PLACES = {
     "mermaid": "omnibachi_observer.mermaid",
     "names_of": "omnibachi_compiler.editing.names",
     "open_root": "omnibachi_ledger",
+    "acquire": "omnibachi_ledger.locks",
     "open_snapshot": "omnibachi_runtime.load",
+    "openlineage": "omnibachi_observer.exports.openlineage",
+    "otlp": "omnibachi_observer.exports.otlp",
+    "part": "omnibachi_observer.parting",
     "plain": "omnibachi_compiler.tree",
     "project_schema": "omnibachi_compiler.editing.json_schema",
     "read_catalogue": "omnibachi_compiler.catalogue",
@@ -182,13 +256,22 @@ def __getattr__(name: str) -> Any:
 
 def capabilities_folder() -> str:
     """Return the folder of the shipped capabilities' package, without importing it."""
+    return _folder("omnibachi_capabilities")
+
+
+def code_folders() -> tuple[str, ...]:
+    """Return the folders of all code that has a part in compiling."""
+    return (_folder("omnibachi_model"), _folder("omnibachi_compiler"))
+
+
+def _folder(package: str) -> str:
     import os
 
     from .catalogue import folder_of
 
-    found = folder_of("omnibachi_capabilities")
+    found = folder_of(package)
     if found is None:
         from omnibachi_model.diagnostics import Defect
 
-        raise Defect("the shipped capabilities are not installed")
+        raise Defect(f"`{package}` is not installed")
     return os.path.normpath(found)

@@ -51,16 +51,17 @@ class Workspace:
     """A folder that holds `protocols/` or `protocol_snapshot/`.
 
     `data_root` and `traces` are where state and traces go unless a call says otherwise: `data` and `traces` in the
-    workspace. `borrowed` tells that it is the shipped one, used from a folder outside any: it is there to be run.
+    workspace. `trust` is the file that says whose signatures count, `trust.json` there. `borrowed` tells that it is the shipped one, used from a folder outside any: it is there to be run.
     """
 
-    __slots__ = ("borrowed", "capabilities", "data_root", "root", "traces")
+    __slots__ = ("borrowed", "capabilities", "data_root", "root", "traces", "trust")
 
     def __init__(self, path: str | PathLike[str] = ".") -> None:
         self.root = os.path.abspath(os.fspath(path))
         self.data_root = os.path.join(self.root, "data")
         self.traces = Traces(os.path.join(self.root, "traces"))
         self.capabilities = Capabilities(os.path.join(self.root, "capabilities"))
+        self.trust = os.path.join(self.root, "trust.json")
         self.borrowed = False
 
     def __repr__(self) -> str:
@@ -82,19 +83,22 @@ class Workspace:
         found.borrowed = True
         found.data_root = os.path.join(here, "data")
         found.traces = Traces(os.path.join(here, "traces"))
+        found.trust = os.path.join(here, "trust.json")
         return found
 
     def load(self, *, seal: str | None = None, strict: bool = False) -> Snapshot:
         """Open the sealed snapshot, pinned to `seal` if given; raises Refused (OB601 to OB608, OB751).
 
-        With `strict`, runs compile the very bytes of every capability that were compared with its lock, whatever Python
+        Where there is a trust file, a signature beside the manifest must be one that counts (OB614 to OB621). With
+        `strict`, runs compile the very bytes of every capability that were compared with its lock, whatever Python
         has cached or loaded.
         """
         if not is_workspace(self.root):
             message = f"`{self.root}` holds neither `{PROTOCOLS}/` nor `{SNAPSHOT}/`"
             help = "run inside a workspace, or name one with `--workspace`"
             raise Refused([Diagnostic("OB751", message, help=help)], FINDINGS)
-        found = wiring.open_snapshot(self._read, pinned=seal, strict=strict)
+        vouch = self._vouch if os.path.exists(self.trust) else None
+        found = wiring.open_snapshot(self._read, pinned=seal, strict=strict, vouch=vouch)
         found.capabilities = self.capabilities
         return found
 
@@ -252,6 +256,11 @@ class Workspace:
         if compilation.sealed is not None and write:
             write_snapshot(self.root, dict(compilation.sealed.files))
         return compiled(compilation, written=written)
+
+    def _vouch(self, manifest: bytes, signature: bytes) -> None:
+        from .trusting import vouch
+
+        vouch(self.trust, manifest, signature)
 
     def _read(self, name: str) -> bytes | None:
         """Give a file of the snapshot by its relative path; None when it is not there."""

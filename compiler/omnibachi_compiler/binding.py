@@ -301,6 +301,12 @@ def _misfit(name: str, template: Template, actual: Schema, wanted: Schema) -> tu
     return template.span, message, None
 
 
+LIMITS = (
+    "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "minLength", "maxLength", "minItems", "maxItems",
+    "pattern", "format",
+)  # fmt: skip
+
+
 def describe(schema: Schema) -> str:
     """Say a type in a few words."""
     if "const" in schema:
@@ -315,11 +321,10 @@ def describe(schema: Schema) -> str:
         text += f" among {', '.join(shown)}{', …' if len(schema['enum']) > len(shown) else ''}"
     if len(words) == 1 and words[0] == "object" and "properties" in schema:
         text += f" with {', '.join(f'`{key}`' for key in sorted(schema['properties'])[:6])}"
-    limits = [
-        f"{key} {schema[key]}"
-        for key in ("minimum", "maximum", "minLength", "maxLength", "pattern", "format")
-        if key in schema
-    ]
+    inside = schema.get("items", {}).get("type") if words == ["array"] else None
+    if inside is not None:
+        text += f" of {inside if isinstance(inside, str) else ' or '.join(inside)}"
+    limits = [f"{key} {schema[key]}" for key in LIMITS if key in schema]
     return text + (f" ({', '.join(limits)})" if limits else "")
 
 

@@ -29,11 +29,12 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A body that is proven."""
+    """A body that is proven; `found` are the warnings about it."""
 
     checked: Checked
     flat: Flat
     signature: Signature
+    found: tuple[Diagnostic, ...] = ()
 
     @property
     def address(self) -> str:
@@ -60,11 +61,12 @@ def prove(library: Library) -> Phase[dict[str, Body]]:
         found.extend(flat.diagnostics)
         if flat.value is None:
             continue
-        if graph.value.composed:
-            found.extend(lost_across(flat.value.steps))
+        lost = tuple(lost_across(flat.value.steps)) if graph.value.composed else ()
+        found.extend(lost)
         flats[address] = flat.value
         signatures[address] = signature_of(checked.value)
-        proven[address] = Body(checked.value, flat.value, signatures[address])
+        told = (*graph.diagnostics, *checked.diagnostics, *flat.diagnostics, *lost)
+        proven[address] = Body(checked.value, flat.value, signatures[address], told)
     return Phase(proven, tuple(found))
 
 

@@ -11,6 +11,7 @@ from omnibachi_model.diagnostics import Diagnostic, Span
 from omnibachi_model.nearest import nearest, nearest_address
 
 from .implementations import NO_ANSWER, outcomes_returned
+from .leaving import reserved_of
 from .library import Capability, Library
 from .phase import Implementation
 from .purity import check_purity
@@ -24,8 +25,6 @@ def check_implementations(
     """Check every declared capability against its function; `shown` gives the path of a module as people know it."""
     found: list[Diagnostic] = []
     for address, capability in library.capabilities.items():
-        if capability.effect == "EXTERNAL":
-            continue  # refused where it is used
         implementation = implementations.get(address)
         if implementation is None:
             found.extend(_missing(capability, library, implementations))
@@ -99,7 +98,7 @@ def _match(capability: Capability, implementation: Implementation) -> Iterator[D
             related=related,
         )
         returned.discard(NO_ANSWER)
-    for outcome in sorted((returned or set()) - set(capability.outcomes)):
+    for outcome in sorted((returned or set()) - set(capability.outcomes) - reserved_of(capability).keys()):
         near = nearest(outcome, capability.outcomes)
         yield Diagnostic(
             "OB407",

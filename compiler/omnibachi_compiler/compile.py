@@ -6,9 +6,10 @@ All findings of all phases are collected and sorted; nothing is sealed when one 
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,13 +24,13 @@ from .declarations import Declaration, Scenario, Workflow
 from .declare import declare
 from .fixes import located
 from .language import SCHEMAS
-from .laws import Proven, inlined_uses, prove_laws
+from .laws import inlined_uses, prove_laws
 from .library import Library, address_of, collect
 from .loader import load
 from .lower import lower
-from .phase import Implementation, Phase, Source
-from .points import subject
-from .seal import Sealed, seal
+from .phase import Implementation, Source
+from .points import Subject, subject
+from .seal import Sealed, seal, signatures, written
 
 _DOMAIN = re.compile(rb"^domain[ \t]*:", re.M)
 _DOCUMENT = re.compile(r"^---(?: .*)?$", re.M)
@@ -41,7 +42,7 @@ _ARTIFACT = re.compile(rf"^(?:{_KINDS}): *[\"']?([A-Z]{{2}}_[A-Z0-9_]+)", re.M)
 @dataclass(frozen=True, slots=True)
 class Compilation:
     """What compiling gave: the snapshot (None when something is wrong), all findings in order, the workflows that were
-    proven, the places that are checked when run, the scenarios, and the library (for tools)."""
+    proven, the places that are checked when run (in order), the scenarios, and the library (for tools)."""
 
     sealed: Sealed | None
     diagnostics: tuple[Diagnostic, ...]
@@ -49,6 +50,11 @@ class Compilation:
     places: tuple[Place, ...]
     scenarios: tuple[Scenario, ...]
     library: Library
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses of the workflows that were proven, sorted."""
+        return tuple(sorted(item.graph.address for item in self.workflows))
 
 
 def compile_sources(
@@ -62,12 +68,19 @@ def compile_sources(
 
     Nearly all that is made lives until the end, so the collector, which would go through it again and again, rests.
     """
-    resting = gc.isenabled()
+    with collector_rests():
+        return _compile(sources, implementations, versions, shown)
+
+
+@contextlib.contextmanager
+def collector_rests() -> Iterator[None]:
+    """Let the collector rest meanwhile."""
+    working = gc.isenabled()
     gc.disable()
     try:
-        return _compile(sources, implementations, versions, shown)
+        yield
     finally:
-        if resting:
+        if working:
             gc.enable()
 
 
@@ -94,7 +107,9 @@ def _compile(
     proven = bodies.value
     whole = [address for address in library.value.workflows if address in proven]
     workflows = {address: lower_proven(proven[address], found) for address in whole}
-    laws = _lawful(library.value, proven, workflows)
+    laws = prove_laws(library.value, subjects(library.value, proven, workflows))
+    for address, bound in laws.value.bound.items():
+        workflows[address]["laws"] = dict(bound)
     found.extend(laws.diagnostics)
     diagnostics = in_order(located(found, sources))
     ready = not has_errors(diagnostics)
@@ -104,9 +119,10 @@ def _compile(
     sealed_sources = [source for source in sources if source.path not in left_out]
     sealed = None
     if ready:
-        forms = laws.value.laws
-        sealed = seal(proven, workflows, forms, library.value, sealed_sources, implementations, versions)
-    places = tuple(place for body in proven.values() for place in body.checked.places)
+        files = {address: written(proven[address], workflow) for address, workflow in workflows.items()}
+        contracts, forms = signatures(proven), laws.value.laws
+        sealed = seal(files, contracts, forms, library.value, sealed_sources, implementations, versions)
+    places = in_place(place for body in proven.values() for place in body.checked.places)
     checked = tuple(proven[address].checked for address in workflows)
     return Compilation(sealed, diagnostics, checked, places, tuple(library.value.scenarios), library.value)
 
@@ -122,9 +138,16 @@ def lower_proven(body: Body, found: list[Diagnostic]) -> dict[str, Any]:
     return sealed
 
 
-def _lawful(library: Library, proven: Mapping[str, Body], workflows: Mapping[str, dict[str, Any]]) -> Phase[Proven]:
-    """Prove the laws, and note in each workflow those that bind it."""
-    subjects = {
+def in_place(places: Iterable[Place]) -> tuple[Place, ...]:
+    """Sort places by where they stand."""
+    return tuple(sorted(places, key=lambda place: (place.span.key(), place.node, place.reason)))
+
+
+def subjects(
+    library: Library, proven: Mapping[str, Body], workflows: Mapping[str, dict[str, Any]]
+) -> dict[str, Subject]:
+    """Return the workflows as laws look at them; none where there is no law."""
+    return {
         address: subject(
             workflow,
             inlined_uses(library.workflows[address], library),
@@ -133,23 +156,23 @@ def _lawful(library: Library, proven: Mapping[str, Body], workflows: Mapping[str
         )
         for address, workflow in (workflows.items() if library.invariants else ())
     }
-    laws = prove_laws(library, subjects)
-    for address, bound in laws.value.bound.items():
-        workflows[address]["laws"] = dict(bound)
-    return laws
 
 
 def _broken(sources: Sequence[Source], declarations: Sequence[Declaration]) -> frozenset[str]:
     """Return the addresses that the text declares but that no declaration came of."""
-    declared = {address_of(item) for item in declarations}
+    named = {address for source in sources for address in named_in(source)}
+    return frozenset(named - {address_of(item) for item in declarations})
+
+
+def named_in(source: Source) -> set[str]:
+    """Return the addresses that a text declares, as far as can be seen without reading it."""
     named: set[str] = set()
-    for source in sources:
-        for document in _DOCUMENT.split(source.data.decode("utf-8", "replace")):
-            first, found = _KEY.search(document), _ARTIFACT.search(document)
-            # A workflow names its intent and a scenario its workflow: where the first key is of a kind, it declares.
-            if found and first and (found.start() == first.start() or first[1] not in SCHEMAS):
-                named.add(f"{source.domain}::{found[1]}")
-    return frozenset(named - declared)
+    for document in _DOCUMENT.split(source.data.decode("utf-8", "replace")):
+        first, found = _KEY.search(document), _ARTIFACT.search(document)
+        # A workflow names its intent and a scenario its workflow: where the first key is of a kind, it declares.
+        if found and first and (found.start() == first.start() or first[1] not in SCHEMAS):
+            named.add(f"{source.domain}::{found[1]}")
+    return named
 
 
 def _scenarios_alone(declarations: Sequence[Declaration]) -> set[str]:

@@ -268,13 +268,15 @@ class Transform:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of a side effect; `needs` are among `store` and `event`."""
+    """One operation of a side effect; `needs` are among `store`, `event` and `hosts`; `repeat` of what leaves the house
+    says whether it may be asked again under the same key."""
 
     name: Name
     effect: Name
     needs: tuple[Name, ...]
     inputs: tuple[Field, ...]
     outcomes: tuple[Outcome, ...]
+    repeat: Name | None = None
 
 
 @dataclass(frozen=True, slots=True)

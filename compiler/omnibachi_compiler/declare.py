@@ -111,9 +111,9 @@ def _read(kind: str, tree: Mapping, source: Source, broken: frozenset[str]) -> D
 
 def _operation(entry: Entry) -> Operation:
     body = body_of(entry)
-    return Operation(
-        key_of(entry), name_at(body, "effect"), names_at(body, "needs"), fields_at(body, "inputs"), _outcomes(body)
-    )
+    inputs, outcomes = fields_at(body, "inputs"), _outcomes(body)
+    effect, repeat = name_at(body, "effect"), optional(body, "repeat")
+    return Operation(key_of(entry), effect, names_at(body, "needs"), inputs, outcomes, repeat)
 
 
 def _outcomes(tree: Mapping) -> tuple[Outcome, ...]:

@@ -22,6 +22,7 @@ from .fits import Presence
 from .flat import OWN, Flat, Note, Origin, Parts, Step, Via, ordered, rewritten
 from .flat_loops import loop_steps
 from .graph import MAX_NODES
+from .leaving import sealed_leaving
 from .library import Library
 from .links import Ending
 from .phase import Phase
@@ -149,6 +150,7 @@ def shape(node: CheckedNode) -> Json:
         "check": node.check,
         "outcomes": dict(linked.outcomes),
         **sealed(linked.declaration),
+        **sealed_leaving(linked.capability, linked.hosts),
     }
 
 

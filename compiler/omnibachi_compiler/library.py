@@ -32,6 +32,7 @@ from .declarations import (
 )
 from .declarations import Operation as OperationDeclaration
 from .fixes import readdressed
+from .leaving import check_hosts, check_leaving
 from .phase import Phase
 from .schemas import member_places, seal_fields, seal_schema
 from .tree import Mapping as TreeMapping
@@ -52,18 +53,20 @@ class Capability:
     keeps: str | None
     summary: str
     span: Span
+    repeat: str | None = None  # of what leaves the house: `key` or `never`
 
     @property
     def signature(self) -> dict[str, Any]:
         """What is sealed of it, and what its lock's signature digest covers."""
         if self.governor is None:
             return {"inputs": self.inputs, "outcomes": dict(self.outcomes)}
-        return {
+        signature = {
             "effect": self.effect,
             "needs": sorted(self.needs),
             "inputs": self.inputs,
             "outcomes": dict(self.outcomes),
         }
+        return signature if self.repeat is None else {**signature, "repeat": self.repeat}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +173,7 @@ def collect(declarations: Iterable[Declaration], broken: frozenset[str] = frozen
 
 def _file(item: Declaration, address: str, library: Library, found: list[Diagnostic]) -> None:
     if isinstance(item, Domain):
+        found.extend(check_hosts(item))
         library.domains[item.name.text] = item
     elif isinstance(item, Workflow):
         library.workflows[address] = item
@@ -196,6 +200,7 @@ def _file(item: Declaration, address: str, library: Library, found: list[Diagnos
     elif isinstance(item, SideEffect):
         library.side_effects[address] = item
         for operation in item.operations:
+            found.extend(check_leaving(operation))
             library.capabilities[f"{address}.{operation.name.text}"] = _operation(item, operation, address, found)
     elif isinstance(item, Intent):
         payload = _record("payload", item.payload, found, defaults=True)
@@ -218,6 +223,7 @@ def _operation(item: SideEffect, operation: OperationDeclaration, address: str, 
         item.keeps,
         item.summary,
         operation.name.span,
+        operation.repeat.text if operation.repeat else None,
     )
 
 

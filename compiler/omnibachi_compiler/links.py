@@ -47,6 +47,7 @@ class Linked:
     body: Signature | None = None
     calls: tuple[Linked, ...] = ()
     items: Template | None = None
+    hosts: tuple[str, ...] | None = None  # to which a call that leaves the house is held
 
     @property
     def templates(self) -> tuple[Template, ...]:

@@ -15,11 +15,24 @@ from typing import Any
 from omnibachi_model.addresses import split
 from omnibachi_model.diagnostics import Diagnostic, Span
 from omnibachi_model.nearest import nearest
-from omnibachi_model.sealed import CALL, END, EXIT, FAULT, PASS, REJECTED_EXIT, SILENT, SUCCESS, TIMEOUT
+from omnibachi_model.sealed import (
+    CALL,
+    END,
+    EXIT,
+    EXTERNAL,
+    FAULT,
+    OUTCOME_UNKNOWN,
+    PASS,
+    REJECTED_EXIT,
+    SILENT,
+    SUCCESS,
+    TIMEOUT,
+)
 
 from .declarations import Name, Point
 from .fixes import renamed
 from .law_search import Moments
+from .leaving import reserved_of
 from .library import Library, lookup
 from .told_paths import is_entry
 
@@ -88,6 +101,13 @@ def resolve(point: Point, domain: str, library: Library, found: list[Diagnostic]
         if used is None or not _declares(used, point.outcome, library, found):
             return None
         sealed["use"] = used
+    elif point.kind == "effect" and point.outcome is not None:
+        classed = [capability for capability in library.capabilities.values() if capability.effect == point.name.text]
+        given = {FAULT}.union(*(capability.outcomes for capability in classed))
+        given |= {TIMEOUT} if any(capability.governor for capability in classed) else set()
+        given |= {OUTCOME_UNKNOWN} if point.name.text == EXTERNAL else set()
+        if not has_outcome(f"no effect of class `{point.name.text}`", point.outcome, given, found, "has the"):
+            return None
     return sealed
 
 
@@ -125,14 +145,15 @@ def _declares(used: str, outcome: Name | None, library: Library, found: list[Dia
         if uses(address, used):
             known |= capability.outcomes.keys()
             known |= {TIMEOUT} if capability.governor else set()
+            known |= reserved_of(capability).keys()
     return has_outcome(f"`{used}`", outcome, known, found)
 
 
-def has_outcome(what: str, outcome: Name, known: set[str], found: list[Diagnostic]) -> bool:
+def has_outcome(what: str, outcome: Name, known: set[str], found: list[Diagnostic], lacks: str = "has no") -> bool:
     """Tell whether an outcome is among the known ones; report it otherwise (OB326)."""
     if outcome.text in known:
         return True
-    message = f"{what} has no outcome `{outcome.text}`"
+    message = f"{what} {lacks} outcome `{outcome.text}`"
     fix = renamed(outcome.span, outcome.text, known)
     found.append(Diagnostic("OB326", message, outcome.span, help=near(outcome.text, known), fix=fix))
     return False

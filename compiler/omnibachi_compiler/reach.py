@@ -41,12 +41,24 @@ def check_form(
         for name, node in nodes.items():
             if name not in reached:
                 message = f"no path from `{start}` reaches `{name}`"
-                found.append(Diagnostic("OB503", message, node.declaration.name.span))
+                place, never = node.declaration.name.span, _impossible(name, nodes)
+                found.append(Diagnostic("OB503", message, place, help=never and f"{never}, which cannot come"))
         for name, ending in exits.items():
             if ending.declaration is not None and name not in reached:
                 message, place = f"no path reaches the {end} `{name}`", ending.declaration.name.span
                 found.append(Diagnostic("OB515", message, place, severity="warning"))
     return tuple(order)
+
+
+def _impossible(name: str, nodes: Mapping[str, Linked]) -> str | None:
+    """Say which routes to a node are of outcomes that a loop cannot have."""
+    routes = [
+        f"`{route.outcome.text}` of `{source}`"
+        for source, node in nodes.items()
+        for route in node.declaration.routes
+        if route.target.text == name and node.calls and route.outcome.text not in node.targets
+    ]
+    return f"only {' and '.join(routes)} would lead there" if routes else None
 
 
 def _reached(names: Iterable[str], edges: Mapping[str, Iterable[str]]) -> set[str]:

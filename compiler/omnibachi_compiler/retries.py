@@ -1,7 +1,8 @@
 """Retries and deadlines: where they may stand, which outcomes a call is asked again after, and the outcome TIMEOUT.
 
-An operation of a side effect answers inside a transaction that can be rolled back, so asking again leaves no trace;
-nothing else can be asked again, or be late.
+A local operation of a side effect answers inside a transaction that can be rolled back, so asking again leaves no
+trace; what leaves the house is asked again only where that does nothing twice (`leaving`). Nothing else can be asked
+again, or be late.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from .declarations import Name, Use
 from .fits import object_of
 from .fixes import renamed
 from .language.durations import milliseconds
+from .leaving import check_retry, reserved_of
 from .library import Capability
 
 Schema = dict[str, Any]
@@ -33,6 +35,8 @@ def timed(
     known = dict(outcomes)
     if node.deadline is not None:
         known[TIMEOUT] = object_of({})
+    known.update(reserved_of(capability))
+    found.extend(check_retry(node, capability, known))
     for name in node.retry.on if node.retry is not None else ():
         if name.text not in known:
             found.append(_unknown(name, node, known))

@@ -40,16 +40,24 @@ class Sealed:
     seal: str
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A workflow and its origins as they are sealed."""
+
+    workflow: bytes
+    origins: bytes
+
+
 def seal(
-    bodies: Mapping[str, Body],
-    workflows: Mapping[str, Json],
+    workflows: Mapping[str, Written],
+    contracts: Mapping[str, Json],
     laws: Mapping[str, Json],
     library: Library,
     sources: Iterable[Source],
     implementations: Mapping[str, Implementation],
     versions: Mapping[str, str],
 ) -> Sealed:
-    """Write the snapshot of a workspace in which nothing is wrong: what was proven, workflows and laws as sealed."""
+    """Write the snapshot of a workspace in which nothing is wrong: workflows as written, signatures, laws as sealed."""
     files: dict[str, bytes] = {}
     manifest: Json = {
         "format": SNAPSHOT_FORMAT,
@@ -61,18 +69,17 @@ def seal(
         "events": {address: digest_of(shape.schema) for address, shape in library.events.items()},
         "intents": {address: digest_of(shape.schema) for address, shape in library.intents.items()},
         "stores": {address: digest_of(store.sealed) for address, store in library.stores.items()},
-        "contracts": {address: digest_of(_signature(body)) for address, body in _contracts(bodies).items()},
+        "contracts": {address: digest_of(signature) for address, signature in contracts.items()},
         "laws": {address: digest_of(law) for address, law in laws.items()},
         "sources": {source.path: digest(source.data) for source in sources},
         "workflows": {},
     }
-    for name, value in _domains(library, bodies, laws).items():
+    for name, value in _domains(library, contracts, laws).items():
         files[domain_file(name)] = pretty(value)
         manifest["domains"][name] = {"file": domain_file(name), "sha256": digest(files[domain_file(name)])}
-    for address, workflow in sorted(workflows.items()):
-        body = bodies[address]
-        files[workflow_file(address)] = pretty(workflow)
-        files[origins_file(address)] = pretty(origins(body.checked, body.flat))
+    for address, written in sorted(workflows.items()):
+        files[workflow_file(address)] = written.workflow
+        files[origins_file(address)] = written.origins
         manifest["workflows"][address] = {
             "file": workflow_file(address),
             "sha256": digest(files[workflow_file(address)]),
@@ -86,6 +93,11 @@ def seal(
     return Sealed(files, found)
 
 
+def written(body: Body, workflow: Json) -> Written:
+    """Write a proven workflow that was lowered."""
+    return Written(pretty(workflow), pretty(origins(body.checked, body.flat)))
+
+
 def lock(signature: Json, implementation: Implementation) -> Json:
     """Return a capability's lock: what it promises, where its function is, and the bytes that it is made of."""
     return {
@@ -95,16 +107,16 @@ def lock(signature: Json, implementation: Implementation) -> Json:
     }
 
 
-def _contracts(bodies: Mapping[str, Body]) -> dict[str, Body]:
-    return {address: body for address, body in bodies.items() if body.checked.graph.intent is None}
+def signatures(bodies: Mapping[str, Body]) -> dict[str, Json]:
+    """Return what is sealed of the contracts among these bodies: what they take and what they give."""
+    return {
+        address: {"inputs": body.signature.inputs, "outcomes": dict(body.signature.outcomes)}
+        for address, body in bodies.items()
+        if body.checked.graph.intent is None
+    }
 
 
-def _signature(body: Body) -> Json:
-    """Return what is sealed of a contract: what it takes and what it gives."""
-    return {"inputs": body.signature.inputs, "outcomes": dict(body.signature.outcomes)}
-
-
-def _domains(library: Library, bodies: Mapping[str, Body], laws: Mapping[str, Json]) -> dict[str, Json]:
+def _domains(library: Library, contracts: Mapping[str, Json], laws: Mapping[str, Json]) -> dict[str, Json]:
     domains: dict[str, Json] = {
         name: {
             "format": DOMAIN_FORMAT,
@@ -137,8 +149,8 @@ def _domains(library: Library, bodies: Mapping[str, Body], laws: Mapping[str, Js
         summaries[capability.governor or address] = capability.summary
     for address, body in library.bodies.items():
         summaries[address] = body.summary
-    for address, contract in _contracts(bodies).items():
-        domains[split(address)[0]]["contracts"][address] = _signature(contract)
+    for address, signature in contracts.items():
+        domains[split(address)[0]]["contracts"][address] = signature
     for address, law in laws.items():
         domains[split(address)[0]]["laws"][address] = law
         summaries[address] = library.invariants[address].summary

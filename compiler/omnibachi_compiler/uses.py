@@ -18,6 +18,7 @@ from omnibachi_model.nearest import nearest
 
 from .declarations import All, Body, Contract, Each, Name, Node, Repeat, Use
 from .fixes import removed, renamed
+from .leaving import check_urls, hosts_of
 from .library import Capability, Library, SealedStore, Shape, address_of, lookup
 from .links import Linked, Signature
 from .narrowing import narrow_outcomes
@@ -61,7 +62,9 @@ def link_use(node: Use, known: Known, found: list[Diagnostic]) -> Linked | None:
     if capability is None:
         return None
     outcomes = timed(node, capability, narrow_outcomes(capability, store, event), found)
-    return Linked(node, capability, store, event, outcomes, {}, {}, bindings.value)
+    hosts = hosts_of(capability, known.library.domains.get(known.domain))
+    found.extend(check_urls(bindings.value, hosts, known.domain))
+    return Linked(node, capability, store, event, outcomes, {}, {}, bindings.value, hosts=hosts)
 
 
 def _body(node: Use, known: Known, found: list[Diagnostic]) -> Signature | None:
@@ -103,9 +106,6 @@ def _capability(use: Name, domain: str, library: Library, found: list[Diagnostic
         advice = f"did you mean `{code}.{near}`?" if near else f"it has {', '.join(f'`{name}`' for name in known)}"
         fix = renamed(use.span, operation, known)
         found.append(Diagnostic("OB309", f"`{address}` has no operation `{operation}`", use.span, help=advice, fix=fix))
-    elif capability.effect == "EXTERNAL":
-        found.append(Diagnostic("OB212", "EXTERNAL effects are not yet built", use.span))
-        return None
     return capability
 
 

@@ -118,7 +118,7 @@ def connect(root: str | None, *, create: bool, reading: bool = False) -> Databas
         with contextlib.suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
-        raise of_system(error, path) from error
+        raise of_system(error, str(error.filename or path)) from error
     return _open(path, path)
 
 

@@ -21,7 +21,7 @@ _ENROL = (
     " seq, exit, status, digest) VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)"
 )
 _KEEP = "INSERT INTO workflows (digest, sealed) SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM workflows WHERE digest=?)"
-NUMBER = "SELECT ifnull(max(number), 0) + 1 FROM receipts"
+NUMBER = "SELECT coalesce(max(number), 0) + 1 FROM receipts"
 _BEGUN = f"SELECT (SELECT fence FROM runs WHERE run=?), ({NUMBER})"
 RECEIPT = "INSERT INTO receipts (number, run, path, capability, outcome) VALUES (?, ?, ?, ?, ?)"
 _EVENT = "INSERT INTO events (run, seq, path, body, obs) VALUES (?, ?, ?, ?, ?)"
@@ -65,6 +65,7 @@ class Journal:
     __slots__ = (
         "_claimed",
         "_db",
+        "_durable",
         "_end",
         "_fence",
         "_holder",
@@ -96,6 +97,7 @@ class Journal:
         self._fence = fence  # 0 until the run is recorded
         self._seq = seq  # events committed
         self._open = False
+        self._durable = False
         self._written = 0  # events of the open transaction
         self._number = 0  # the next commit number of the open transaction
         self._claimed = False  # a store wrote under that number
@@ -105,11 +107,18 @@ class Journal:
         """Return the store with that address."""
         return Store(self._db, address, self._claim, fixed=self._run.keeps.get(address) == "registry")
 
-    def begin(self) -> None:
-        """Open the write transaction and check the fence. Raises Trouble (OB711 to OB713, OB72x)."""
+    def begin(self, *, durable: bool = False) -> None:
+        """Open the write transaction and check the fence; once committed, what is `durable` outlives a power failure.
+
+        Raises Trouble (OB711 to OB713, OB72x).
+        """
         if self._open or self._db.in_transaction:
             raise Defect("a transaction is open already")
         self._holder()
+        if durable is not self._durable:
+            # Not inside a transaction, where SQLite would not take it.
+            self._db.run("PRAGMA synchronous=FULL" if durable else "PRAGMA synchronous=NORMAL")
+            self._durable = durable
         self._db.run("BEGIN IMMEDIATE")
         self._open = True
         try:

@@ -25,13 +25,17 @@ if TYPE_CHECKING:
 _LONG = 64
 
 _KEYSET = "SELECT number FROM keysets WHERE store=? AND event=? AND keys=?"
+_NEW = (
+    "INSERT INTO keysets (number, store, event, keys) SELECT coalesce(max(number), 0) + 1, ?, ?, ? FROM keysets"
+)
 _KEYSETS = "SELECT number, keys FROM keysets WHERE store=? AND event=?"
 _ADD = "INSERT INTO lookups (keyset, value, sequence) VALUES (?, ?, ?)"
 _DROP = "DELETE FROM lookups WHERE keyset=? AND value=? AND sequence=?"
-_MORE = "INSERT INTO tallies (keyset, value, n) VALUES (?, ?, 1) ON CONFLICT (keyset, value) DO UPDATE SET n=n+1"
+_MORE = "INSERT INTO tallies (keyset, value, n) VALUES (?, ?, 1) ON CONFLICT (keyset, value) DO UPDATE SET n=tallies.n+1"
 _LESS = "UPDATE tallies SET n=n-1 WHERE keyset=? AND value=?"
 _COUNT = (
-    "INSERT INTO tallies (keyset, value, n) SELECT keyset, value, count(*) FROM lookups WHERE keyset=? GROUP BY value"
+    "INSERT INTO tallies (keyset, value, n) SELECT keyset, value, count(*) FROM lookups WHERE keyset=?"
+    " GROUP BY keyset, value"
 )
 _NONE = "DELETE FROM tallies WHERE keyset=? AND value=? AND n=0"
 
@@ -101,7 +105,7 @@ def _fill(db: Database, store: str, event: str, names: list[str], keys: bytes) -
     if found is not None:  # Another process was faster.
         number: int = found[0]
         return number
-    db.run("INSERT INTO keysets (store, event, keys) VALUES (?, ?, ?)", (store, event, keys))
+    db.run(_NEW, (store, event, keys))
     found = db.row(_KEYSET, (store, event, keys))
     assert found is not None
     number = found[0]

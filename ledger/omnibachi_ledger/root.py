@@ -7,7 +7,7 @@ import os
 import orjson
 
 from omnibachi_model.diagnostics import Defect, Diagnostic, Trouble
-from omnibachi_model.record import digest_of, export
+from omnibachi_model.record import INTENDED, digest_of, export
 
 from .connect import Database, connect
 from .journal import Journal, Run, take_over
@@ -198,7 +198,7 @@ class Ledger:
         try:
             for number, (path, text, obs) in enumerate(events, 1):
                 body, seen = orjson.loads(text), orjson.loads(obs)
-                if (body.get("path", ""), seen["seq"]) != (path, number):
+                if ("" if body["kind"] == INTENDED else body.get("path", ""), seen["seq"]) != (path, number):
                     return f"event {number} does not belong there"
                 if "receipt" in seen:
                     told.add((path, seen["receipt"], body["capability"], body["outcome"]))

@@ -47,8 +47,20 @@ _LOADS = """CREATE TABLE loads (
     stores BLOB NOT NULL)"""
 
 
-def _once(table: str, *keys: str, only: str = "") -> tuple[str, ...]:
+# Tables whose rows are written once: what makes a row one that is there already, and in `only` which rows these are.
+ONCE: dict[str, tuple[tuple[str, ...], str]] = {
+    "events": (("run = NEW.run AND seq = NEW.seq", "run = NEW.run AND path = NEW.path AND path <> ''"), ""),
+    "receipts": (("number = NEW.number", "run = NEW.run AND path = NEW.path"), ""),
+    "workflows": (("digest = NEW.digest",), ""),
+    "streams": (("store = NEW.store AND sequence = NEW.sequence",), ""),
+    "records": (("store = NEW.store AND key = NEW.key",), "fixed"),
+    "loads": (("number = NEW.number",), ""),
+}
+
+
+def _once(table: str) -> tuple[str, ...]:
     """Make the triggers that let rows of a table be added and neither changed, removed nor replaced."""
+    keys, only = ONCE[table]
     guard = f"BEGIN SELECT RAISE(ABORT, '{table} are written once'); END"
     taken = " OR ".join(f"EXISTS (SELECT 1 FROM {table} WHERE {key})" for key in keys)
     old, new = (f"WHEN OLD.{only}", f"NEW.{only} AND ({taken})") if only else ("", taken)
@@ -59,18 +71,14 @@ def _once(table: str, *keys: str, only: str = "") -> tuple[str, ...]:
     )
 
 
-_LOADING = (_LOADS, *_once("loads", "number = NEW.number"))
+_LOADING = (_LOADS, *_once("loads"))
 
 # The latest runs are listed without reading all of them.
 _LATEST = ("CREATE INDEX runs_started ON runs (started_at, run)",)
 
 SCHEMA = (
     *_TABLES,
-    *_once("events", "run = NEW.run AND seq = NEW.seq", "run = NEW.run AND path = NEW.path AND path <> ''"),
-    *_once("receipts", "number = NEW.number", "run = NEW.run AND path = NEW.path"),
-    *_once("workflows", "digest = NEW.digest"),
-    *_once("streams", "store = NEW.store AND sequence = NEW.sequence"),
-    *_once("records", "store = NEW.store AND key = NEW.key", only="fixed"),
+    *(statement for table in ONCE if table != "loads" for statement in _once(table)),
     *_LOADING,
     *_LATEST,
 )

@@ -27,8 +27,8 @@ _GET = "SELECT value, revision FROM records WHERE store=? AND key=? AND value IS
 _SEEN = "SELECT value, revision, created FROM records WHERE store=? AND key=?"
 # Read at once what a write needs to know: what is there, where a new one stands, whether there are key sets to keep.
 _PLACE = (
-    "SELECT value, revision, created, (SELECT ifnull(max(created), 0) + 1 FROM records WHERE store=?1),"
-    " EXISTS (SELECT 1 FROM keysets WHERE store=?1 AND event='') FROM (SELECT 1)"
+    "SELECT value, revision, created, (SELECT coalesce(max(created), 0) + 1 FROM records WHERE store=?1),"
+    " EXISTS (SELECT 1 FROM keysets WHERE store=?1 AND event='') FROM (SELECT 1) AS one"
     " LEFT JOIN records ON store=?1 AND key=?2"
 )
 _CREATE = "INSERT INTO records (store, key, value, revision, created, number, fixed) VALUES (?, ?, ?, 1, ?, ?, ?)"
@@ -38,7 +38,7 @@ _LIST = (
     " WHERE l.keyset=? AND l.value=? ORDER BY l.sequence LIMIT ?"
 )
 _LAST = (
-    "SELECT ifnull(max(sequence), 0) + 1, EXISTS (SELECT 1 FROM keysets WHERE store=?1 AND event=?2)"
+    "SELECT coalesce(max(sequence), 0) + 1, EXISTS (SELECT 1 FROM keysets WHERE store=?1 AND event=?2)"
     " FROM streams WHERE store=?1"
 )
 _APPEND = "INSERT INTO streams (store, sequence, event, record, number) VALUES (?, ?, ?, ?, ?)"
@@ -74,7 +74,7 @@ class Store:
     def __init__(self, db: Database, address: str, number: Callable[[], int], *, fixed: bool = False) -> None:
         self._db = db
         self._number = number
-        self._fixed = fixed
+        self._fixed = int(fixed)
         self.address = address
 
     def get(self, key: str) -> tuple[Record, int] | None:

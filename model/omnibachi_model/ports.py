@@ -103,6 +103,7 @@ class Call(Protocol):
     clock: Clock
     entropy: Entropy
     event: Event | None
+    hosts: tuple[str, ...]  # that the domain declares, where the operation needs them (see `hosts`)
 
 
 Transform = Callable[[Inputs], Answer]
@@ -119,9 +120,9 @@ class Journal(Protocol):
         """Return the store with that address."""
         ...
 
-    def begin(self) -> None:
+    def begin(self, *, durable: bool = False) -> None:
         """Open the write transaction (`BEGIN IMMEDIATE`), check the fence; the first time, record the run and its
-        sealed workflow."""
+        sealed workflow. What is `durable` outlives a power failure once it is committed."""
         ...
 
     def receipt(self, path: str, capability: str, outcome: str) -> int:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
+SIGNATURE = "manifest.sig.json"  # laid beside by `omnibachi sign`, and no part of what is sealed
 VERSIONS = "versions.json"
 
 SNAPSHOT_FORMAT = "omnibachi.snapshot/1"
@@ -41,14 +42,20 @@ LOOPS = (EACH, REPEAT, ALL)
 FAULT = "FAULT"
 SUCCESS = "SUCCESS"
 TIMEOUT = "TIMEOUT"
+OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"  # of an effect that left the house: nobody knows whether it happened
+BACKEND_ERROR = "BACKEND_ERROR"  # it certainly did not
 # Of loops, besides SUCCESS.
 PARTIAL, FAILED, OVERFLOW, EXHAUSTED = "PARTIAL", "FAILED", "OVERFLOW", "EXHAUSTED"
-RESERVED_OUTCOMES = (FAULT, TIMEOUT, "OUTCOME_UNKNOWN")
+RESERVED_OUTCOMES = (FAULT, TIMEOUT, OUTCOME_UNKNOWN)
 REJECTED_EXIT = "rejected"
 STATUSES = ("COMPLETED", "REJECTED", "DENIED", "FAILED")
 EXIT_CODES = {"COMPLETED": 0, "REJECTED": 1, "FAILED": 1, "DENIED": 5}
 EFFECTS = ("PURE", "READ", "IDEMPOTENT", "APPEND_ONLY", "MUTABLE", "EXTERNAL")
 WRITES = frozenset(("IDEMPOTENT", "APPEND_ONLY", "MUTABLE"))
+EXTERNAL = "EXTERNAL"
+REPEAT_KEY, REPEAT_NEVER = "key", "never"
+REPEATS = (REPEAT_KEY, REPEAT_NEVER)  # whether what leaves the house may be asked again under the same key
+HOSTS = "hosts"
 KEEPS = ("registry", "events", "records", "accounts")
 
 

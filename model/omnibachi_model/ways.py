@@ -70,13 +70,27 @@ def completing(nodes: Nodes) -> frozenset[int]:
     return frozenset(found)
 
 
-def bodies(nodes: Nodes, index: int) -> list[int]:
+def rounds(nodes: Nodes, index: int) -> dict[str, str]:
+    """Return the outcomes of a node that end an iteration, each with what that one's outcome is; FAULT left out."""
+    routes = nodes[index].get("next")
+    found: dict[str, str] = {}
+    for outcome, target in routes.items() if isinstance(routes, dict) else ():
+        to = target
+        while type(to) is int and 0 <= to < len(nodes) and nodes[to].get("kind") == PASS:
+            following = nodes[to].get("next", {}).get(SUCCESS)
+            to = following if type(following) is int and following > to else None
+        if type(to) is int and 0 <= to < len(nodes) and nodes[to].get("kind") == END and outcome != FAULT:
+            found[outcome] = str(nodes[to].get("outcome"))
+    return found
+
+
+def bodies(nodes: Nodes, index: int, told: Container[int] = ()) -> list[int]:
     """Return the first visible nodes of what a loop does: one, or those of the members of an ALL."""
     node = nodes[index]
     if node.get("kind") not in LOOPS:
         return []
     first = node.get("bodies") if node.get("kind") == ALL else [node.get("body")]
-    found = [onward(nodes, item) for item in first] if isinstance(first, list) else []
+    found = [onward(nodes, item, told) for item in first] if isinstance(first, list) else []
     return [item for item in found if item is not None]
 
 

@@ -114,9 +114,16 @@ def _gate(story: Story) -> Failure:
 
 
 def _answered(story: Story, step: Step) -> Failure:
+    if step.unsure:
+        key: Words = [" (its key is ", Code(step.key), ")"] if step.key else []
+        said: Words = [*why(step), ", and nobody knows whether it was done"]
+        remedy: Words = ["ask the other side whether it was done", *key, " before anything is done again"]
+        return Failure(step, step.outcome, OUTSIDE, said, remedy)
     if step.outcome == TIMEOUT:
-        sooner: Words = ["make ", Code(step.capability or "?"), " answer sooner, or give ", Code(step.node), " more time"]
-        return Failure(step, step.outcome, CAPABILITY, why(step), sooner)
+        asked, node = Code(step.capability or "?"), Code(step.node)
+        return Failure(
+            step, TIMEOUT, CAPABILITY, why(step), ["make ", asked, " answer sooner, or give ", node, " more time"]
+        )
     given = origins(story, step.sealed.get("with"))
     fault = PAYLOAD if _only_payload(given) else PROTOCOL
     said = [*why(step), ", and the workflow takes that for a failure"]

@@ -63,7 +63,7 @@ def examine(
     report = _told(story, verdict, line, reason, [event.body_bytes for event in events])
     places = _Places(origins)
     report.path = [_step(step, places) for step in story.steps]
-    wrote = [step for step in story.steps if step.receipt is not None]
+    wrote = [step for step in story.steps if step.receipt is not None or step.left]
     report.changed = [_effect(step) for step in wrote if step.wrote]
     report.unchanged = [_effect(step) for step in wrote if not step.wrote]
     report.diagnostics = notes + _changed_capabilities(story, locks, places)
@@ -267,6 +267,8 @@ def _unfinished(report: Report, story: Story, journal: bytes | None, wrote: list
         report.advice.append(remedy)
         return
     message = f"the record has no end: the run stopped{last}"
+    if story.intended is not None:
+        message = f"the record has no end: {spoken(unanswered(story.intended.body, story.intended.obs))}"
     again = story.workflow.get("journal") is False and not wrote
     remedy = (
         "run it again: it has no side effect" if again else f"finish it with `omnibachi resume {run or 'TRACE_ID'}`"

@@ -69,6 +69,8 @@ def ending(story: Story) -> Words:
     """Say in one sentence which workflow ran and how it ended."""
     address = Code(story.address)
     if not story.finished:
+        if story.intended is not None:
+            return [address, " did not finish: ", *unanswered(story.intended.body, story.intended.obs)]
         last = story.steps[-1].node if story.steps else None
         return [address, " did not finish", *([": its record stops after ", Code(last)] if last else [])]
     how = {
@@ -78,6 +80,13 @@ def ending(story: Story) -> Words:
         "FAILED": " failed",
     }.get(story.status or "", " ended")
     return [address, how, " at ", Code(story.exit or "?")]
+
+
+def unanswered(body: dict[str, Any], obs: dict[str, Any]) -> Words:
+    """Say of an INTENDED without an answer that the call may have left; a clause without a final stop."""
+    key = obs.get("key")
+    under: Words = [" under the key ", Code(key)] if isinstance(key, str) else []
+    return ["the call of ", Code(str(body.get("path", "?"))), " may have left", *under, ", and no answer is recorded"]
 
 
 def _title(story: Story, origins: dict[str, Any], broken: Broken | None) -> str:
@@ -152,6 +161,8 @@ def _sentence(words: Words) -> str:
 
 def _turn(step: Step) -> str:
     receipt: Words = [f" (receipt {step.receipt})"] if step.receipt is not None else []
+    if step.key is not None:
+        receipt += [", under the key ", Code(step.key)]
     return f"{step.number}. {said([Code(step.node), ': ', *why(step), *receipt, *then(step)])}.\n"
 
 
@@ -183,6 +194,9 @@ def _change(step: Step) -> str:
 
 def what(step: Step) -> Words:
     """Say what an effect wrote: the event and its record, or the key and its value, as far as its inputs tell."""
+    if step.left:
+        how = "left the house, and nobody knows whether it was done" if step.unsure else "left the house"
+        return [how, *([" under the key ", Code(step.key)] if step.key else []), ": ", value(step.inputs)]
     event = step.sealed.get("event")
     if isinstance(event, str):
         return ["appended ", Code(event), ": ", value(step.inputs.get("record", step.inputs))]

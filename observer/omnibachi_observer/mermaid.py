@@ -13,7 +13,7 @@ from omnibachi_model.addresses import split
 from omnibachi_model.sealed import CALL, DECIDE, EXIT, LOOPS
 
 from .picture import COLOURS, subtitle
-from .picture_plan import first_of, plan
+from .picture_plan import plan
 from .story import nodes_of
 
 # A long name is one word: without more room than is usual its end would be cut off.
@@ -40,7 +40,7 @@ def mermaid(workflow: dict[str, Any]) -> str:
             grouped.setdefault((source, target), []).append(outcome)
     edges += [(source, outcomes, target) for (source, target), outcomes in grouped.items()]
     drawn = {*shown.nodes, *(target for _, _, target in edges if target in exits), *shown.exits}
-    first = first_of(workflow)
+    first = shown.first
     if first in exits:
         drawn.add(first)
     ids = {name: f"n{number}" for number, name in enumerate(sorted(drawn))}

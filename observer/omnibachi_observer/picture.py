@@ -21,7 +21,7 @@ from omnibachi_model.record import Broken, read
 from omnibachi_model.sealed import ALL, CALL, DECIDE, EACH, FAULT, LOOPS, PASS, REPEAT
 from omnibachi_model.ways import named
 
-from .picture_plan import FAN, Plan, Route, first_of, plan
+from .picture_plan import FAN, Plan, Route, plan
 from .renderer import render
 from .story import Story, add, exits_of, join
 
@@ -142,7 +142,7 @@ def _gate(
     intent = split(str(workflow.get("intent") or "start"))[1]
     graph.node("_gate", label=f"<{_text(intent, 10, '#ffffff')}>", shape="box", style="rounded,filled", fillcolor=INK,
                color=INK, margin="0.1,0.04", height="0.25")  # fmt: skip
-    first = first_of(workflow)
+    first = shown.first
     refused = path is not None and not path and ending in shown.exits
     if first in shown.nodes or first in shown.exits:
         on = (

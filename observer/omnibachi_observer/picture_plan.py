@@ -17,7 +17,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from omnibachi_model.sealed import EACH, EXIT, FAULT, SILENT
+from omnibachi_model.sealed import EACH, EXIT, FAULT, SILENT, SUCCESS
 from omnibachi_model.ways import bodies, holders, named, onward, ways
 
 from .story import nodes_of
@@ -45,7 +45,7 @@ class Plan:
 
     `steps` numbers the nodes of the taken path from 1, `visits` says how often each was visited; `beside` holds
     (outcomes, target) for each node whose further routes are told beside it; `columns` is empty where the path is not
-    folded.
+    folded, `first` is where the start leads.
     """
 
     nodes: dict[str, dict[str, Any]]
@@ -55,6 +55,7 @@ class Plan:
     routes: list[Route] = field(default_factory=list)
     beside: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     columns: list[list[str]] = field(default_factory=list)
+    first: str | None = None
     left_out: int = 0
     crash: str | None = None
 
@@ -72,7 +73,8 @@ def plan(workflow: dict[str, Any], path: list[tuple[str, str]] | None, ending: s
     }
     nodes = {name: node for name, node in everything.items() if node.get("kind") != EXIT}
     exits = {name: node for name, node in everything.items() if node.get("kind") == EXIT}
-    inside = _insides(sealed, everything)
+    inside = _insides(sealed, everything, told)
+    first = _first(workflow, sealed, told)
     targets = {
         name: {**inside.get(name, {}), **_targets(sealed, index, told)}
         for index, name in enumerate(str(node.get("name")) for node in sealed)
@@ -80,11 +82,12 @@ def plan(workflow: dict[str, Any], path: list[tuple[str, str]] | None, ending: s
     }
     order = _entered(went, sealed, everything)
     walked = [name for name in order if name in nodes]
-    chosen = _chosen(nodes, targets, walked, first_of(workflow), path is not None)
+    chosen = _chosen(nodes, targets, walked, first, path is not None)
     folded = len(walked) > LONGEST_COLUMN or (bool(walked) and len(chosen) > MOST)
     if folded:
         chosen = set(walked)
     out = Plan({name: node for name, node in nodes.items() if name in chosen}, {}, {})
+    out.first = first
     out.left_out = len(nodes) - len(out.nodes)
     out.steps = {name: number for number, name in enumerate(order, 1)}
     out.visits = Counter(name for name, _ in went)
@@ -93,6 +96,9 @@ def plan(workflow: dict[str, Any], path: list[tuple[str, str]] | None, ending: s
         out.columns = _columns(walked)
     last = went[-1] if went and ending is None else None
     entered = [(name, word) for name in order for word, to in inside.get(name, {}).items() if to in out.steps]
+    # Of a gate that let some items in, the record tells only of those that it did not.
+    gates = [str(sealed[index].get("name")) for index in sorted(told) if sealed[index].get("gate") is True]
+    entered += [(name, SUCCESS) for name in gates if targets[name].get(SUCCESS) in out.steps]
     taken = {*entered, *went} - {last}
     _take(out, [step for step in dict.fromkeys([*entered, *went]) if step in taken], targets)
     if path is None:
@@ -102,15 +108,14 @@ def plan(workflow: dict[str, Any], path: list[tuple[str, str]] | None, ending: s
     for name in out.nodes:
         _further(out, name, targets[name], taken, folded, path is None)
     if path is not None:
-        _prune(out, {*walked, str(first_of(workflow))})
+        _prune(out, {*walked, str(first)})
     _thin(out, {name: index for index, name in enumerate(everything)})
     return out
 
 
-def first_of(workflow: dict[str, Any]) -> str | None:
+def _first(workflow: dict[str, Any], sealed: list[dict[str, Any]], told: set[int]) -> str | None:
     """Return the name of the first node that people see."""
-    sealed = nodes_of(workflow)
-    index = onward(sealed, workflow.get("start"))
+    index = onward(sealed, workflow.get("start"), told)
     return str(sealed[index].get("name")) if index is not None else None
 
 
@@ -118,11 +123,11 @@ def _targets(sealed: list[dict[str, Any]], index: int, told: set[int]) -> dict[s
     return {outcome: str(sealed[to].get("name")) for outcome, to in ways(sealed, index, told).items()}
 
 
-def _insides(sealed: list[dict[str, Any]], everything: dict[str, Any]) -> dict[str, dict[str, str]]:
+def _insides(sealed: list[dict[str, Any]], everything: dict[str, Any], told: set[int]) -> dict[str, dict[str, str]]:
     """Return the ways of each loop to what it does, by a word of ours or, of an ALL, the member's name."""
     found: dict[str, dict[str, str]] = {}
     for index, node in enumerate(sealed):
-        first = [str(sealed[body].get("name")) for body in bodies(sealed, index)]
+        first = [str(sealed[body].get("name")) for body in bodies(sealed, index, told)]
         kind, members = node.get("kind"), node.get("members")
         words = members if isinstance(members, list) else ["each item" if kind == EACH else "again"]
         if first and str(node.get("name")) in everything:

@@ -111,7 +111,12 @@ class Report:
 
     def _changes(self) -> list[str]:
         lines = _shown(
-            [f"{_effect(item)} wrote to {item['store'] or 'its store'}: {item['what']}" for item in self.changed]
+            [
+                f"{_effect(item)} {item['what']}"
+                if item["effect"] == EXTERNAL
+                else f"{_effect(item)} wrote to {item['store'] or 'its store'}: {item['what']}"
+                for item in self.changed
+            ]
         )
         lines += _shown(
             [f"{_effect(item)} answered {item['outcome']}: nothing new was written" for item in self.unchanged]
@@ -132,7 +137,8 @@ def _note(item: Diagnostic, advice: list[str]) -> str:
 
 
 def _effect(item: dict[str, Any]) -> str:
-    return f"receipt {item['receipt']}: {item['node']} ({item['operation']})"
+    number = "no receipt" if item["receipt"] is None else f"receipt {item['receipt']}"
+    return f"{number}: {item['node']} ({item['operation']})"
 
 
 def _step(step: dict[str, Any]) -> list[str]:

@@ -6,8 +6,8 @@ a story is also told of a record that breaks off, and without the workflow, with
 
 from __future__ import annotations
 
-from omnibachi_model.record import CALLED, COMPUTED, DECIDED, RESUMED, RUN_FINISHED, RUN_STARTED
-from omnibachi_model.sealed import EXIT, FAULT, WRITES
+from omnibachi_model.record import CALLED, COMPUTED, DECIDED, INTENDED, RESUMED, RUN_FINISHED, RUN_STARTED
+from omnibachi_model.sealed import BACKEND_ERROR, EXIT, EXTERNAL, FAULT, OUTCOME_UNKNOWN, TIMEOUT, WRITES
 from omnibachi_model.ways import named, onward
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ WROTE_NOTHING = frozenset(("ALREADY_EXISTS", "NOT_FOUND", "CONFLICT", "INSUFFICI
 class Step:
     """One turn of the walk: what the record says of it, the sealed node beside it, and where the run went next."""
 
-    __slots__ = ("body", "fault", "last", "line", "number", "obs", "sealed", "target")
+    __slots__ = ("body", "fault", "key", "last", "line", "number", "obs", "sealed", "target")
 
     def __init__(self, number: int, line: int, body: dict[str, Any], obs: dict[str, Any]) -> None:
         self.number = number
@@ -34,6 +34,7 @@ class Step:
         self.sealed: dict[str, Any] = {}
         self.target: str | None = None
         self.last = False
+        self.key: str | None = None  # of a call that left the house: what the other side knows it by
         found = obs.get("fault")
         self.fault: dict[str, Any] = found if isinstance(found, dict) else {}
 
@@ -106,8 +107,21 @@ class Step:
         return self.outcome == FAULT
 
     @property
+    def left(self) -> bool:
+        """Whether the node's effect left the house, or may have."""
+        return self.effect == EXTERNAL and self.key is not None and self.outcome != BACKEND_ERROR
+
+    @property
+    def unsure(self) -> bool:
+        """Whether nobody knows if the node's effect was done."""
+        return self.left and (self.faulted or self.outcome in (OUTCOME_UNKNOWN, TIMEOUT))
+
+    @property
     def wrote(self) -> bool:
-        """Whether the node committed an effect that changed its store, as far as the record tells."""
+        """Whether the node committed an effect that changed its store, or something outside, as far as the record
+        tells."""
+        if self.left:
+            return not ((self.capability or "").startswith("std::") and self.outcome in WROTE_NOTHING)
         if self.receipt is None or self.faulted or self.effect not in WRITES:
             return False
         return not ((self.capability or "").startswith("std::") and self.outcome in WROTE_NOTHING)
@@ -127,10 +141,11 @@ class Resumption:
 class Story:
     """One run: what was asked, the steps, how it ended; `finished` is False where the record has no end.
 
-    `resumptions` tells each time that it was taken up again after its process had died.
+    `resumptions` tells each time that it was taken up again after its process had died, `intended` of a call that had
+    left, or was about to, and has no answer in the record.
     """
 
-    __slots__ = ("end", "end_obs", "events", "finished", "obs", "resumptions", "start", "steps", "workflow")
+    __slots__ = ("end", "end_obs", "events", "finished", "intended", "obs", "resumptions", "start", "steps", "workflow")
 
     def __init__(self, workflow: dict[str, Any] | None) -> None:
         self.workflow: dict[str, Any] = workflow or {}
@@ -142,6 +157,7 @@ class Story:
         self.finished = False
         self.events = 0
         self.resumptions: list[Resumption] = []
+        self.intended: Event | None = None
 
     @property
     def address(self) -> str:
@@ -208,8 +224,14 @@ def add(story: Story, event: Event) -> None:
     elif kind == RESUMED:
         last = story.steps[-1].node if story.steps else None
         story.resumptions.append(Resumption(len(story.steps), last, event.obs))
+    elif kind == INTENDED:
+        story.intended = event
     elif kind in (CALLED, DECIDED, COMPUTED):
-        story.steps.append(Step(len(story.steps) + 1, event.line, event.body, event.obs))
+        step = Step(len(story.steps) + 1, event.line, event.body, event.obs)
+        if story.intended is not None:
+            found, story.intended = story.intended.obs.get("key"), None
+            step.key = found if isinstance(found, str) else None
+        story.steps.append(step)
 
 
 def join(story: Story) -> None:

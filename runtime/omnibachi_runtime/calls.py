@@ -16,7 +16,7 @@ import orjson
 from omnibachi_model.checks import conform
 from omnibachi_model.diagnostics import Defect, Trouble
 from omnibachi_model.faults import INPUT_CHANGED, INPUT_MISFIT, OUTPUT_MISFIT, UNDECLARED_OUTCOME
-from omnibachi_model.sealed import TIMEOUT, WRITES
+from omnibachi_model.sealed import EXTERNAL, HOSTS, TIMEOUT, WRITES
 
 from .faults import absent, fault, misfit, raised
 from .sites import SORTED, Call, EventShape, Site, inputs_of
@@ -64,7 +64,13 @@ def link_call(
             raise ValueError("a transform that is tried again")
         return _transform(site, function) if site.check is None and site.frame.fixed else _reading(site)
     event = EventShape(node["event"], events[node["event"]]) if node["event"] is not None else None
-    site = Site(index, node, size, schemas, _operation(function, node["store"], event, only), package)
+    ask = _operation(function, node["store"], event, tuple(node.get(HOSTS, ())), only)
+    site = Site(index, node, size, schemas, ask, package)
+    if node["effect"] == EXTERNAL:
+        # Imported here: a workflow that stays in the house starts without it.
+        from .outside import link_outside
+
+        return link_outside(site, node, closings)
     return _effect(site, closings) if node["effect"] in WRITES else _reading(site)
 
 
@@ -73,10 +79,14 @@ def _pure(function: Callable[..., Any], only: Mapping[str, Callable[..., Any]]) 
 
 
 def _operation(
-    function: Callable[..., Any], store: str | None, event: EventShape | None, only: Mapping[str, Callable[..., Any]]
+    function: Callable[..., Any],
+    store: str | None,
+    event: EventShape | None,
+    hosts: tuple[str, ...],
+    only: Mapping[str, Callable[..., Any]],
 ) -> Ask:
     def ask(run: Walk, path: str, inputs: dict[str, Any], deadline: int | None) -> Any:
-        call = Call(run.run_id, path, deadline, run.clock, run.entropy, event)
+        call = Call(run.run_id, path, deadline, run.clock, run.entropy, event, hosts)
         answer = only.get(path, function)
         if store is None:
             return answer(inputs, None, call)
@@ -165,7 +175,7 @@ def _unfit(run: Walk, frame: Frame, given: bytes, violations: Sequence[Violation
     return Refusal(lambda: misfit(run, frame, given, OUTPUT_MISFIT, violations))
 
 
-def _refuse(site: Site, refusal: Refusal, run: Walk | None = None, told: dict[str, int] | None = None) -> int:
+def refuse(site: Site, refusal: Refusal, run: Walk | None = None, told: dict[str, int] | None = None) -> int:
     """Record a FAULT and return where it leads; `told` is what its `obs` says of attempts."""
     refusal.record()
     if run is not None and told:
@@ -173,9 +183,10 @@ def _refuse(site: Site, refusal: Refusal, run: Walk | None = None, told: dict[st
     return site.fault_target
 
 
-def _patiently(
+def patiently(
     site: Site, patience: Patience, run: Walk, frame: Frame, given: bytes, journal: Journal | None
 ) -> tuple[Answered | Refusal, dict[str, int]]:
+    """Ask the capability until an answer stands, as `Patience.answer` does: (the answer, what `obs` tells)."""
     # Each attempt has inputs of its own: what one does to them the next does not see.
     return patience.answer(run, frame.name, lambda: answer_of(site, run, frame, loads(given), given), journal)
 
@@ -208,22 +219,22 @@ def _transform(site: Site, function: Callable[..., Any]) -> Step:
         except (Trouble, Defect):
             raise
         except (Exception, SystemExit) as error:
-            return _refuse(site, _raised(site, run, frame, given, error))
+            return refuse(site, _raised(site, run, frame, given, error))
         try:
             outcome, output = answer
             fits, middle, target = outcomes[outcome]
         except (TypeError, ValueError, KeyError):
-            return _refuse(site, _undeclared(run, frame, given, answer))
+            return refuse(site, _undeclared(run, frame, given, answer))
         if guarded and not _same(inputs, given):
-            return _refuse(site, _changed(run, frame, given))
+            return refuse(site, _changed(run, frame, given))
         if not fits(output):
             output = _conformed(site, run, frame, given, outcome, output)
             if isinstance(output, Refusal):
-                return _refuse(site, output)
+                return refuse(site, output)
         try:
             made = dumps(output, None, SORTED)
         except TypeError:
-            return _refuse(site, _unfit(run, frame, given, [((), "canonical")]))
+            return refuse(site, _unfit(run, frame, given, [((), "canonical")]))
         values[index] = output
         at = run.now_ns()
         took = at - run.last_ns
@@ -249,9 +260,9 @@ def _reading(site: Site) -> Step:
         if patience is None:
             answer = answer_of(site, run, frame, *ready)
         else:
-            answer, told = _patiently(site, patience, run, frame, ready[1], None)
+            answer, told = patiently(site, patience, run, frame, ready[1], None)
         if isinstance(answer, Refusal):
-            return _refuse(site, answer, run, told)
+            return refuse(site, answer, run, told)
         _, run.values[index], body, target = answer
         run.record(frame.name, body, told)
         return target
@@ -274,10 +285,10 @@ def _effect(site: Site, closings: Mapping[int, Step]) -> Step:
             journal.begin()
             answer = answer_of(site, run, frame, *ready)
         else:
-            answer, told = _patiently(site, patience, run, frame, ready[1], journal)
+            answer, told = patiently(site, patience, run, frame, ready[1], journal)
         if isinstance(answer, Refusal):
             journal.rollback()
-            return _refuse(site, answer, run, told)
+            return refuse(site, answer, run, told)
         outcome, run.values[index], body, target = answer
         if outcome == TIMEOUT:
             journal.rollback()

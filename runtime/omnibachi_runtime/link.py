@@ -16,7 +16,9 @@ from omnibachi_model.sealed import (
     EACH,
     END,
     EXIT,
+    EXTERNAL,
     FAULT,
+    HOSTS,
     LOOPS,
     PASS,
     REJECTED_EXIT,
@@ -138,20 +140,21 @@ def link(
     """Link a sealed workflow; `functions` holds the function of each address in its `capabilities`.
 
     `forced` are answers of nodes by name that a scenario gives instead of asking the capability; they are checked and
-    recorded as any other, and the outcome FAULT crashes the node. `mint_all[]/read` means the node in every iteration,
+    recorded as any other, and the outcome FAULT crashes the node. In a scenario, even one that forces nothing, what
+    would leave the house crashes where it is not forced. `mint_all[]/read` means the node in every iteration,
     `mint_all[3]/read` in one. Raises Malformed when the workflow does not have the
     shape that docs/formats.md gives.
     """
     try:
         if workflow["format"] != WORKFLOW_FORMAT:
             raise ValueError(f"format {workflow['format']!r}")
-        return Program(workflow, digest, sealed, _steps(workflow, functions, forced or {}))
+        return Program(workflow, digest, sealed, _steps(workflow, functions, forced))
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise Malformed(f"{type(error).__name__}: {error}") from error
 
 
 def _steps(
-    workflow: dict[str, Any], functions: Mapping[str, Callable[..., Any]], forced: Mapping[str, Answer]
+    workflow: dict[str, Any], functions: Mapping[str, Callable[..., Any]], forced: Mapping[str, Answer] | None
 ) -> tuple[Step, ...]:
     nodes: list[dict[str, Any]] = workflow["nodes"]
     linker = _Linker(workflow, nests(nodes, workflow["start"]), functions, forced)
@@ -168,14 +171,15 @@ class _Linker:
         workflow: dict[str, Any],
         nested: dict[int, Nest],
         functions: Mapping[str, Callable[..., Any]],
-        forced: Mapping[str, Answer],
+        forced: Mapping[str, Answer] | None,
     ) -> None:
         self.workflow = workflow
         self.nodes: list[dict[str, Any]] = workflow["nodes"]
         self.size = len(self.nodes)
         self.nested = nested
         self.functions = functions
-        self.forced = forced
+        self.forced: Mapping[str, Answer] = forced or {}
+        self.closed = forced is not None
         self.schemas = _schemas(workflow)
         self.closings: dict[int, Step] = {}
         self.loops: dict[int, Loop] = {}
@@ -222,15 +226,22 @@ class _Linker:
         workflow, name = self.workflow, node["name"]
         if node["store"] is not None and node["store"] not in workflow["stores"]:
             raise ValueError(f"no store {node['store']!r}")
-        if node["effect"] in WRITES and not workflow["journal"]:
+        outside = node["effect"] == EXTERNAL
+        if (outside or node["effect"] in WRITES) and not workflow["journal"]:
             raise ValueError("an effect in a workflow without a journal")
         function = self.functions[node["use"]]
         if name in self.forced:
             function = _forced(self.forced[name])
+        elif self.closed and (outside or HOSTS in node):
+            function = _closed
         only = {
             path: _forced(answer) for path, answer in self.forced.items() if path != name and sealed_name(path) == name
         }
         return link_call(index, node, self.size, self.schemas, workflow["events"], function, self.closings, only)
+
+
+def _closed(*_: Any) -> Answer:
+    raise RuntimeError("a scenario reaches nothing outside: give this node's answer under `given: {answers: …}`")
 
 
 def _forced(answer: Answer) -> Callable[..., Any]:

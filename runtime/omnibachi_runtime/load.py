@@ -5,7 +5,8 @@
 2. A workflow's file must have the digest that the manifest gives.
 3. Every module in the lock of every capability that the workflow names must have its sealed digest, before it is
    imported.
-4. A reader that meets a mismatch reads the manifest once more before it refuses: a compile may be renaming.
+4. Where somebody vouches for origins, a signature that lies beside the manifest must be one that counts.
+5. A reader that meets a mismatch reads the manifest once more before it refuses: a compile may be renaming.
 
 The room reads nothing itself: `Read` gives the bytes of a file of the snapshot, `Source` those of a module.
 """
@@ -16,7 +17,7 @@ import orjson
 
 from omnibachi_model.diagnostics import Diagnostic, Refused
 from omnibachi_model.digests import digest
-from omnibachi_model.sealed import DOMAIN_FORMAT, MANIFEST, SEAL, SNAPSHOT_FORMAT, WORKFLOW_FORMAT
+from omnibachi_model.sealed import DOMAIN_FORMAT, MANIFEST, SEAL, SIGNATURE, SNAPSHOT_FORMAT, WORKFLOW_FORMAT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     Read: TypeAlias = "Callable[[str], bytes | None]"
     Source: TypeAlias = "Callable[[str], bytes | None]"
+    Vouch: TypeAlias = "Callable[[bytes, bytes], None]"
     Lock: TypeAlias = "dict[str, Any]"
     Found = TypeVar("Found")
 
@@ -35,19 +37,30 @@ SECTIONS = ("capabilities", "domains", "workflows", "sources")
 class Snapshot:
     """A sealed snapshot whose manifest was read and matches what was asked for.
 
-    `seal` is its digest, `pinned` tells whether that was asked for, `manifest` the parsed index. `capabilities` is what
-    the front door keeps with it to find the functions behind the locks; `strict` asks that they be made from the very
-    bytes that were compared with the locks.
+    `seal` is its digest, `pinned` tells whether that was asked for, `signed` whether `vouch` found a signature beside it
+    that counts, `manifest` is the parsed index. `capabilities` is what the front door keeps with it to find the
+    functions behind the locks; `strict` asks that they be made from the very bytes that were compared with the locks.
     """
 
-    __slots__ = ("capabilities", "manifest", "pinned", "read", "seal", "strict")
+    __slots__ = ("capabilities", "manifest", "pinned", "read", "seal", "signed", "strict", "vouch")
 
-    def __init__(self, read: Read, manifest: dict[str, Any], seal: str, pinned: bool, strict: bool) -> None:
+    def __init__(
+        self,
+        read: Read,
+        manifest: dict[str, Any],
+        seal: str,
+        pinned: bool,
+        strict: bool,
+        vouch: Vouch | None = None,
+        signed: bool = False,
+    ) -> None:
         self.read = read
         self.manifest = manifest
         self.seal = seal
         self.pinned = pinned
         self.strict = strict
+        self.vouch = vouch
+        self.signed = signed
         self.capabilities: Any = None
 
     def __repr__(self) -> str:
@@ -55,8 +68,8 @@ class Snapshot:
 
     @property
     def origin(self) -> str:
-        """How far the snapshot's origin is known: `pinned` or `unpinned`."""
-        return "pinned" if self.pinned else "unpinned"
+        """How far the snapshot's origin is known: `pinned`, `signed` or `unpinned`."""
+        return "pinned" if self.pinned else "signed" if self.signed else "unpinned"
 
     @property
     def workflows(self) -> tuple[str, ...]:
@@ -90,11 +103,14 @@ class _Refusal(Exception):
         self.diagnostic = diagnostic
 
 
-def open_snapshot(read: Read, *, pinned: str | None = None, strict: bool = False) -> Snapshot:
+def open_snapshot(
+    read: Read, *, pinned: str | None = None, strict: bool = False, vouch: Vouch | None = None
+) -> Snapshot:
     """Read the manifest of a snapshot.
 
-    Raises Refused: OB601 (exit 3) when there is none, OB606 when its seal is not `pinned`, OB602, OB603 or OB608 when
-    it cannot be relied on.
+    `vouch` gets the manifest and the signature that lies beside it, and raises Refused where that does not count; what
+    is pinned needs no other's word. Raises Refused: OB601 (exit 3) when there is none, OB606 when its seal is not
+    `pinned`, OB602, OB603 or OB608 when it cannot be relied on, and what `vouch` raises.
     """
     data = read(MANIFEST)
     if data is None:
@@ -122,7 +138,16 @@ def open_snapshot(read: Read, *, pinned: str | None = None, strict: bool = False
         for address, entry in manifest[section].items():
             if type(entry) is not dict or type(entry.get("file")) is not str or type(entry.get("sha256")) is not str:
                 _refuse("OB608", f"`{MANIFEST}` does not say which file holds `{address}`", RESTORE)
-    return Snapshot(read, manifest, seal, pinned is not None, strict)
+    signature = read(SIGNATURE) if vouch is not None and pinned is None else None
+    if vouch is not None and signature is not None:
+        try:
+            vouch(data, signature)
+        except Refused:
+            if digest(read(MANIFEST) or data) == seal:
+                raise
+            # A compile came between the manifest and the signature.
+            return open_snapshot(read, strict=strict, vouch=vouch)
+    return Snapshot(read, manifest, seal, pinned is not None, strict, vouch, signature is not None)
 
 
 def load_workflow(snapshot: Snapshot, address: str, source: Source) -> Sealed:
@@ -167,7 +192,7 @@ def _twice(snapshot: Snapshot, load: Callable[[Snapshot], Found]) -> Found:
     except _Refusal as first:
         refusal = first
     pinned = snapshot.seal if snapshot.pinned else None
-    newer = open_snapshot(snapshot.read, pinned=pinned, strict=snapshot.strict)
+    newer = open_snapshot(snapshot.read, pinned=pinned, strict=snapshot.strict, vouch=snapshot.vouch)
     if newer.seal != snapshot.seal:
         try:
             return load(newer)

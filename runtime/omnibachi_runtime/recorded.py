@@ -1,6 +1,7 @@
 """The recorded walk: along a program once more, with the events of an earlier run of it in hand.
 
 1. What has a row is not done again. A side effect answers from its row, a FAULT too; only its inputs are built anew.
+   One that left the house has a row before that, INTENDED; where that is the last row, the walk ends at its node.
 2. Everything else (transforms, decisions, computations, exits) is done by its own step and must give the recorded body,
    byte for byte; then the recorded event is kept, `obs` and all. What is silent is done too, and what it records where
    it does record something is compared likewise. Nothing is waited for.
@@ -19,7 +20,7 @@ from omnibachi_model.checks import listed
 from omnibachi_model.diagnostics import Defect
 from omnibachi_model.digests import encode
 from omnibachi_model.record import RESUMED_BODY, RUN_FINISHED
-from omnibachi_model.sealed import CALL, EXIT, FAULT, LOOPS, SILENT
+from omnibachi_model.sealed import CALL, EXIT, EXTERNAL, FAULT, LOOPS, SILENT
 from omnibachi_model.values import Outside
 
 from .sites import Site, inputs_of
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, NoReturn, TypeAlias
 
+    from .faults import Frame
     from .link import Program
     from .walk import Recorded, Start, Step
 
@@ -173,6 +175,7 @@ def _recomputing(program: Program, index: int, node: dict[str, Any]) -> Along:
 def _answering(index: int, node: dict[str, Any], size: int) -> Along:
     """Make the recorded step of a side effect: inputs built anew and compared, everything else from the row."""
     site = Site(index, node, size, {}, _never, "")
+    outside = node["effect"] == EXTERNAL
 
     def along(run: Walk, tape: _Tape) -> int:
         row, frame = tape.next(), site.frame.here(run)
@@ -184,6 +187,13 @@ def _answering(index: int, node: dict[str, Any], size: int) -> Along:
             _keep(run, row, name)
             return site.fault_target
         given = ready[1]
+        if outside:
+            _left(run, row, frame, given)
+            if not tape.more(run):
+                run.intended = name
+                return index
+            row = tape.next()
+            recorded = _meet(row, name, False)
         outcome, output = recorded.get("outcome"), recorded.get("output")
         if outcome == FAULT:
             body, target = frame.fault(given), site.fault_target
@@ -206,6 +216,17 @@ def _answering(index: int, node: dict[str, Any], size: int) -> Along:
         return target
 
     return along
+
+
+def _left(run: Walk, row: Recorded, frame: Frame, given: bytes) -> None:
+    """Compare the event that says that a call was about to leave."""
+    # Imported here: a workflow that stays in the house starts without it.
+    from .outside import intended
+
+    body = intended(frame, given)
+    if row[1] != body:
+        _differ(frame.name, row[1], body)
+    run.events.append(row)
 
 
 def _never(run: Walk, path: str, inputs: dict[str, Any], deadline: int | None) -> NoReturn:

@@ -176,7 +176,7 @@ class Past:
     def store(self, address: str) -> None:
         """Return no store: answers come from the record."""
 
-    def begin(self) -> None:
+    def begin(self, *, durable: bool = False) -> None:
         """Begin nothing."""
 
     def receipt(self, path: str, capability: str, outcome: str) -> int:

@@ -56,10 +56,17 @@ class EventShape:
 class Call:
     """What a side effect may know of its call besides its inputs and its store (see `ports.Call`)."""
 
-    __slots__ = ("clock", "deadline", "entropy", "event", "path", "run")
+    __slots__ = ("clock", "deadline", "entropy", "event", "hosts", "path", "run")
 
     def __init__(
-        self, run: str, path: str, deadline: int | None, clock: Clock, entropy: Entropy, event: EventShape | None
+        self,
+        run: str,
+        path: str,
+        deadline: int | None,
+        clock: Clock,
+        entropy: Entropy,
+        event: EventShape | None,
+        hosts: tuple[str, ...] = (),
     ) -> None:
         self.run = run
         self.path = path
@@ -67,6 +74,7 @@ class Call:
         self.clock = clock
         self.entropy = entropy
         self.event = event
+        self.hosts = hosts
 
     @property
     def key(self) -> str:

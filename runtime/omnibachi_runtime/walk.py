@@ -103,6 +103,7 @@ class Walk:
         "entropy",
         "events",
         "exit",
+        "intended",
         "journal",
         "last_ns",
         "loops",
@@ -136,6 +137,8 @@ class Walk:
         self.committed = 0
         self.closed = False
         self.mishaps: list[Mishap] = []
+        # Set on a walk that is resumed: the path of a call that had left, of which no answer was recorded.
+        self.intended: str | None = None
         self.exit = ""
         self.status = ""
         self.result: dict[str, Any] = {}

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from omnibachi.compiling import compile_workspace, compiled, is_current, write_snapshot
+from omnibachi.compiling import compile_workspace, compiled, is_current, recompile_workspace, write_snapshot
 from omnibachi.exits import FINDINGS, OK, UNPROVEN
 from omnibachi.mending import mend
 from omnibachi.rewriting import write_over
@@ -37,7 +37,8 @@ def compile_(output: Output, workspace: Workspace, check: bool, mends: bool, log
     needs_sources(workspace, writes=not check)
     with output.progress("compiling"):
         done = _mended(workspace.root) if mends else []
-        compilation = compile_workspace(workspace.root, shipped=shipped_root())
+        compiles = compile_workspace if check or log is not None else recompile_workspace
+        compilation = compiles(workspace.root, shipped=shipped_root())
     sealed = compilation.sealed
     diagnostics = list(compilation.diagnostics)
     status = OK

@@ -47,7 +47,9 @@ class Desk:
 
     def put(self, path: str, text: str) -> None:
         """Take a text that is open, or has changed."""
-        self.opened[path] = wiring.Open(path, path.split("/")[1], text, self._trees.get(path, {}))
+        before = self.opened.get(path)
+        known = before.known if before is not None else None
+        self.opened[path] = wiring.Open(path, path.split("/")[1], text, self._trees.get(path, {}), known)
         self.version += 1
 
     def drop(self, path: str) -> None:

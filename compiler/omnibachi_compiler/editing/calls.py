@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from omnibachi_compiler.declarations import All, Compute, Decide, Each, Node, Repeat, Use
+from omnibachi_compiler.leaving import reserved_of
 from omnibachi_compiler.library import Library
 from omnibachi_compiler.narrowing import narrow, narrow_outcomes
 from omnibachi_model.addresses import STD, candidates, split
@@ -67,7 +68,7 @@ def usable(library: Library) -> dict[str, Call]:
             "transform" if item.governor is None else "operation",
             item.summary,
             item.inputs,
-            item.outcomes,
+            {**item.outcomes, **reserved_of(item)},
             item.span,
             item.effect,
             item.needs,
@@ -107,7 +108,7 @@ def call_at(project: Project, opened: Open, document: int, owner: Path) -> Call 
     at = address_in(library.events, opened.value(document, (*owner, "event")) or "", opened.domain)
     event = library.events[at] if at else None
     inputs, outcomes = narrow(call.inputs, store, event), narrow_outcomes(capability, store, event)
-    return replace(call, inputs=inputs, outcomes=outcomes)
+    return replace(call, inputs=inputs, outcomes={**outcomes, **reserved_of(capability)})
 
 
 def outcomes_at(project: Project, opened: Open, document: int, node: Path) -> list[str]:

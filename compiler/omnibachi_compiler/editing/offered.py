@@ -100,10 +100,10 @@ def _nodes(surveyed: Surveyed, reader: str, *, first: bool) -> list[Readable]:
     if not presences:
         names = [name for name in surveyed.graph.nodes if name != reader]
         return [Readable(f"$.nodes.{name}", _what(surveyed, name), NOWHERE, 2) for name in names]
+    there = {wanted[fact] for fact, presence in presences.items() if presence is not Presence.NEVER}
     found: list[Readable] = []
     for name in before:
-        here = {presence for fact, presence in presences.items() if wanted[fact] == name}
-        if Presence.ALWAYS in here or Presence.OPTIONAL in here:
+        if name in there:
             found.append(Readable(f"$.nodes.{name}", _what(surveyed, name), "", 0))
         elif first:
             found.append(Readable(f"$.nodes.{name}", _what(surveyed, name), SOMETIMES, 2))

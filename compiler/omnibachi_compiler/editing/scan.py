@@ -13,7 +13,10 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from .places import alike
+
 Path: TypeAlias = tuple[str | int, ...]
+EVERY = 4_000  # characters from one mark to the next
 
 _INDENT = re.compile(r"[ \t]*")
 _MARK = re.compile(r"(?:---|\.\.\.)(?=\s|\Z)")
@@ -74,6 +77,27 @@ class _Flow:
     valued: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """What is known where a line of block text begins: enough to go on from there."""
+
+    at: int
+    document: int
+    begun: bool
+    levels: tuple[tuple[int, str | int], ...]
+    tokens: int
+    running: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A text that was taken apart, with marks from which a text that begins alike is taken apart again."""
+
+    text: str
+    tokens: tuple[Token, ...]
+    marks: tuple[_Mark, ...]
+
+
 @dataclass(slots=True)
 class _Scanner:
     text: str
@@ -86,6 +110,8 @@ class _Scanner:
     running: int | None = None  # the indent below which a plain value goes on
     waiting: bool = False  # a key or a dash of this line has no value yet
     column: int = 0
+    marks: list[_Mark] = field(default_factory=list)
+    open_quote: bool = False  # what comes later may still close it, so nothing after it is settled
 
     def path(self) -> Path:
         """Return where the scanner is."""
@@ -94,12 +120,30 @@ class _Scanner:
         return tuple(steps)
 
     def run(self) -> None:
-        """Take the whole text apart."""
+        """Take the text apart, from where the scanner is."""
         while self.at < len(self.text):
             if self.flows:
                 self._flow()
-            else:
-                self._line()
+                continue
+            if self.at >= EVERY + (self.marks[-1].at if self.marks else 0) and not self.open_quote:
+                levels = tuple((level.indent, level.step) for level in self.levels)
+                mark = _Mark(self.at, self.document, self.begun, levels, len(self.tokens), self.running)
+                self.marks.append(mark)
+            self._line()
+
+    def follow(self, known: Scan) -> None:
+        """Begin at the last mark of a scan whose line, and all before it, stands here too."""
+        shared = alike(known.text, self.text)
+        same = bisect_right(known.marks, shared, key=lambda mark: mark.at)
+        # A line is only judged whole: the mark's own must end in what is alike.
+        while same and self.text.find("\n", known.marks[same - 1].at, shared) < 0:
+            same -= 1
+        if same:
+            mark = known.marks[same - 1]
+            self.at, self.document, self.begun, self.running = mark.at, mark.document, mark.begun, mark.running
+            self.levels = [_Level(*level) for level in mark.levels]
+            self.tokens = list(known.tokens[: mark.tokens])
+            self.marks = list(known.marks[:same])
 
     def _emit(self, key: bool, text: str, start: int, end: int, *, quoted: bool = False, loose: bool = False) -> None:
         self.begun = True
@@ -221,6 +265,7 @@ class _Scanner:
             if any(line.strip() and len(line) - len(line.lstrip()) <= inside for line in lines):
                 end = -1
         if end < 0:
+            self.open_quote = True
             stop = self.text.find("\n", start)
             end = len(self.text) if stop < 0 else stop
             text = self.text[start + 1 : end]
@@ -311,17 +356,26 @@ def _unquoted(text: str) -> str:
         return text[1:-1]
 
 
-def scan(text: str) -> tuple[Token, ...]:
-    """Return every key and scalar value that can be told, in the order of the text."""
+def scan(text: str, known: Scan | None = None) -> Scan:
+    """Return every key and scalar value that can be told, in the order of the text.
+
+    `known` is a scan of a text that may begin alike, which spares looking at its beginning again.
+    """
+    scanner = _scanner(text, known)
+    return Scan(text, tuple(scanner.tokens), tuple(scanner.marks))
+
+
+def _scanner(text: str, known: Scan | None) -> _Scanner:
     scanner = _Scanner(text)
+    if known is not None:
+        scanner.follow(known)
     scanner.run()
-    return tuple(scanner.tokens)
+    return scanner
 
 
-def here(text: str, offset: int) -> Here:
-    """Tell what could be written at an offset, from the text before it."""
-    scanner = _Scanner(text[:offset])
-    scanner.run()
+def here(text: str, offset: int, known: Scan | None = None) -> Here:
+    """Tell what could be written at an offset, from the text before it; `known` as in `scan`."""
+    scanner = _scanner(text[:offset], known)
     last = scanner.tokens[-1] if scanner.tokens else None
     if last is not None and last.end == offset and not (last.quoted and _closed(text[last.start : last.end])):
         return Here(last.document, last.path[:-1] if last.key else last.path, last.key, last.loose, last)
@@ -340,26 +394,3 @@ def here(text: str, offset: int) -> Here:
 
 def _closed(text: str) -> bool:
     return len(text) > 1 and text[-1] == text[0]
-
-
-class Places:
-    """The beginnings of a text's lines, to turn lines and columns (from 1, in characters) into offsets and back."""
-
-    __slots__ = ("starts", "text")
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.starts = [0, *(match.end() for match in re.finditer("\n", text))]
-
-    def offset(self, line: int, column: int) -> int:
-        """Return the offset of a place; one beyond its line or the text is brought back to its end."""
-        if line > len(self.starts):
-            return len(self.text)
-        start = self.starts[line - 1]
-        end = self.starts[line] - 1 if line < len(self.starts) else len(self.text)
-        return min(start + column - 1, end)
-
-    def place(self, offset: int) -> tuple[int, int]:
-        """Return line and column of an offset."""
-        line = bisect_right(self.starts, offset)
-        return line, offset - self.starts[line - 1] + 1

@@ -7,6 +7,7 @@ does not load now, of the tree that the scanner's keys and values make, or of th
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -19,8 +20,9 @@ from omnibachi_compiler.tree import Mapping as TreeMapping
 from omnibachi_model.diagnostics import Span
 from omnibachi_model.values import MAX_DEPTH
 
+from .places import Places
 from .roles import kind_of, role_of
-from .scan import Here, Path, Places, Token, here, scan
+from .scan import Here, Path, Scan, Token, here, scan
 
 _DOCUMENT = re.compile(r"^(?:---(?=\s|\Z)|\.\.\.(?=\s|\Z))[^\n]*\n?", re.MULTILINE)
 
@@ -35,22 +37,28 @@ class Project:
 
 @dataclass(slots=True)
 class Open:
-    """One text of a workspace, as it stands in an editor; `last` holds for each document the tree that loaded last."""
+    """One text of a workspace, as it stands in an editor; `last` holds for each document the tree that loaded last,
+    `known` is a scan of the text as it was."""
 
     path: str
     domain: str
     text: str
     last: Mapping[int, Tree] = field(default_factory=dict)
-    _tokens: tuple[Token, ...] | None = None
+    known: Scan | None = None
     _places: Places | None = None
     _trees: dict[int, Tree] | None = None
 
     @property
+    def scan(self) -> Scan:
+        """Its scan; made when first asked for, since most texts are followed by another at once."""
+        if self.known is None or self.known.text != self.text:
+            self.known = scan(self.text, self.known)
+        return self.known
+
+    @property
     def tokens(self) -> tuple[Token, ...]:
-        """Its keys and values; looked for when first asked for, since most texts are followed by another at once."""
-        if self._tokens is None:
-            self._tokens = scan(self.text)
-        return self._tokens
+        """Its keys and values."""
+        return self.scan.tokens
 
     @property
     def places(self) -> Places:
@@ -63,7 +71,7 @@ class Open:
     def trees(self) -> dict[int, Tree]:
         """The documents that load, by number."""
         if self._trees is None:
-            self._trees = trees_of(self.path, self.text)
+            self._trees = trees_of(self.path, self.scan)
         return self._trees
 
     def kind(self, document: int) -> str | None:
@@ -115,21 +123,22 @@ def spot_at(opened: Open, offset: int) -> Spot | None:
 
 def here_at(opened: Open, offset: int) -> Here:
     """Return what could be written at an offset."""
-    return here(opened.text, offset)
+    return here(opened.text, offset, opened.scan)
 
 
-def trees_of(path: str, text: str) -> dict[int, Tree]:
+def trees_of(path: str, scanned: Scan) -> dict[int, Tree]:
     """Load each document of a text on its own, with the lines that it has there; those that do not load are missing.
 
     They are numbered as the scanner numbers them.
     """
     found: dict[int, Tree] = {}
+    text = scanned.text
+    starts = [token.start for token in scanned.tokens]
     number, start, line = 0, 0, 0
     marks = [(match.start(), match.end()) for match in _DOCUMENT.finditer(text)]
     for begin, end in [*marks, (len(text), len(text))]:
-        part = text[start:begin]
-        if scan(part):
-            trees = load(Source(path, "", ("\n" * line + part).encode("utf-8", "replace")))
+        if bisect_left(starts, start) < bisect_left(starts, begin):
+            trees = load(Source(path, "", ("\n" * line + text[start:begin]).encode("utf-8", "replace")))
             if len(trees.value) == 1:
                 found[number] = trees.value[0]
             number += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omnibachi_model.sealed import EFFECTS, KEEPS
+from omnibachi_model.sealed import EFFECTS, HOSTS, KEEPS, REPEATS
 
 from .words import (
     BINDINGS,
@@ -43,16 +43,16 @@ TRANSFORM: Schema = {
 _OPERATION = record(
     "an operation",
     {
-        "effect": {
-            **one_of("an effect class", [name for name in EFFECTS if name not in ("PURE", "EXTERNAL")]),
-            "not": {"const": "EXTERNAL"},
+        "effect": one_of("an effect class", EFFECTS[1:]),
+        "needs": {
+            **listed("a list of `store`, `event` and `hosts`", one_of("a need", ("store", "event", HOSTS))),
+            "uniqueItems": True,
         },
-        "needs": {**listed("a list of `store` and `event`", one_of("a need", ("store", "event"))), "uniqueItems": True},
+        "repeat": one_of("`key` or `never`", REPEATS),
         "inputs": FIELDS,
         "outcomes": OUTCOMES,
     },
     required=("effect", "outcomes"),
-    later=("repeat",),
 )
 
 SIDE_EFFECT: Schema = {

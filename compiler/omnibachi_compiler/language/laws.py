@@ -27,7 +27,7 @@ _NARROWED = {
     "status": (),
     "node": ("outcome",),
     "use": ("outcome", "store", "event", "evidence"),
-    "effect": ("store", "event", "evidence"),
+    "effect": ("outcome", "store", "event", "evidence"),
 }
 _NARROWING = ("outcome", "store", "event", "evidence")
 
