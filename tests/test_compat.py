@@ -253,6 +253,8 @@ def test_no_traces(recorded: Workspace, tmp_path: Path, call: Call) -> None:
     assert said.status == 0 and "warning[OB781]" in said.err
     said = call("compat", recorded.root, *at, "--traces", str(tmp_path / "nowhere"))
     assert said.status == 3 and "error[OB781]" in said.err
+    said = call("compat", str(tmp_path / "empty"), *at)
+    assert said.status == 3 and f"`{tmp_path / 'empty'}` holds neither `manifest.json` nor" in said.err
 
 
 @pytest.mark.parametrize(

@@ -310,6 +310,14 @@ def test_what_is_not_understood_is_left_alone_and_told(call: Call, workspace: Pa
     assert call("fmt", "/dev/null").status == 3
 
 
+def test_only_sources_are_formatted(call: Call, workspace: Path) -> None:
+    other = workspace / "users.txt"
+    other.write_text("ann:1:/home\nbob:2:/home\n")
+    said = call("fmt", "users.txt", "protocols")
+    assert said.status == 3 and "it is no source; those end in `.yaml` or `.yml`" in said.err
+    assert other.read_text() == "ann:1:/home\nbob:2:/home\n"
+
+
 def test_the_page_shows_the_canonical_layout() -> None:
     blocks = BLOCK.findall((ROOT / "docs/formatting.md").read_text("utf-8"))
     assert blocks and all(formatted(block) == block for block in blocks)

@@ -92,8 +92,18 @@ def test_an_address_that_stands_elsewhere_is_taken(call: Call, workspace: Path) 
     said = call("new", "workflow", "refund")
     assert said.status == 3 and "`greeting::IN_REFUND_V0` is declared already" in said.err
     assert files(workspace) == before
-    (workspace / "examples/b.json").write_text("{}")
-    assert call("new", "workflow", "b").status == 3
+
+
+def test_domains_may_call_things_alike(call: Call, workspace: Path) -> None:
+    """Domains share the folder of examples, and a domain may be called as a package that is installed."""
+    assert call("new", "workflow", "refund").status == 0
+    for kind in KINDS:
+        assert call("new", kind, "refund", "--domain", "omnibachi").status == 0
+    assert (workspace / "examples/omnibachi_refund.json").is_file()
+    assert [path.name for path in (workspace / "capabilities").iterdir() if "omnibachi" in path.name] == [
+        "omnibachi_workspace"
+    ]
+    assert call("test").status == 0
 
 
 @pytest.mark.parametrize(

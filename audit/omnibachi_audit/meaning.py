@@ -2,8 +2,8 @@
 
 `model.record.read` proves that no byte of a line was changed without its hash, and no line moved; anyone can make
 hashes anew. So the lines must also be ones that a run leaves (docs/formats.md, "Trace"): the members of each body and
-their types, `seq` without a gap, one start first, nothing after the end, no path twice, and no call that left the house without
-having been INTENDED.
+their types, `seq` without a gap, one start first, nothing after the end, no path twice, and no call that left
+the house without having been INTENDED.
 """
 
 from __future__ import annotations
@@ -77,7 +77,6 @@ class Sequence:
             _must(path not in self.paths, event, f"the path `{str(path)[:80]}` was walked before")
             self.paths.add(path)
         self.finished = kind == RUN_FINISHED
-
 
     def _answered(self, event: Event) -> None:
         """Hold a call that left the house to its INTENDED, which nothing comes between but a RESUMED."""

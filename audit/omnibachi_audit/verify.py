@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from omnibachi_model.diagnostics import Diagnostic
 from omnibachi_model.record import Broken, Event, digest_of, read
 
 from .meaning import Sequence
@@ -29,7 +30,8 @@ class Verification:
 
     `line` and `reason` say where and why it is BROKEN; `reason` also says why an INTACT one is not ANCHORED although
     a journal was at hand. `finished` is False for a run without an end, which is no break. `events` counts the lines
-    that hold; the digest is that of a finished run.
+    that hold; the digest is that of a finished run. `anchors` say what it is anchored in: the journal, signatures,
+    checkpoints; `findings` what is wrong with signatures and proofs that were at hand.
     """
 
     verdict: str
@@ -42,6 +44,8 @@ class Verification:
     workflow: str | None = None
     workflow_digest: str | None = None
     seal: str | None = None
+    anchors: tuple[str, ...] = ()
+    findings: tuple[Diagnostic, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -54,7 +58,8 @@ class Verification:
 
     def as_json(self) -> dict[str, Any]:
         """Return the verification in the shape of `verify --json`."""
-        return {"schema": "omnibachi.verify/1", **{name: getattr(self, name) for name in self.__slots__}}
+        told = {name: getattr(self, name) for name in self.__slots__ if name != "findings"}
+        return {"schema": "omnibachi.verify/1", **told, "anchors": list(self.anchors)}
 
 
 def verify(record: bytes, *, journal: bytes | None = None, trace_id: str | None = None) -> Verification:
@@ -114,4 +119,5 @@ def _verdict(verdict: str, line: int | None, reason: str | None, events: list[Ev
         start.body["workflow"] if start else None,
         start.body["workflow_digest"] if start else None,
         start.obs.get("seal") if start else None,
+        ("journal",) if verdict == ANCHORED else (),
     )

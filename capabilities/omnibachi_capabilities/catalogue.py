@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import clock, entropy, events, records, registry
+from . import clock, entropy, events, records, registry, web
 from .digest import digest
 from .elapsed import elapsed
 from .generate_id import generate_id
@@ -24,6 +24,10 @@ CATALOGUE: Mapping[str, Transform | Operation] = {
     "std::CS_EVENTS_V0.APPEND": events.append,
     "std::CS_EVENTS_V0.COUNT": events.count,
     "std::CS_EVENTS_V0.FIND": events.find,
+    "std::CS_HTTP_V0.DELETE": web.delete,
+    "std::CS_HTTP_V0.GET": web.get,
+    "std::CS_HTTP_V0.POST": web.post,
+    "std::CS_HTTP_V0.PUT": web.put,
     "std::CS_RECORDS_V0.COUNT": records.count,
     "std::CS_RECORDS_V0.CREATE": records.create,
     "std::CS_RECORDS_V0.GET": records.get,

@@ -11,7 +11,17 @@ from omnibachi_model.checks import listed
 from omnibachi_model.diagnostics import Diagnostic, Refused
 from omnibachi_model.digests import digest, pretty
 from omnibachi_model.nearest import nearest_address
-from omnibachi_model.sealed import CALL, EXIT, FAULT, REJECTED_EXIT, WORKFLOW_FORMAT, WRITES
+from omnibachi_model.sealed import (
+    CALL,
+    EXIT,
+    EXTERNAL,
+    FAULT,
+    HOSTS,
+    OUTCOME_UNKNOWN,
+    REJECTED_EXIT,
+    WORKFLOW_FORMAT,
+    WRITES,
+)
 
 from . import wiring
 from .clocks import Stamps, SystemClock, SystemEntropy
@@ -100,12 +110,13 @@ def _workflow(
     needs = signature.get("needs", ())
     kept = _store(snapshot, capability, needs, store)
     shape = _event(snapshot, capability, needs, event)
-    outcomes = sorted(signature["outcomes"])
+    outside, answers = _outside(snapshot, capability, signature)
+    outcomes = sorted(answers)
     crashed = len(outcomes) + 1
     effect = signature.get("effect", "PURE")
     node = {
         "kind": CALL, "name": NODE, "use": capability, "effect": effect, "store": store, "event": event,
-        "with": ["ref", "payload", []], "check": None, "outcomes": signature["outcomes"],
+        "with": ["ref", "payload", []], "check": None, "outcomes": answers, **outside,
         "next": {**{name: index for index, name in enumerate(outcomes, 1)}, FAULT: crashed},
     }  # fmt: skip
     output = ["ref", 0, []]
@@ -116,10 +127,24 @@ def _workflow(
     ]
     return {
         "format": WORKFLOW_FORMAT, "address": capability, "intent": "", "payload": _narrowed(signature, kept),
-        "run": [], "journal": effect in WRITES, "capabilities": [capability],
+        "run": [], "journal": effect in WRITES or effect == EXTERNAL, "capabilities": [capability],
         "stores": {store: {"keeps": kept["keeps"]}} if kept else {}, "events": {event: shape} if shape else {},
         "start": 0, "nodes": [node, *exits],
     }  # fmt: skip
+
+
+def _outside(snapshot: Snapshot, capability: str, signature: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what only a call that leaves the house has in the sealed form, and the outcomes of the call.
+
+    The hosts are those of the capability's own domain: nobody else speaks here.
+    """
+    found: dict[str, Any] = {}
+    if HOSTS in signature.get("needs", ()):
+        found[HOSTS] = wiring.load_domain(snapshot, split(capability)[0])[HOSTS]
+    if "repeat" not in signature:
+        return found, signature["outcomes"]
+    closed = {"type": "object", "properties": {}, "additionalProperties": False}
+    return {**found, "repeat": signature["repeat"]}, {**signature["outcomes"], OUTCOME_UNKNOWN: closed}
 
 
 def _narrowed(signature: dict[str, Any], store: dict[str, Any] | None) -> dict[str, Any]:

@@ -7,16 +7,13 @@ locks say whether they are the same.
 from __future__ import annotations
 
 import functools
-import os
 
 from omnibachi_model.diagnostics import Diagnostic, Refused, has_errors
 from omnibachi_model.digests import digest
 from omnibachi_model.sealed import MANIFEST
 
 from . import wiring
-from .commands.recorded import file_of
-from .exits import FINDINGS
-from .workspace import SNAPSHOT
+from .commands.recorded import file_of, snapshot_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,18 +23,6 @@ if TYPE_CHECKING:
     from .wiring import Change
 
     Read = Callable[[str], bytes | None]
-
-
-def snapshot_folder(target: str) -> str:
-    """Return the folder that holds a snapshot's files: `target` itself, that of the workspace there, or that of a file
-    `manifest.json`. Raises Refused (OB601, exit 3) where there is none."""
-    folder = os.path.dirname(target) or "." if os.path.basename(target) == MANIFEST else target
-    for place in (folder, os.path.join(folder, SNAPSHOT)):
-        if os.path.lexists(os.path.join(place, MANIFEST)):
-            return place
-    message = f"`{target}` holds neither `{MANIFEST}` nor `{SNAPSHOT}/{MANIFEST}`"
-    help = "name a folder that holds a snapshot, or a workspace that was compiled"
-    raise Refused([Diagnostic("OB601", message, help=help)], FINDINGS)
 
 
 def compare(old: str, new: str) -> tuple[list[Change], str, str]:

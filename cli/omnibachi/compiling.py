@@ -262,6 +262,7 @@ def _versions() -> dict[str, str]:
 def write_snapshot(root: str, files: dict[str, bytes]) -> None:
     """Lay a snapshot down in `<root>/protocol_snapshot`: aside first, then renamed into place. Raises OSError.
 
+    A file whose bytes stand there already is shared with the old snapshot, which is removed.
     What processes that died over it left aside is removed.
     """
     place = os.path.join(root, SNAPSHOT)
@@ -276,8 +277,9 @@ def write_snapshot(root: str, files: dict[str, bytes]) -> None:
         for name, data in files.items():
             path = os.path.join(aside, *name.split("/"))
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, "wb") as file:
-                file.write(data)
+            if _standing(root, name) != data or not _linked(os.path.join(place, *name.split("/")), path):
+                with open(path, "wb") as file:
+                    file.write(data)
         old = aside + ".old"
         if os.path.isdir(place):
             os.rename(place, old)
@@ -302,6 +304,19 @@ def _signature_kept(place: str, files: dict[str, bytes]) -> dict[str, bytes]:
         except OSError:
             return {}
     return {SIGNATURE: found[SIGNATURE]} if found[MANIFEST] == files.get(MANIFEST) else {}
+
+
+def _linked(old: str, new: str) -> bool:
+    """Give a file that has not changed its place in the new snapshot too, if it has no other: then who edits one edits
+    no second. Where that cannot be done, it is written."""
+    try:
+        about = os.lstat(old)
+        if not stat.S_ISREG(about.st_mode) or about.st_nlink != 1:
+            return False
+        os.link(old, new, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
 
 
 def is_current(root: str, files: dict[str, bytes]) -> bool:

@@ -12,9 +12,11 @@ from dataclasses import replace
 from omnibachi_model import codes
 from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
 from omnibachi_model.digests import decode, digest, digest_of
+from omnibachi_model.formats import write_time
 from omnibachi_model.record import Broken, read
 
 from . import wiring
+from .clocks import SystemClock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,8 +32,15 @@ def verify(
     data_root: str | PathLike[str] | None = None,
     require: str | None = None,
     trace_id: str | None = None,
+    signature: bytes | None = None,
+    proof: bytes | None = None,
+    trust: bytes | None = None,
 ) -> Verification:
-    """Say whether a record holds: BROKEN at a line, INTACT, or ANCHORED in the journal of `data_root`.
+    """Say whether a record holds: BROKEN at a line, INTACT, or ANCHORED.
+
+    It is ANCHORED in the journal of `data_root`, or by a `signature` (an envelope over the run's head) or a `proof`
+    (that a signed checkpoint holds the run) of a key that `trust` lists; all three are the bytes of files, which
+    docs/formats.md describes. What is wrong with them stands in the verdict's `findings` (OB614 to OB624).
 
     Where a data root is given or `require="anchored"` asks for it, an INTACT record's verdict says why it is not more.
     `trace_id` is the id under which the record was found, and another run's record under it is BROKEN. Raises Trouble
@@ -40,7 +49,11 @@ def verify(
     journal, _, doubt = _of_journal(record, data_root)
     found = wiring.verify(record, journal=journal, trace_id=trace_id)
     if found.verdict == "ANCHORED" and doubt is not None:
-        return replace(found, verdict="INTACT", reason=f"the journal contradicts itself about this run: {doubt}")
+        reason = f"the journal contradicts itself about this run: {doubt}"
+        found = replace(found, verdict="INTACT", reason=reason, anchors=())
+    if signature is not None or proof is not None:
+        now = write_time(SystemClock().now_ns())
+        found = wiring.anchored(found, record, wiring.Evidence(signature, proof, trust), now)
     wanted = data_root is not None or not found.reaches(require)
     if found.verdict != "INTACT" or found.reason is not None or not wanted:
         return found

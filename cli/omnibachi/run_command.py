@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-VALUES = ("--actor", "--data-root", "--payload", "--seal", "--set", "--trace-id", "--wf", "--workspace")
+VALUES = ("--actor", "--data-root", "--payload", "--seal", "--set", "--trace-id", "--trust", "--wf", "--workspace")
 FLAGS = ("--help", "--json", "--no-picture", "--strict")
 LONGEST_RESULT = 160
 
@@ -34,6 +34,8 @@ Options:
   --actor NAME         who asks; recorded with the run      [default: nobody]
   --trace-id ID        1 to 64 letters, digits, _ and -     [default: drawn, sorts by time]
   --seal DIGEST        refuse any other snapshot            [default: unpinned]
+  --trust FILE         refuse a snapshot that none of its keys signed
+                       [default: <workspace>/trust.json judges a signature that is there]
   --strict             compile the capability bytes that were checked, whatever Python has cached
   --no-picture         draw no picture
   --data-root DIR      where state lives                    [default: <workspace>/data]
@@ -97,7 +99,7 @@ def main(arguments: Sequence[str]) -> int:
         result = workspace.run(
             workflow, payload_of(options.values.get("--payload"), options.sets), trace_id=trace_id,
             data_root=options.values.get("--data-root"), actor=options.values.get("--actor"),
-            seal=options.values.get("--seal"), strict="--strict" in options.flags,
+            seal=options.values.get("--seal"), strict="--strict" in options.flags, trust=options.values.get("--trust"),
             picture="--no-picture" not in options.flags,
         )  # fmt: skip
     except Refused as refused:

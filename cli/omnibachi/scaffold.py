@@ -125,7 +125,11 @@ def planned(root: str, what: Named, domains: list[str]) -> Plan:
     plan.workflow = next(address for address in plan.addresses if "::WF_" in address)
     plan.files[f"{declarations}/{what.stem}{ending}.yaml"] = declared
     plan.files[f"{declarations}/{what.stem}{ending}.test.yaml"] = _filled(what.kind, "scenario.yaml", marks)
-    plan.example = f"examples/{'try_' if suffix or ending else ''}{what.stem}{suffix}.json"
+    example = f"{'try_' if suffix or ending else ''}{what.stem}{suffix}.json"
+    plan.example = f"examples/{example}"
+    if os.path.lexists(os.path.join(root, plan.example)):
+        # All domains have their examples in one folder, and may call things alike.
+        plan.example = f"examples/{what.domain}_{example}"
     plan.files[plan.example] = _filled(what.kind, "example.json", marks)
     if what.kind != "workflow":
         plan.files[marks["source"]] = _filled(what.kind, "function.py.txt", marks)
@@ -173,9 +177,12 @@ def _package(root: str, domain: str) -> str:
                     return package
         except (OSError, UnicodeDecodeError):
             continue
-    # A package must not stand before one that Python has under the same name.
-    taken = domain in sys.stdlib_module_names or keyword.iskeyword(domain) or folder_of(domain) is not None
-    return f"{domain}_capabilities" if taken else domain
+    return next(name for name in (domain, f"{domain}_capabilities", f"{domain}_workspace") if not _is_taken(name))
+
+
+def _is_taken(package: str) -> bool:
+    """Tell whether Python has a package of this name already, which another must not stand before."""
+    return package in sys.stdlib_module_names or keyword.iskeyword(package) or folder_of(package) is not None
 
 
 def _safe(name: str) -> str:

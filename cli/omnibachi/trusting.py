@@ -11,6 +11,8 @@ from .exits import FINDINGS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .wiring import PrivateKey, PublicKey, Trust
 
 PRIVATE, PUBLIC = ".key", ".pub"
@@ -23,12 +25,10 @@ def new_key(name: str, folder: str) -> tuple[PublicKey, str, str]:
     Raises Refused: OB612 where one of the files is there, OB613 for a name that is none; Trouble OB629 where they
     cannot be written.
     """
-    try:
-        key = wiring.PrivateKey(name, os.urandom(32))
-        wiring.public_key(key.public.text)
-    except wiring.Unreadable:
+    if not wiring.KEY_NAME.match(name):
         help = "use 1 to 64 letters, digits, `.`, `_`, `-` and `/`, with a letter or digit at both ends"
-        raise Refused([Diagnostic("OB613", f"`{name[:80]}` is no name of a key", help=help)], FINDINGS) from None
+        raise Refused([Diagnostic("OB613", f"`{name[:80]}` is no name of a key", help=help)], FINDINGS)
+    key = wiring.PrivateKey(name, os.urandom(32))
     stem = os.path.join(folder, name.replace("/", "-"))
     private, public = stem + PRIVATE, stem + PUBLIC
     for path in (private, public):
@@ -89,15 +89,29 @@ def write_file(path: str, data: bytes) -> None:
         raise unwritable(path, error) from error
 
 
-def vouch(trust_file: str, manifest: bytes, signature: bytes) -> None:
-    """Pass a snapshot whose signature counts by the trust file; raises Refused (OB614 to OB621) for any other."""
-    trust = trust_in(trust_file)
-    if trust is None:
-        return
-    expected = wiring.snapshot_statement(manifest, "")
-    found = wiring.judge_envelope(signature, expected, "the snapshot", trust)
-    if not isinstance(found, str):
-        raise Refused(found)
+def voucher(trust_file: str, *, needed: bool) -> Callable[[bytes, bytes | None], bool]:
+    """Return what tells of a manifest and a signature whether that counts by a trust file.
+
+    It refuses a signature that does not count, and none where one is `needed` (OB614 to OB621).
+    """
+
+    def vouch(manifest: bytes, signature: bytes | None) -> bool:
+        if signature is None and not needed:
+            return False
+        trust = trust_in(trust_file)
+        if trust is None:
+            help = "name another, or begin one with `omnibachi keys trust`"
+            raise Refused([Diagnostic("OB614", f"`{trust_file}` is not there", help=help)])
+        if signature is None:
+            help = "sign it with `omnibachi sign`, with a key of that file"
+            raise Refused([Diagnostic("OB615", "the snapshot is not signed", help=help)])
+        expected = wiring.snapshot_statement(manifest, "")
+        found = wiring.judge_envelope(signature, expected, "the snapshot", trust)
+        if not isinstance(found, str):
+            raise Refused(found)
+        return True
+
+    return vouch
 
 
 def unwritable(path: str, error: OSError) -> Trouble:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from omnibachi_audit.changes.schemas import Types as Types
     from omnibachi_audit.changes.snapshots import differences as differences
     from omnibachi_audit.changes.snapshots import parts_of as parts_of
+    from omnibachi_audit.proofs.anchors import Evidence as Evidence
+    from omnibachi_audit.proofs.anchors import anchored as anchored
+    from omnibachi_audit.proofs.anchors import anchored_snapshot as anchored_snapshot
     from omnibachi_audit.proofs.checkpoints import Checkpoint as Checkpoint
     from omnibachi_audit.proofs.checkpoints import Consistency as Consistency
     from omnibachi_audit.proofs.checkpoints import Inclusion as Inclusion
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from omnibachi_audit.proofs.envelopes import snapshot_statement as snapshot_statement
     from omnibachi_audit.proofs.heads import head_of as head_of
     from omnibachi_audit.proofs.heads import is_head as is_head
+    from omnibachi_audit.proofs.keys import KEY_NAME as KEY_NAME
     from omnibachi_audit.proofs.keys import PrivateKey as PrivateKey
     from omnibachi_audit.proofs.keys import PublicKey as PublicKey
     from omnibachi_audit.proofs.keys import Unreadable as Unreadable
@@ -129,6 +133,9 @@ if TYPE_CHECKING:
 VERSION = "0.1.0"
 
 _PLACES = {
+    "Evidence": "omnibachi_audit.proofs.anchors",
+    "anchored": "omnibachi_audit.proofs.anchors",
+    "anchored_snapshot": "omnibachi_audit.proofs.anchors",
     "Checkpoint": "omnibachi_audit.proofs.checkpoints",
     "Consistency": "omnibachi_audit.proofs.checkpoints",
     "Inclusion": "omnibachi_audit.proofs.checkpoints",
@@ -142,6 +149,7 @@ _PLACES = {
     "snapshot_statement": "omnibachi_audit.proofs.envelopes",
     "head_of": "omnibachi_audit.proofs.heads",
     "is_head": "omnibachi_audit.proofs.heads",
+    "KEY_NAME": "omnibachi_audit.proofs.keys",
     "PrivateKey": "omnibachi_audit.proofs.keys",
     "PublicKey": "omnibachi_audit.proofs.keys",
     "Unreadable": "omnibachi_audit.proofs.keys",

@@ -51,7 +51,8 @@ class Workspace:
     """A folder that holds `protocols/` or `protocol_snapshot/`.
 
     `data_root` and `traces` are where state and traces go unless a call says otherwise: `data` and `traces` in the
-    workspace. `trust` is the file that says whose signatures count, `trust.json` there. `borrowed` tells that it is the shipped one, used from a folder outside any: it is there to be run.
+    workspace. `trust` is the file that says whose signatures count, `trust.json` there. `borrowed` tells that it is the
+    shipped one, used from a folder outside any: it is there to be run.
     """
 
     __slots__ = ("borrowed", "capabilities", "data_root", "root", "traces", "trust")
@@ -86,18 +87,22 @@ class Workspace:
         found.trust = os.path.join(here, "trust.json")
         return found
 
-    def load(self, *, seal: str | None = None, strict: bool = False) -> Snapshot:
+    def load(self, *, seal: str | None = None, strict: bool = False, trust: str | None = None) -> Snapshot:
         """Open the sealed snapshot, pinned to `seal` if given; raises Refused (OB601 to OB608, OB751).
 
-        Where there is a trust file, a signature beside the manifest must be one that counts (OB614 to OB621). With
-        `strict`, runs compile the very bytes of every capability that were compared with its lock, whatever Python
+        Where there is a trust file, a signature beside the manifest must be one that counts (OB614 to OB621); where one
+        is named, `trust`, there must be such a signature, unless the snapshot is pinned. With `strict`, runs compile the very bytes of every capability that were compared with its lock, whatever Python
         has cached or loaded.
         """
         if not is_workspace(self.root):
             message = f"`{self.root}` holds neither `{PROTOCOLS}/` nor `{SNAPSHOT}/`"
             help = "run inside a workspace, or name one with `--workspace`"
             raise Refused([Diagnostic("OB751", message, help=help)], FINDINGS)
-        vouch = self._vouch if os.path.exists(self.trust) else None
+        vouch = None
+        if trust is not None or os.path.exists(self.trust):
+            from .trusting import voucher
+
+            vouch = voucher(trust or self.trust, needed=trust is not None)
         found = wiring.open_snapshot(self._read, pinned=seal, strict=strict, vouch=vouch)
         found.capabilities = self.capabilities
         return found
@@ -131,6 +136,7 @@ class Workspace:
         actor: str | None = None,
         seal: str | None = None,
         strict: bool = False,
+        trust: str | None = None,
         picture: bool = True,
     ) -> RunResult:
         """Run one workflow to an exit and leave what `omnibachi run` leaves: journal, mirrors and a trace folder.
@@ -139,7 +145,7 @@ class Workspace:
         `exit_code` and `diagnostics`.
         """
         try:
-            snapshot = self.load(seal=seal, strict=strict)
+            snapshot = self.load(seal=seal, strict=strict, trust=trust)
         except Refused as refused:
             return RunResult(trace_id, workflow, refused.exit_code, diagnostics=refused.diagnostics)
         root = self.data_root if data_root is None else os.fspath(data_root)
@@ -256,11 +262,6 @@ class Workspace:
         if compilation.sealed is not None and write:
             write_snapshot(self.root, dict(compilation.sealed.files))
         return compiled(compilation, written=written)
-
-    def _vouch(self, manifest: bytes, signature: bytes) -> None:
-        from .trusting import vouch
-
-        vouch(self.trust, manifest, signature)
 
     def _read(self, name: str) -> bytes | None:
         """Give a file of the snapshot by its relative path; None when it is not there."""

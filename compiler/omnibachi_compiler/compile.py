@@ -28,6 +28,7 @@ from .laws import inlined_uses, prove_laws
 from .library import Library, address_of, collect
 from .loader import load
 from .lower import lower
+from .nesting import check_nesting
 from .phase import Implementation, Source
 from .points import Subject, subject
 from .seal import Sealed, seal, signatures, written
@@ -135,6 +136,7 @@ def lower_proven(body: Body, found: list[Diagnostic]) -> dict[str, Any]:
     workflow = body.checked.graph.body
     assert isinstance(workflow, Workflow)
     found.extend(check_limits(workflow.limits, sealed, sealed["bounds"], workflow.name.span))
+    found.extend(check_nesting(sealed, workflow.name.span))
     return sealed
 
 

@@ -14,7 +14,7 @@ from .troubles import of_sqlite, of_system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
     from .reading import Reader
@@ -38,6 +38,11 @@ class Database:
         self._execute = connection.execute
         self.path = path
         self.version = VERSION
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """Return what its operator should know: of a file, nothing."""
+        return ()
 
     @property
     def in_transaction(self) -> bool:
@@ -84,6 +89,18 @@ class Database:
             self._connection.executemany(sql, values)
         except sqlite3.Error as error:
             raise of_sqlite(error, self.path) from error
+
+    def begin(self) -> None:
+        """Open a write transaction; SQLite lets nobody else write until it ends."""
+        self.run("BEGIN IMMEDIATE")
+
+    def look(self) -> None:
+        """Open a transaction that sees one state of the database."""
+        self.run("BEGIN")
+
+    def commit(self, stands: Callable[[], bool]) -> None:
+        """Commit the write transaction; nothing lies between SQLite and this process that could lose the answer."""
+        self.run("COMMIT")
 
     def rollback(self) -> None:
         """Undo the open transaction, if there is one (SQLite has undone it already after some errors)."""

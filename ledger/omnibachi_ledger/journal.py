@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from .connect import Database
+    from .seam import Database
 
 _ENROL = (
     "INSERT INTO runs (run, workflow, workflow_digest, seal, payload_digest, started_at, fence, holder,"
@@ -25,7 +25,9 @@ NUMBER = "SELECT coalesce(max(number), 0) + 1 FROM receipts"
 _BEGUN = f"SELECT (SELECT fence FROM runs WHERE run=?), ({NUMBER})"
 RECEIPT = "INSERT INTO receipts (number, run, path, capability, outcome) VALUES (?, ?, ?, ?, ?)"
 _EVENT = "INSERT INTO events (run, seq, path, body, obs) VALUES (?, ?, ?, ?, ?)"
+_STANDS = "SELECT fence, holder, seq, exit, (SELECT run FROM receipts WHERE number=?) FROM runs WHERE run=?"
 _TAKE = "UPDATE runs SET fence=fence+1, holder=? WHERE run=? AND fence=? AND seq=? AND exit IS NULL"
+_TAKEN = "SELECT fence, holder FROM runs WHERE run=?"
 _PROGRESS = "UPDATE runs SET seq=? WHERE run=? AND fence=?"
 _END = "UPDATE runs SET seq=?, exit=?, status=?, digest=? WHERE run=? AND fence=?"
 
@@ -68,6 +70,7 @@ class Journal:
         "_durable",
         "_end",
         "_fence",
+        "_given",
         "_holder",
         "_kept",
         "_number",
@@ -101,6 +104,7 @@ class Journal:
         self._written = 0  # events of the open transaction
         self._number = 0  # the next commit number of the open transaction
         self._claimed = False  # a store wrote under that number
+        self._given = False  # a receipt was given in the open transaction
         self._end: tuple[str, str, str] | None = None
 
     def store(self, address: str) -> Store:
@@ -119,7 +123,7 @@ class Journal:
             # Not inside a transaction, where SQLite would not take it.
             self._db.run("PRAGMA synchronous=FULL" if durable else "PRAGMA synchronous=NORMAL")
             self._durable = durable
-        self._db.run("BEGIN IMMEDIATE")
+        self._db.begin()
         self._open = True
         try:
             begun = self._db.row(_BEGUN, (self._run.run,))
@@ -140,7 +144,7 @@ class Journal:
         number = self._number
         self._db.run(RECEIPT, (number, self._run.run, path, capability, outcome))
         self._number = number + 1
-        self._claimed = False
+        self._claimed, self._given = False, True
         return number
 
     def write(self, events: Sequence[tuple[str, bytes, bytes]]) -> None:
@@ -168,13 +172,27 @@ class Journal:
                 self._progress(seq)
             else:
                 self._enrol(seq)
-            self._db.run("COMMIT")
+            self._db.commit(lambda: self._stands(seq))
         except BaseException:
             self.rollback()
             raise
         self._seq, self._fence = seq, self._fence or 1
         self._kept.add(self._run.workflow_digest)
         self._clear()
+
+    def _stands(self, seq: int) -> bool:
+        """Tell by the run's row, its last event's number and its last receipt whether a commit has happened.
+
+        Raises Trouble (OB713) where somebody has taken the run over since, so that it is theirs, whatever happened.
+        """
+        fence, last = self._fence or 1, self._number - 1
+        found = self._db.row(_STANDS, (last, self._run.run))
+        if found is None:
+            return False
+        if found[0] > fence:
+            raise Trouble(self._lost())
+        wanted = (fence, self._holder(), seq, self._end and self._end[0])
+        return tuple(found[:4]) == wanted and (not self._given or found[4] == self._run.run)
 
     def _enrol(self, seq: int) -> None:
         run = self._run
@@ -199,7 +217,7 @@ class Journal:
         self._db.rollback()
 
     def _clear(self) -> None:
-        self._open = self._claimed = False
+        self._open = self._claimed = self._given = False
         self._written = self._number = 0
         self._end = None
 
@@ -222,11 +240,11 @@ def take_over(db: Database, run: str, fence: int, seq: int, holder: str, refuse:
     """
     if db.in_transaction:
         raise Defect("a transaction is open already")
-    db.run("BEGIN IMMEDIATE")
+    db.begin()
     try:
         refuse()
         taken = db.run(_TAKE, (holder, run, fence, seq)) == 1
-        db.run("COMMIT")
+        db.commit(lambda: not taken or db.row(_TAKEN, (run,)) == (fence + 1, holder))
     except BaseException:
         db.rollback()
         raise

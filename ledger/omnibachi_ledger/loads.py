@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from omnibachi_model.values import JSON
 
-    from .connect import Database
+    from .seam import Database
 
     Facts: TypeAlias = "Mapping[str, Mapping[str, Mapping[str, JSON]]]"
 
@@ -32,6 +32,7 @@ SINCE = 2  # the schema version that brought them
 RUN = ""
 
 _LOAD = "INSERT INTO loads (number, at, file_digest, seal, stores) VALUES (?, ?, ?, ?, ?)"
+_STANDS = "SELECT at, file_digest FROM loads WHERE number=?"
 _LOADS = "SELECT number, at, file_digest, seal, stores FROM loads ORDER BY number"
 
 
@@ -43,7 +44,7 @@ def load(db: Database, facts: Facts, *, file_digest: str, seal: str, at: str) ->
     """
     if db.in_transaction:
         raise Defect("a load inside a transaction")
-    db.run("BEGIN IMMEDIATE")
+    db.begin()
     try:
         found = db.row(NUMBER)
         assert found is not None
@@ -51,7 +52,7 @@ def load(db: Database, facts: Facts, *, file_digest: str, seal: str, at: str) ->
         counts = {address: _put(Store(db, address, lambda: number), records) for address, records in facts.items()}
         db.run(RECEIPT, (number, RUN, str(number), CAPABILITY, "SUCCESS"))
         db.run(_LOAD, (number, at, file_digest, seal, encode(counts)))
-        db.run("COMMIT")
+        db.commit(lambda: db.row(_STANDS, (number,)) == (at, file_digest))
     except BaseException:
         db.rollback()
         raise

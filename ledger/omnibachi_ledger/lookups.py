@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from .connect import Database
+    from .seam import Database
 
 _LONG = 64
 
@@ -90,10 +90,10 @@ def _value(names: list[str], record: Any) -> bytes | None:
 def _build(db: Database, store: str, event: str, names: list[str], keys: bytes) -> int:
     if db.in_transaction:
         return _fill(db, store, event, names, keys)
-    db.run("BEGIN IMMEDIATE")
+    db.begin()
     try:
         number = _fill(db, store, event, names, keys)
-        db.run("COMMIT")
+        db.commit(lambda: db.row(_KEYSET, (store, event, keys)) == (number,))
     except BaseException:
         db.rollback()
         raise

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from .connect import Database
+    from .seam import Database
 
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows would write a carriage return before each line's end
 _BLOCK = 4 * 1024  # more than most lines take; each further one is twice as large
@@ -73,7 +73,7 @@ def rebuild(db: Database, root: str, locks: Locks, keeps: Mapping[str, str]) -> 
         if lock is None:
             raise Trouble(Diagnostic("OB721", "another process kept writing the mirrors"))
         try:
-            db.run("BEGIN")
+            db.look()
             try:
                 for address, kind in sorted(keeps.items()):
                     path = _path(root, address, kind)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from omnibachi_model.values import JSON, Record
 
-    from .connect import Database
+    from .seam import Database
 
 _GET = "SELECT value, revision FROM records WHERE store=? AND key=? AND value IS NOT NULL"
 _SEEN = "SELECT value, revision, created FROM records WHERE store=? AND key=?"

@@ -34,6 +34,7 @@ PAYLOAD = "payload"
 PROTOCOL = "protocol"
 CAPABILITY = "capability"
 STORE = "store"
+OUTSIDE = "outside"
 
 # Not of a node, but of the gate.
 REJECTED = "payload-rejected"
@@ -116,9 +117,9 @@ def _gate(story: Story) -> Failure:
 def _answered(story: Story, step: Step) -> Failure:
     if step.unsure:
         key: Words = [" (its key is ", Code(step.key), ")"] if step.key else []
-        said: Words = [*why(step), ", and nobody knows whether it was done"]
-        remedy: Words = ["ask the other side whether it was done", *key, " before anything is done again"]
-        return Failure(step, step.outcome, OUTSIDE, said, remedy)
+        unknown: Words = [*why(step), ", and nobody knows whether it was done"]
+        asking: Words = ["ask the other side whether it was done", *key, " before anything is done again"]
+        return Failure(step, step.outcome, OUTSIDE, unknown, asking)
     if step.outcome == TIMEOUT:
         asked, node = Code(step.capability or "?"), Code(step.node)
         return Failure(

@@ -19,7 +19,7 @@ from omnibachi_model.sealed import at_gate
 from omnibachi_model.ways import named
 
 from .blame import Failure, blame, decided
-from .markdown import ending, what
+from .markdown import ending, unanswered, what
 from .reasons import why
 from .report import Report
 from .resumptions import all_taken_up, plain

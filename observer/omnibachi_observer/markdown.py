@@ -188,7 +188,8 @@ def _changed(story: Story) -> str:
 def _change(step: Step) -> str:
     store = step.sealed.get("store")
     operation = split(step.capability or "?")[1]
-    cells: list[Words] = [[str(step.receipt)], [Code(step.node)], [Code(store)] if isinstance(store, str) else ["–"]]
+    number = "–" if step.receipt is None else str(step.receipt)
+    cells: list[Words] = [[number], [Code(step.node)], [Code(store)] if isinstance(store, str) else ["–"]]
     return row([*cells, [Code(operation), f" ({step.effect})"], what(step)])
 
 
@@ -225,6 +226,7 @@ def failing(found: Failure) -> Words:
         "protocol": "The fault lies in the protocol",
         "capability": "The fault lies in the capability",
         "store": "The fault lies with the store",
+        "outside": "The fault lies outside the house",
     }[found.fault]
     return [*where, *found.said, f". {whose}"]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from omnibachi_model.diagnostics import Diagnostic
 from omnibachi_model.digests import pretty
+from omnibachi_model.sealed import EXTERNAL
 
 from .words import ends, shorten, visible
 

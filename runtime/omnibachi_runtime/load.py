@@ -5,7 +5,7 @@
 2. A workflow's file must have the digest that the manifest gives.
 3. Every module in the lock of every capability that the workflow names must have its sealed digest, before it is
    imported.
-4. Where somebody vouches for origins, a signature that lies beside the manifest must be one that counts.
+4. Where somebody is asked to vouch for it, a signature that lies beside the manifest must be one that counts.
 5. A reader that meets a mismatch reads the manifest once more before it refuses: a compile may be renaming.
 
 The room reads nothing itself: `Read` gives the bytes of a file of the snapshot, `Source` those of a module.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Read: TypeAlias = "Callable[[str], bytes | None]"
     Source: TypeAlias = "Callable[[str], bytes | None]"
-    Vouch: TypeAlias = "Callable[[bytes, bytes], None]"
+    Vouch: TypeAlias = "Callable[[bytes, bytes | None], bool]"
     Lock: TypeAlias = "dict[str, Any]"
     Found = TypeVar("Found")
 
@@ -108,8 +108,8 @@ def open_snapshot(
 ) -> Snapshot:
     """Read the manifest of a snapshot.
 
-    `vouch` gets the manifest and the signature that lies beside it, and raises Refused where that does not count; what
-    is pinned needs no other's word. Raises Refused: OB601 (exit 3) when there is none, OB606 when its seal is not
+    `vouch` gets the manifest and the signature that lies beside it, if any, and tells whether it is signed, or raises
+    Refused where that does not count; what is pinned needs no other's word. Raises Refused: OB601 (exit 3) when there is none, OB606 when its seal is not
     `pinned`, OB602, OB603 or OB608 when it cannot be relied on, and what `vouch` raises.
     """
     data = read(MANIFEST)
@@ -138,16 +138,16 @@ def open_snapshot(
         for address, entry in manifest[section].items():
             if type(entry) is not dict or type(entry.get("file")) is not str or type(entry.get("sha256")) is not str:
                 _refuse("OB608", f"`{MANIFEST}` does not say which file holds `{address}`", RESTORE)
-    signature = read(SIGNATURE) if vouch is not None and pinned is None else None
-    if vouch is not None and signature is not None:
+    signed = False
+    if vouch is not None and pinned is None:
         try:
-            vouch(data, signature)
+            signed = vouch(data, read(SIGNATURE))
         except Refused:
             if digest(read(MANIFEST) or data) == seal:
                 raise
             # A compile came between the manifest and the signature.
             return open_snapshot(read, strict=strict, vouch=vouch)
-    return Snapshot(read, manifest, seal, pinned is not None, strict, vouch, signature is not None)
+    return Snapshot(read, manifest, seal, pinned is not None, strict, vouch, signed)
 
 
 def load_workflow(snapshot: Snapshot, address: str, source: Source) -> Sealed:

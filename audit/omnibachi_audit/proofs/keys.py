@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,62}[A-Za-z0-9])?\Z")
+KEY_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,62}[A-Za-z0-9])?\Z")
 ED25519 = b"\x01"
 PRIVATE = "PRIVATE+KEY+"
 SEED = 32
@@ -125,7 +125,7 @@ def plain(text: str) -> bytes:
 def _parts(line: str) -> tuple[str, str, bytes]:
     name, _, rest = line.partition("+")
     noted, _, encoded = rest.partition("+")
-    if not NAME.match(name):
+    if not KEY_NAME.match(name):
         raise Unreadable("it has not the form `NAME+HASH+BASE64`")
     data = plain(encoded)
     if len(data) != SEED + 1 or data[:1] != ED25519:

@@ -73,6 +73,9 @@ def _content(path: str, shown: str, found: list[Diagnostic]) -> bytes | None:
     try:
         if os.path.exists(path) and not os.path.isfile(path):
             raise OSError("it is no regular file")
+        if os.path.exists(path) and not path.endswith(SUFFIXES):
+            # Many a text can be read as YAML and means something else altogether.
+            raise OSError(f"it is no source; those end in {' or '.join(f'`{suffix}`' for suffix in SUFFIXES)}")
         with open(path, "rb") as file:
             return file.read(MOST_READ)
     except (OSError, ValueError) as error:

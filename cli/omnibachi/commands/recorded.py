@@ -48,22 +48,46 @@ def record_of(workspace: Workspace, target: str) -> tuple[bytes, str | None]:
     return found, target
 
 
+def beside(workspace: Workspace, target: str, kind: str) -> str:
+    """Return where a companion of a record (`sig.json`, `tlog-proof`) lies: beside its file, or where that would be."""
+    if os.path.isdir(target):
+        inside = os.path.join(target, f"{os.path.basename(os.path.abspath(target))}.jsonl")
+        target = inside if os.path.isfile(inside) else target
+    path = target if os.path.lexists(target) else workspace.traces.path(target, "jsonl")
+    return f"{path.removesuffix('.jsonl')}.{kind}"
+
+
+def content_of(path: str, *, needed: bool) -> bytes | None:
+    """Read a small file; one that is not there is None, or refused (OB742) if it is `needed`."""
+    return _read(path) if needed or os.path.lexists(path) else None
+
+
 def snapshot_of(workspace: Workspace, folder: str | None) -> Snapshot:
     """Open the snapshot in `folder`, that of the workspace there, or (None) that of the present workspace.
 
     A snapshot that lies in no workspace is used with the capabilities of the present one. Raises Refused as
-    `Workspace.load` does.
+    `snapshot_folder` and `Workspace.load` do.
     """
     if folder is None:
         return workspace.load()
-    place = os.path.abspath(os.path.dirname(folder) if os.path.basename(folder) == MANIFEST else folder)
+    place = os.path.abspath(snapshot_folder(folder))
     if os.path.basename(place) == SNAPSHOT:
         return Workspace(os.path.dirname(place)).load()
-    if os.path.isfile(os.path.join(place, MANIFEST)) or not os.path.isdir(os.path.join(place, SNAPSHOT)):
-        found = wiring.open_snapshot(functools.partial(file_of, place))
-        found.capabilities = workspace.capabilities
-        return found
-    return Workspace(place).load()
+    found = wiring.open_snapshot(functools.partial(file_of, place))
+    found.capabilities = workspace.capabilities
+    return found
+
+
+def snapshot_folder(target: str) -> str:
+    """Return the folder that holds a snapshot's files: `target` itself, that of the workspace there, or that of a file
+    `manifest.json`. Raises Refused (OB601, exit 3) where there is none."""
+    folder = os.path.dirname(target) or "." if os.path.basename(target) == MANIFEST else target
+    for place in (folder, os.path.join(folder, SNAPSHOT)):
+        if os.path.lexists(os.path.join(place, MANIFEST)):
+            return place
+    message = f"`{target}` holds neither `{MANIFEST}` nor `{SNAPSHOT}/{MANIFEST}`"
+    help = "name a folder that holds a snapshot, or a workspace that was compiled"
+    raise Refused([Diagnostic("OB601", message, help=help)], FINDINGS)
 
 
 def file_of(folder: str, name: str) -> bytes | None:

@@ -14,11 +14,11 @@ from omnibachi.exits import OK, UNPROVEN
 from omnibachi.workspace import Workspace
 from omnibachi_model.diagnostics import Diagnostic, has_errors
 from omnibachi_model.digests import digest
-from omnibachi_model.sealed import MANIFEST, SEAL
+from omnibachi_model.sealed import MANIFEST, SEAL, SIGNATURE
 
 from .options import as_command
 from .output import Output, counted
-from .recorded import file_of, record_of
+from .recorded import beside, content_of, file_of, record_of
 
 LEVELS = ("intact", "anchored")
 
@@ -28,19 +28,32 @@ LEVELS = ("intact", "anchored")
 @click.option(
     "--require", type=click.Choice(LEVELS), default="intact", show_default=True, help="The least that will do."
 )
-def verify(output: Output, workspace: Workspace, target: str, require: str) -> int:
+@click.option("--signature", metavar="FILE", help="A signature of the run.  [default: <ID>.sig.json beside the record]")
+@click.option("--proof", metavar="FILE", help="A proof of inclusion.  [default: <ID>.tlog-proof beside the record]")
+@click.option("--trust", "trust_file", metavar="FILE", help="Whose word counts.  [default: <workspace>/trust.json]")
+def verify(
+    output: Output, workspace: Workspace, target: str, require: str, signature: str | None, proof: str | None,
+    trust_file: str | None,
+) -> int:  # fmt: skip
     """Check a record (a file, or a trace id) or a snapshot (a folder with a manifest.json).
 
     A record is BROKEN at a line, INTACT (consistent, origin unproven) or ANCHORED (equal to the journal of the data
-    root). Exit status 4 for BROKEN, and for less than --require asks for.
+    root, or vouched for by a key of the trust file: by a signature, or by a checkpoint that holds the run). A snapshot
+    is ANCHORED where such a key signed it. Exit status 4 for BROKEN, for evidence that was tampered with, and for less
+    than --require asks for.
     """
+    trust = content_of(trust_file or workspace.trust, needed=trust_file is not None)
     folder = os.path.dirname(target) or "." if os.path.basename(target) == MANIFEST else target
     if any(os.path.lexists(os.path.join(folder, name)) for name in (MANIFEST, SEAL)):
-        return _snapshot(output, workspace, folder)
+        return _snapshot(output, workspace, folder, require, trust)
     record, trace_id = record_of(workspace, target)
-    found = verify_record(record, data_root=workspace.data_root, require=require, trace_id=trace_id)
+    found = verify_record(
+        record, data_root=workspace.data_root, require=require, trace_id=trace_id, trust=trust,
+        signature=content_of(signature or beside(workspace, target, "sig.json"), needed=signature is not None),
+        proof=content_of(proof or beside(workspace, target, "tlog-proof"), needed=proof is not None),
+    )  # fmt: skip
     reached = found.reaches(require)
-    diagnostics = []
+    diagnostics = list(found.findings)
     if not found.holds:
         message = f"`{target}` is broken at line {found.line}: {found.reason}"
         diagnostics.append(Diagnostic("OB740", message, help="do not rely on it; compare with the journal or a backup"))
@@ -49,31 +62,39 @@ def verify(output: Output, workspace: Workspace, target: str, require: str) -> i
         diagnostics.append(Diagnostic("OB741", f"`{target}` has no end", help=help, severity="warning"))
     if found.holds and not reached:
         message = f"`{target}` is {found.verdict}, not {require.upper()}: {found.reason}"
-        help = "verify it beside the data root whose journal holds the run"
+        help = "verify it beside the data root whose journal holds the run, or with a signature or proof that counts"
         diagnostics.append(Diagnostic("OB748", message, help=help))
     value = {key: item for key, item in found.as_json().items() if key != "schema"}
     lines = [f"{found.verdict}  {counted(found.events, 'event')}" + ("" if found.finished else ", unfinished")]
     lines += [f"digest  {found.digest}"] if found.digest else []
-    return output.give(OK if reached else UNPROVEN, value, lines, diagnostics)
+    lines += [f"anchored in  {anchor}" for anchor in found.anchors]
+    return output.give(OK if reached and not has_errors(diagnostics) else UNPROVEN, value, lines, diagnostics)
 
 
-def _snapshot(output: Output, workspace: Workspace, folder: str) -> int:
+def _snapshot(output: Output, workspace: Workspace, folder: str, require: str, trust: bytes | None) -> int:
     read = functools.partial(file_of, folder)
-    diagnostics = wiring.verify_snapshot(read, _names(folder), workspace.capabilities.source, _version)
+    diagnostics = wiring.verify_snapshot(read, names_in(folder), workspace.capabilities.source, _version)
     manifest = read(MANIFEST)
     if manifest is None and os.path.lexists(os.path.join(folder, MANIFEST)):
         message = f"`{os.path.join(folder, MANIFEST)}` cannot be read"
         diagnostics = [Diagnostic("OB608", message, help="check that it is a file and that you may read it")]
-    broken = has_errors(diagnostics)
-    verdict = "BROKEN" if broken else "INTACT"
+    broken, anchors = has_errors(diagnostics), list[str]()
+    signature = read(SIGNATURE)
+    if manifest is not None and signature is not None and not broken:
+        anchors, findings = wiring.anchored_snapshot(manifest, signature, trust)
+        diagnostics += findings
+    verdict = "BROKEN" if broken else "ANCHORED" if anchors else "INTACT"
+    if require == "anchored" and verdict == "INTACT":
+        message = f"`{folder}` is INTACT, not ANCHORED: no signature beside it counts"
+        diagnostics.append(Diagnostic("OB748", message, help="sign it with `omnibachi sign`, and trust the key"))
     seal = None if manifest is None else digest(manifest)
     reason = next((item.message for item in diagnostics if item.severity == "error"), None)
-    value = {"verdict": verdict, "seal": seal, "line": None, "reason": reason}
-    line = f"{verdict}  {seal}" if seal else verdict
-    return output.give(UNPROVEN if broken else OK, value, [line], diagnostics)
+    value = {"verdict": verdict, "seal": seal, "line": None, "reason": reason, "anchors": anchors}
+    lines = [f"{verdict}  {seal}" if seal else verdict, *(f"anchored in  {anchor}" for anchor in anchors)]
+    return output.give(UNPROVEN if has_errors(diagnostics) else OK, value, lines, diagnostics)
 
 
-def _names(folder: str) -> list[str]:
+def names_in(folder: str) -> list[str]:
     """Return every file below a folder by its relative name; a link to a folder is one that nobody lists."""
     return [
         os.path.relpath(os.path.join(place, name), folder).replace(os.sep, "/")

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from omnibachi.engine import Engine
 from omnibachi_model.digests import decode, encode
-from omnibachi_model.sealed import CALL, FAULT, PASS, REJECTED_EXIT, SUCCESS
+from omnibachi_model.sealed import CALL, EXTERNAL, FAULT, HOSTS, PASS, REJECTED_EXIT, SUCCESS
 
 from .coverage import EXITED, HELD, Place, places_of
 from .laws import says_something
@@ -101,7 +101,7 @@ class Finder:
         outside = {
             index: _answer(node, SUCCESS if SUCCESS in node["outcomes"] else next(iter(node["outcomes"]), FAULT))
             for index, node in enumerate(self._nodes)
-            if node["kind"] == CALL and node["effect"] == "EXTERNAL"
+            if node["kind"] == CALL and (node["effect"] == EXTERNAL or HOSTS in node)
         }
         for payload in [*self._seeds, *specimens(self.workflow["payload"], 3)][:MOST_SEEDS]:
             if isinstance(payload, dict):

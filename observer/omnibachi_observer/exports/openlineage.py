@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..story import Step, Story
+    from omnibachi_observer.story import Step, Story
 
 NAMESPACE = "omnibachi"
 SPEC = "https://openlineage.io/spec/"

@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..story import Step, Story
+    from omnibachi_observer.story import Step, Story
 
 INTERNAL, CLIENT = 1, 3
 ERROR = 2

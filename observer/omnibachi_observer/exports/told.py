@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from omnibachi_model.record import read
-
-from ..story import Story, add, join
+from omnibachi_observer.story import Story, add, join
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_US = 2**53 - 1
 
 

@@ -1,0 +1,152 @@
+"""One HTTP exchange with a checked address: connect, send, read one whole answer, all within a time and within limits.
+
+The name is resolved once, every address is judged, and the connection goes to one that passed, so that a name cannot
+mean another address at the call than at the check. Nothing is kept open, no proxy is asked, no redirection followed.
+What goes wrong before the first byte of the request is sent is `Unsent`; afterwards nobody knows, which is `Unsure`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import ssl
+import threading
+import time
+
+from omnibachi_model.hosts import reachable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from omnibachi_model.hosts import Place
+
+MOST_BODY = 1024 * 1024  # of a request and of an answer
+MOST_HEADERS = 64 * 1024  # of an answer
+PIECE = 64 * 1024
+
+
+class Closed(Exception):
+    """No address of the host may be reached."""
+
+
+class Unsent(Exception):
+    """Nothing of the request left; the reason in one word or two."""
+
+
+class Unsure(Exception):
+    """Something of the request may have left, and no whole answer came."""
+
+
+class Reply:
+    """One whole answer: status, headers (names in lower case), body."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+
+def exchange(place: Place, hosts: Iterable[str], method: str, request: bytes, seconds: float) -> Reply:
+    """Send a request, written out whole, to the host of `place` and read the answer, all in so many seconds.
+
+    `hosts` are those that the domain declares. Raises Closed, Unsent and Unsure.
+    """
+    end = time.monotonic() + seconds
+    if seconds <= 0:
+        raise Unsent("no-time")
+    connection = _connected(place, tuple(hosts), end)
+    cut = threading.Event()
+
+    def give_up() -> None:
+        cut.set()
+        # Not by its own method, which of TLS would take the session away from whoever reads from it just now.
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+    # Limits of a socket hold for each piece alone; one that drips would never end.
+    watch = threading.Timer(max(end - time.monotonic(), 0.001), give_up)
+    watch.daemon = True
+    watch.start()
+    try:
+        connection.sendall(request)
+        reply = _read(connection, method)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise Unsure from error
+    finally:
+        watch.cancel()
+        connection.close()
+    if cut.is_set():
+        raise Unsure
+    return reply
+
+
+def _connected(place: Place, hosts: tuple[str, ...], end: float) -> socket.socket:
+    """Connect to the first address that may be reached and answers."""
+    try:
+        found = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise Unsent("no-address") from error
+    allowed = [entry for entry in found if reachable(place, str(entry[4][0]), hosts)]
+    if not allowed:
+        raise Closed
+    for family, kind, protocol, _, address in allowed:
+        try:
+            return _opened(place, socket.socket(family, kind, protocol), address, end)
+        except ssl.SSLError as error:
+            raise Unsent("no-trust") from error
+        except OSError:
+            continue
+    raise Unsent("no-connection")
+
+
+def _opened(place: Place, plain: socket.socket, address: Any, end: float) -> socket.socket:
+    try:
+        plain.settimeout(max(end - time.monotonic(), 0.001))
+        plain.connect(address)
+        if place.scheme == "http":
+            return plain
+        context = ssl.create_default_context()
+        return context.wrap_socket(plain, server_hostname=place.host, suppress_ragged_eofs=False)
+    except BaseException:
+        plain.close()
+        raise
+
+
+def _read(connection: socket.socket, method: str) -> Reply:
+    """Read one answer; raises Unsure, OSError, HTTPException and ValueError for what is none, or too large."""
+    response = http.client.HTTPResponse(connection, method=method)
+    try:
+        response.begin()
+        pairs = response.getheaders()
+        if response.status < 200 or sum(len(name) + len(value) for name, value in pairs) > MOST_HEADERS:
+            raise Unsure
+        _sized(response.headers.get_all("content-length", []), response.headers.get_all("transfer-encoding", []))
+        parts: list[bytes] = []
+        size = 0
+        while piece := response.read(PIECE):
+            parts.append(piece)
+            size += len(piece)
+            if size > MOST_BODY:
+                raise Unsure
+        if response.length:
+            raise Unsure  # the connection ended before its body did
+        headers: dict[str, str] = {}
+        for name, value in pairs:
+            key = name.lower()
+            headers[key] = f"{headers[key]}, {value}" if key in headers else value
+        return Reply(response.status, headers, b"".join(parts))
+    finally:
+        response.close()
+
+
+def _sized(lengths: list[str], codings: list[str]) -> None:
+    """Refuse an answer whose end different readers would see at different places."""
+    if codings and (lengths or [item.strip().lower() for item in codings] != ["chunked"]):
+        raise Unsure
+    if len(set(lengths)) > 1 or any(not (item.isascii() and item.isdecimal()) for item in lengths):
+        raise Unsure

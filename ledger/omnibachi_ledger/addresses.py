@@ -1,0 +1,58 @@
+"""Data roots that are no folder: addresses of PostgreSQL, told from paths, read, and shown without what is secret.
+
+Nothing here needs the driver, so that a run on a folder never loads it. An address is `postgresql://` (or
+`postgres://`) with user, password, host, port, database and libpq's parameters; what is special in one of them is
+escaped with `%`. One that could be read in two ways, as with an `@` in the password, is refused and never quoted:
+a piece of the password would be taken for a host then, and be told.
+"""
+
+from __future__ import annotations
+
+import re
+
+from omnibachi_model.diagnostics import Diagnostic, Trouble
+
+_LIKE = re.compile(r"postgres(?:ql)?:|[A-Za-z][A-Za-z0-9+.-]+://")
+_ADDRESS = re.compile(
+    r"postgres(?:ql)?://(?:(?P<user>[^:@/?#\s]*)(?::[^@/?#\s]*)?@)?(?P<host>[^@/?#\s]*)"
+    r"(?P<database>/[^/?#@\s]*)?(?:\?(?P<more>(?:[a-z_]+=[^&=#\s]*)(?:&[a-z_]+=[^&=#\s]*)*))?"
+)
+_SHOWN = frozenset(("host", "hostaddr", "port", "dbname", "user", "service", "options"))
+_SECRETS = re.compile(r"(\w+:/+[^\s:@/`]*):[^\s`]*@|((?:password|passfile)=)[^\s&`]*")
+
+
+def is_address(root: str) -> bool:
+    """Tell whether a data root is meant to be a server and no folder."""
+    return _LIKE.match(root) is not None
+
+
+def shown(root: str) -> str:
+    """Return a data root as it may be shown: an address without password, and without what could hold one.
+
+    Raises Trouble (OB783) for an address that cannot be read.
+    """
+    if not is_address(root):
+        return root
+    found = _ADDRESS.fullmatch(root)
+    if found is None:
+        raise malformed()
+    user, more = found["user"], found["more"] or ""
+    kept = "&".join(item for item in more.split("&") if item.partition("=")[0] in _SHOWN)
+    return f"postgresql://{user + '@' if user else ''}{found['host']}{found['database'] or ''}{'?' + kept if kept else ''}"
+
+
+def without_secrets(text: str) -> str:
+    """Return a text, such as a command's arguments, with all that looks like a password in an address left out."""
+    return _SECRETS.sub(lambda found: f"{found[1]}@" if found[1] else f"{found[2]}…", text)
+
+
+def malformed() -> Trouble:
+    """Say that an address cannot be read, without a piece of it."""
+    return Trouble(
+        Diagnostic(
+            "OB783",
+            "the data root is neither a folder nor an address of PostgreSQL that can be read",
+            help="write `postgresql://USER@HOST:PORT/DATABASE`, with `%40` for an `@` in a name or password, and"
+            " better no password at all: libpq takes it from PGPASSWORD or a password file",
+        )
+    )
