@@ -12,8 +12,17 @@ import sys
 import networkx as nx
 import numpy
 from wfcommons import (
-    BlastRecipe, BwaRecipe, CyclesRecipe, EpigenomicsRecipe, GenomeRecipe, MontageRecipe, RnaseqRecipe,
-    SeismologyRecipe, SoykbRecipe, SrasearchRecipe, WorkflowGenerator,
+    BlastRecipe,
+    BwaRecipe,
+    CyclesRecipe,
+    EpigenomicsRecipe,
+    GenomeRecipe,
+    MontageRecipe,
+    RnaseqRecipe,
+    SeismologyRecipe,
+    SoykbRecipe,
+    SrasearchRecipe,
+    WorkflowGenerator,
 )  # fmt: skip
 
 RECIPES = (
@@ -40,7 +49,9 @@ def main(file: str) -> None:
             name = f"{recipe.__name__.removesuffix('Recipe').lower()}-{len(order)}"
             if graph.size():
                 shapes[name] = [sorted(index[parent] for parent in graph.predecessors(task)) for task in order]
-    lines = [f"{json.dumps(name)}:{json.dumps(parents, separators=(',', ':'))}" for name, parents in sorted(shapes.items())]
+    lines = [
+        f"{json.dumps(name)}:{json.dumps(parents, separators=(',', ':'))}" for name, parents in sorted(shapes.items())
+    ]
     with open(file, "w", encoding="utf-8") as out:
         out.write("{\n" + ",\n".join(lines) + "\n}\n")
 

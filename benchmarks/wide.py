@@ -85,7 +85,9 @@ def tasks(code: str, summary: str, parents: Sequence[Sequence[int]]) -> str:
         after = f"t{index + 1}" if index + 1 < len(parents) else "done"
         if len(before) > 1:
             data = ", ".join(f"$.nodes.t{parent}.{gives[parent]}" for parent in before)
-            nodes.append(f"  t{index}:\n    use: CT_DIGEST_V0\n    with: {{data: [{data}]}}\n    next: {{SUCCESS: {after}}}")
+            nodes.append(
+                f"  t{index}:\n    use: CT_DIGEST_V0\n    with: {{data: [{data}]}}\n    next: {{SUCCESS: {after}}}"
+            )
             continue
         # An instant cannot be shifted from a digest: such a task begins anew.
         at = f"$.nodes.t{before[0]}.at" if before and gives[before[0]] == "at" else "$.payload.at"

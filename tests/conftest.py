@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,14 @@ ROOT = Path(__file__).resolve().parent.parent
 def checkout() -> Path:
     """Return the root of the checkout under test."""
     return ROOT
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the key of compiles out of the home of whoever tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +49,12 @@ def copy_of_checkout(tracked: tuple[str, ...]) -> Callable[[Path], Path]:
         return target
 
     return copy
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """Return the PostgreSQL of this session (see postgres_server.py); without one, what asks for it fails."""
+    from postgres_server import serving
+
+    with serving() as server:
+        yield server

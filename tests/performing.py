@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from omnibachi_capabilities.catalogue import CATALOGUE
-from omnibachi_ledger import Ledger, open_root
+from omnibachi_ledger import Ledger, is_address, open_root
 from omnibachi_ledger.journal import Journal
 from omnibachi_model.checks import link, listed
 from omnibachi_model.diagnostics import Trouble
@@ -118,9 +118,17 @@ def trouble(action: Callable[[], Any]) -> str:
     return caught.value.diagnostic.code
 
 
+# For tests that are as true of a server as of a folder.
+everywhere = pytest.mark.parametrize("root", ["folder", "postgres"], indirect=True)
+
+
 @pytest.fixture
-def root(tmp_path: Path) -> str:
-    return str(tmp_path / "data")
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return a data root that nobody has opened yet."""
+    if getattr(request, "param", "folder") == "folder":
+        return str(tmp_path / "data")
+    address: str = request.getfixturevalue("postgres").root()
+    return address
 
 
 @pytest.fixture
@@ -129,6 +137,10 @@ def ledger(root: str) -> Iterator[Ledger]:
         yield opened
 
 
-def raw(root: str) -> sqlite3.Connection:
+def raw(root: str) -> Any:
     """Open the database as any other tool would."""
+    if is_address(root):
+        import psycopg
+
+        return psycopg.connect(root, autocommit=True)
     return sqlite3.connect(os.path.join(root, "store.db"), isolation_level=None, timeout=0)

@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
 
 VARIABLE = "OMNIBACHI_TEST_POSTGRES"
 SECONDS = 60.0
@@ -37,13 +36,21 @@ class Server:
     def __init__(self, dsn: str) -> None:
         self.dsn = dsn
         self._numbers = count(1)
+        self._made: list[str] = []
 
     def root(self) -> str:
         """Make an empty schema and return the address of the data root in it."""
         name = f"t{os.getpid()}_{next(self._numbers)}"
         with self.connect() as db:
             db.execute(f"CREATE SCHEMA {name}")
+        self._made.append(name)
         return address(self.dsn, name)
+
+    def tidy(self) -> None:
+        """Remove what was made."""
+        with self.connect() as db:
+            for name in self._made:
+                db.execute(f"DROP SCHEMA {name} CASCADE")
 
     def connect(self, root: str | None = None) -> psycopg.Connection[Any]:
         """Connect as any other tool would."""
@@ -55,12 +62,16 @@ def address(dsn: str, schema: str) -> str:
     return f"{dsn}{'&' if '?' in dsn else '?'}options=-csearch_path%3D{schema}"
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Server]:
-    """Give the server of this session; where there is none, what asks for it fails."""
+@contextlib.contextmanager
+def serving() -> Iterator[Server]:
+    """Give the server that the environment names, or one that is started; raises AssertionError where there is none."""
     given = os.environ.get(VARIABLE)
     if given:
-        yield Server(given)
+        server = Server(given)
+        try:
+            yield server
+        finally:
+            server.tidy()
         return
     with started() as (dsn, _):
         yield Server(dsn)

@@ -41,6 +41,8 @@ VARYING = (
     (re.compile(r"\b\d+-[0-9a-f]{16}\b"), "4321-0123456789abcdef"),
     (re.compile(r"\bprocess \d+"), "process 4321"),
     (re.compile(r"here it is \d[\w.]+"), "here it is …"),
+    (re.compile(r"\b(prod|log)\+[0-9a-f]{8}\b"), r"\1+1a2b3c4d"),
+    (re.compile(r"(signed|revoked) at 20[\d-]{8}T[\d:.]+Z"), r"\1 at 2026-01-31T12:00:00.000Z"),
 )
 # What comes with a finding, always: where no exit is reached there is a cycle; why things differ; what is unsound.
 COMPANIONS = {"OB504": {"OB505"}, "OB749": {"OB604"}, "OB768": {"OB203"}}

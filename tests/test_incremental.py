@@ -54,24 +54,24 @@ def read(work: Edited) -> set[str]:
     return {path.removeprefix("protocols/").removesuffix(".yaml") for path in again.read}
 
 
-DEFINITIONS = {"std/domain", "std/keep", "shop/domain", "shop/kept"}
+ALWAYS = {"std/domain", "shop/domain"}
 
 
-def test_nothing_but_definitions_is_read_where_nothing_changed() -> None:
+def test_only_domains_are_read_where_nothing_changed() -> None:
     work = Edited()
     assert len(read(work)) == sum(texts[0] is not None for texts in FILES.values())
-    assert read(work) == DEFINITIONS
+    assert read(work) == ALWAYS
 
 
 def test_an_edit_is_read_with_what_rests_on_it_and_what_that_uses() -> None:
     work = Edited()
     work.compiled()
     work.chosen[f"{FLOWS}/add.yaml"] = 1
-    assert read(work) == DEFINITIONS | {"shop/flows/add", "shop/flows/nested"}
+    assert read(work) == ALWAYS | {"shop/flows/add", "shop/flows/nested"}
     work.chosen["protocols/shop/two.yaml"] = 2
-    assert read(work) == DEFINITIONS | {"shop/two", "shop/flows/two", "shop/one"}
+    assert read(work) == ALWAYS | {"shop/two", "shop/flows/two", "shop/one"}
     work.chosen["protocols/shop/kept.yaml"] = 2
-    assert read(work) == DEFINITIONS | {"shop/flows/kept"}
+    assert read(work) == ALWAYS | {"shop/kept", "shop/flows/kept"}
 
 
 def test_a_new_definition_that_shadows_another_is_seen() -> None:
@@ -79,10 +79,10 @@ def test_a_new_definition_that_shadows_another_is_seen() -> None:
     work.compiled()
     work.chosen["protocols/shop/add.yaml"] = 1
     users = {"shop/one", "shop/two", "shop/flows/add", "shop/flows/two", "shop/flows/nested", "shop/flows/kept"}
-    assert read(work) == DEFINITIONS | {"shop/add"} | users
+    assert read(work) == ALWAYS | {"shop/add"} | users
     assert b'"shop::CT_ADD_V0"' in work.snapshot["shop/WF_ADD_V0.json"]
     work.chosen["protocols/shop/add.yaml"] = 0
-    assert read(work) == DEFINITIONS | users
+    assert read(work) == ALWAYS | users
     assert b'"std::CT_ADD_V0"' in work.snapshot["shop/WF_ADD_V0.json"]
 
 
@@ -91,10 +91,10 @@ def test_laws_come_and_go_without_reading_workflows_again() -> None:
     work.compiled()
     for number in (1, 2, 4, 1):
         work.chosen["protocols/shop/laws.yaml"] = number
-        assert read(work) == DEFINITIONS | {"shop/laws"}
+        assert read(work) == ALWAYS | {"shop/laws"}
         assert orjson.loads(work.snapshot["shop/WF_TWO_V0.json"])["laws"]
     work.chosen["protocols/shop/laws.yaml"] = 0
-    assert read(work) == DEFINITIONS
+    assert read(work) == ALWAYS
     assert not orjson.loads(work.snapshot["shop/WF_TWO_V0.json"])["laws"]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from omnibachi_ledger import Ledger, open_root
 from performing import RECORDS, REGISTRY, STREAM, perform, state
 
 STORES = {"CS_REGISTRY_V0": REGISTRY, "CS_RECORDS_V0": RECORDS, "CS_EVENTS_V0": STREAM}
-KINDS = ("memory", "file")
+KINDS = ("memory", "file", "postgres")
 Step = tuple[str, dict[str, Any]]
 
 key = st.sampled_from(["k", "l", "ü", ""])
@@ -80,16 +80,14 @@ class Bench:
 class Benches:
     """Makes ledgers of one kind, each with nothing in it, and closes them."""
 
-    def __init__(self, kind: str, folder: Path) -> None:
-        self._kind = kind
-        self._folder = folder
+    def __init__(self, new_root: Callable[[], str | None]) -> None:
+        self._new_root = new_root
         self._open: list[Ledger] = []
 
     def new(self) -> Bench:
         """Return an empty bench."""
         self.close()
-        path = str(self._folder / str(len(os.listdir(self._folder)))) if self._kind == "file" else None
-        self._open.append(open_root(path))
+        self._open.append(open_root(self._new_root()))
         return Bench(self._open[-1])
 
     def close(self) -> None:
@@ -100,7 +98,12 @@ class Benches:
 
 @pytest.fixture(params=KINDS)
 def benches(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Benches]:
-    made = Benches(request.param, tmp_path)
+    def folder() -> str:
+        return str(tmp_path / str(len(os.listdir(tmp_path))))
+
+    made = Benches(
+        {"memory": lambda: None, "file": folder}.get(request.param) or request.getfixturevalue("postgres").root
+    )
     yield made
     made.close()
 

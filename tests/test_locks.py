@@ -15,7 +15,7 @@ from omnibachi_ledger.journal import Journal
 from omnibachi_ledger.locks import Locks
 from omnibachi_model.diagnostics import Defect
 from omnibachi_model.digests import digest
-from performing import SEALED, events, journal, ledger, root, trouble
+from performing import SEALED, events, everywhere, journal, ledger, root, trouble
 
 __all__ = ["ledger", "root"]
 
@@ -164,6 +164,7 @@ def taken(ledger: Ledger, run: str = "run") -> Journal | None:
     return ledger.take_over(row, SEALED)
 
 
+@everywhere
 def test_a_run_of_the_dead_is_taken_over_and_finished(ledger: Ledger, root: str) -> None:
     begun(root)
     (name,) = ledger.left()
@@ -186,6 +187,7 @@ def test_a_run_of_the_dead_is_taken_over_and_finished(ledger: Ledger, root: str)
         assert other.left() == {}
 
 
+@everywhere
 def test_of_two_who_read_the_same_one_comes_too_late(ledger: Ledger, root: str) -> None:
     begun(root)
     row = ledger.finished("run")
@@ -210,6 +212,7 @@ def test_the_old_holder_writes_no_more(ledger: Ledger, root: str) -> None:
         assert trouble(lambda: taken(ledger)) == "OB713"
 
 
+@everywhere
 def test_nothing_is_taken_over_in_the_middle_of_a_transaction(ledger: Ledger, root: str) -> None:
     begun(root)
     journal(ledger, "other").begin()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
 import socket
 import ssl
 import threading
@@ -119,11 +120,12 @@ def _opened(place: Place, plain: socket.socket, address: Any, end: float) -> soc
 
 def _read(connection: socket.socket, method: str) -> Reply:
     """Read one answer; raises Unsure, OSError, HTTPException and ValueError for what is none, or too large."""
-    response = http.client.HTTPResponse(connection, method=method)
+    response = http.client.HTTPResponse(_Heard(connection), method=method)  # type: ignore[arg-type]
     try:
         response.begin()
         pairs = response.getheaders()
-        if response.status < 200 or sum(len(name) + len(value) for name, value in pairs) > MOST_HEADERS:
+        broken = response.status < 200 or bool(response.headers.defects)
+        if broken or sum(len(name) + len(value) for name, value in pairs) > MOST_HEADERS:
             raise Unsure
         _sized(response.headers.get_all("content-length", []), response.headers.get_all("transfer-encoding", []))
         parts: list[bytes] = []
@@ -142,6 +144,26 @@ def _read(connection: socket.socket, method: str) -> Reply:
         return Reply(response.status, headers, b"".join(parts))
     finally:
         response.close()
+
+
+class _Heard:
+    """A connection as `http.client` reads it: through lines that have their end."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    def makefile(self, mode: str) -> _Lines:
+        return _Lines(self._connection.makefile("rb", buffering=0))
+
+
+class _Lines(io.BufferedReader):
+    """What the other side says; a line that breaks off is none, where `http.client` would take it for the last one."""
+
+    def readline(self, size: int | None = -1) -> bytes:
+        line = super().readline(size)
+        if not line.endswith(b"\n"):
+            raise Unsure
+        return line
 
 
 def _sized(lengths: list[str], codings: list[str]) -> None:

@@ -10,6 +10,7 @@ import os
 
 from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
 from omnibachi_model.digests import decode, digest, digest_of, encode
+from omnibachi_model.passwords import without_passwords
 from omnibachi_model.record import Broken
 from omnibachi_model.record import read as read_record
 from omnibachi_model.sealed import EXIT_CODES, REJECTED_EXIT
@@ -52,8 +53,9 @@ class Engine:
     """Runs workflows; a context manager, for one thread and process. Made by `Workspace.engine`.
 
     `past` gives the record of an earlier run that has no journal (its trace), by id; `forced` answers of nodes by
-    name, for scenarios; `note` says in this process's lock file what it publishes (`traces_folder.note`); `linked` is
-    shared by engines that force nothing on one snapshot, so that each workflow is linked once.
+    name, for scenarios; `note` says in this process's lock file what it publishes (`traces_folder.note`), `mirrors`
+    where the mirrors of a server go; `linked` is shared by engines that force nothing on one snapshot, so that each
+    workflow is linked once.
     """
 
     __slots__ = (
@@ -63,6 +65,7 @@ class Engine:
         "_forced",
         "_ledger",
         "_linked",
+        "_mirrors",
         "_note",
         "_past",
         "_stamps",
@@ -81,6 +84,7 @@ class Engine:
         past: Callable[[str], bytes | None] | None = None,
         forced: Mapping[str, Answer] | None = None,
         note: bytes = b"",
+        mirrors: str | None = None,
         linked: dict[str, Linked] | None = None,
     ) -> None:
         self.snapshot = snapshot
@@ -92,11 +96,12 @@ class Engine:
         self._past = past
         self._forced = forced
         self._note = note
+        self._mirrors = mirrors
         self._ledger: Ledger | None = None
         self._linked: dict[str, Linked] = {} if linked is None else linked
 
     def __repr__(self) -> str:
-        return f"Engine({self.data_root or 'in memory'})"
+        return f"Engine({without_passwords(self.data_root or 'in memory')})"
 
     def __enter__(self) -> Engine:
         return self
@@ -115,8 +120,13 @@ class Engine:
     def ledger(self) -> Ledger:
         """The data root's ledger, opened when first asked for; raises Trouble."""
         if self._ledger is None:
-            self._ledger = wiring.open_root(self.data_root, note=self._note)
+            self._ledger = wiring.open_root(self.data_root, note=self._note, mirrors=self._mirrors)
         return self._ledger
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """What the operator of the data root should know, where it was opened."""
+        return self._ledger.warnings if self._ledger is not None else ()
 
     def run(
         self, workflow: str, payload: dict[str, JSON], *, trace_id: str | None = None, actor: str | None = None
@@ -244,13 +254,19 @@ class Engine:
 
     def _journalled(self, run_id: str) -> bool:
         """Tell whether the journal knows a run: one that was killed has no trace yet, and resuming it writes one."""
-        if self.data_root is None or not os.path.exists(os.path.join(self.data_root, "store.db")):
+        root = self.data_root
+        if root is None or not (os.path.exists(os.path.join(root, "store.db")) or _is_server(root)):
             return False
         try:
             with wiring.open_root(self.data_root, reading=True) as ledger:
                 return ledger.finished(run_id) is not None
         except Trouble:
             return False  # What has no side effect needs no data root that can be used.
+
+
+def _is_server(root: str) -> bool:
+    # Few paths have a colon: for the others no ledger is loaded by a run that needs none.
+    return ":" in root and wiring.is_address(root)
 
 
 def ended_result(linked: Linked, ended: Walk) -> RunResult:

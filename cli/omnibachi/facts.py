@@ -49,6 +49,7 @@ def load_file(snapshot: wiring.Snapshot, roots: Sequence[str], file: str, data_r
     facts = admitted(snapshot, _stores(data, file))
     file_digest = digest(data)
     with wiring.open_root(data_root) as ledger:
+        warnings = ledger.warnings
         number, counts = ledger.load(
             facts, file_digest=file_digest, seal=snapshot.seal, at=write_time(SystemClock().now_ns())
         )
@@ -59,6 +60,7 @@ def load_file(snapshot: wiring.Snapshot, roots: Sequence[str], file: str, data_r
         number=number,
         loaded={address: count["loaded"] for address, count in counts.items()},
         unchanged={address: count["unchanged"] for address, count in counts.items()},
+        diagnostics=warnings,
     )
 
 

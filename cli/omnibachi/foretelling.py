@@ -158,7 +158,7 @@ def walked_in(workspace: Workspace) -> Callable[[str, str], bytes | None]:
         data = sealed_in(snapshot, address) if snapshot is not None else None
         if data is not None and digest(data) == wanted:
             return data
-        if not os.path.isdir(workspace.data_root):
+        if not wiring.may_be_there(workspace.data_root):
             return None
         with wiring.open_root(workspace.data_root, reading=True) as ledger:
             return ledger.sealed(wanted)

@@ -1,8 +1,8 @@
 """The log of a data root: heads of finished runs in the order in which checkpoints took them in, and the checkpoints.
 
-`<data-root>/checkpoints/leaves.jsonl` holds one head a line (docs/formats.md), only ever appended, and `<size>.checkpoint`
-the checkpoint of the first `size` lines. A checkpoint takes in every run of the journal that ended since, by the instant
-of its end. Lines behind the latest checkpoint are those of one that was broken off; the next one makes them anew.
+`<data-root>/checkpoints/leaves.jsonl` holds one head a line (docs/formats.md), only ever appended, and
+`<size>.checkpoint` the checkpoint of the first `size` lines. A checkpoint takes in every run of the journal that ended
+since, by the instant of its end. Lines behind the latest checkpoint are those of one that was broken off; the next one makes them anew.
 """
 
 from __future__ import annotations

@@ -108,11 +108,9 @@ def changed_sources(root: str, snapshot: Snapshot, workflow: str) -> list[Diagno
     except OSError:
         return []
     sources: dict[str, str] = snapshot.manifest["sources"]
-    newer = [name for name in sources if _modified(os.path.join(root, name)) > sealed_at]
-    if not newer:
-        return []
     origins = wiring.load_origins(snapshot, workflow) or {}
-    relevant = set(origins.get("sources", ()))
+    relevant = sorted(sources.keys() & origins.get("sources", ()))
+    newer = [name for name in relevant if _modified(os.path.join(root, name)) > sealed_at]
     return [
         Diagnostic(
             "OB609",
@@ -121,7 +119,7 @@ def changed_sources(root: str, snapshot: Snapshot, workflow: str) -> list[Diagno
             severity="warning",
         )
         for name in newer
-        if name in relevant and _digest(os.path.join(root, name)) != sources[name]
+        if _digest(os.path.join(root, name)) != sources[name]
     ]
 
 

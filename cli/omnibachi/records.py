@@ -214,7 +214,7 @@ def _run_of(record: bytes) -> str:
 def _of_journal(record: bytes, data_root: str | PathLike[str] | None) -> tuple[bytes | None, bytes | None, str | None]:
     """Return the record as the journal of a data root has it, the workflow that it stored, and what contradicts it."""
     run = _run_of(record)
-    if data_root is None or not run or not os.path.isdir(data_root):
+    if data_root is None or not run or not wiring.may_be_there(os.fspath(data_root)):
         return None, None, None
     with wiring.open_root(os.fspath(data_root), reading=True) as ledger:
         row = ledger.finished(run)

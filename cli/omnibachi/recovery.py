@@ -71,7 +71,8 @@ class Recovery:
 class Recoverer:
     """Finishes what was left in the data root `root`; `traces` is where runs are published of which nothing is noted.
 
-    `picture` False draws none, True draws them unless the process that died would not have.
+    `picture` False draws none, True draws them unless the process that died would not have; `mirrors` is the folder of
+    the mirrors of a server.
     """
 
     snapshot: Snapshot
@@ -79,6 +80,7 @@ class Recoverer:
     root: str
     traces: Traces
     picture: bool = True
+    mirrors: str | None = None
 
     def survey(self, ledger: Ledger, left: Gone | None = None) -> list[Left]:
         """Return all runs that were left or are held, the unfinished ones first. Raises Trouble.
@@ -115,6 +117,7 @@ class Recoverer:
         traces, picture = self._published(notes.get(row.holder or "", b""))
         with self._engine(traces, picture) as engine:
             result = _finished(engine, trace_id, accept, traces, picture)
+            result.diagnostics = in_order([*result.diagnostics, *engine.warnings])
             engine.close(done=not unwritten(result))
         self._tidy()
         return result
@@ -129,6 +132,7 @@ class Recoverer:
             if item.state != HELD:
                 groups.setdefault((item.traces.folder, item.picture), []).append(item)
         results, held = [], [item for item in found if item.state == HELD]
+        warnings: tuple[Diagnostic, ...] = ()
         for items in groups.values():
             traces, picture = items[0].traces, items[0].picture
             with self._engine(traces, picture) as engine:
@@ -144,13 +148,15 @@ class Recoverer:
                         held.append(replace(item, row=row, state=HELD))
                     else:
                         results.append(result)
+                warnings = engine.warnings
                 engine.close(done=not any(map(unwritten, results)))
         self._tidy()
         unused = [address for address in accept if not any(address in addresses for addresses in called.values())]
-        return Recovery(tuple(results), tuple(held), tuple(_unused(unused)))
+        return Recovery(tuple(results), tuple(held), (*_unused(unused), *warnings))
 
     def _engine(self, traces: Traces, picture: bool) -> Engine:
-        return Engine(self.snapshot, self.capabilities, self.root, note=traces.note(picture=picture))
+        note = traces.note(picture=picture)
+        return Engine(self.snapshot, self.capabilities, self.root, note=note, mirrors=self.mirrors)
 
     def _tidy(self) -> None:
         """Remove what dead processes left in locks and folders, of those whose runs are all done."""

@@ -38,3 +38,16 @@ def put(data: bytes, file: str) -> None:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise Trouble(Diagnostic("OB753", f"`{file}` cannot be written: {reason}", help="name another file")) from error
+
+
+def laid(path: str, data: bytes) -> None:
+    """Write a file aside and rename it, so that a name that is there holds a whole file; raises Trouble (OB753)."""
+    aside = f"{path}.{os.getpid()}"
+    try:
+        with open(aside, "wb") as file:
+            file.write(data)
+        os.replace(aside, path)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        message = f"`{path}` cannot be written: {reason}"
+        raise Trouble(Diagnostic("OB753", message, help="check the permissions and the space left")) from error

@@ -38,7 +38,8 @@ Options:
                        [default: <workspace>/trust.json judges a signature that is there]
   --strict             compile the capability bytes that were checked, whatever Python has cached
   --no-picture         draw no picture
-  --data-root DIR      where state lives                    [default: <workspace>/data]
+  --data-root DIR      where state lives, a folder or postgresql://USER@HOST/DATABASE
+                                                            [default: <workspace>/data]
   --workspace DIR      the workspace                        [default: the nearest folder upward with protocols/ or
                        protocol_snapshot/; outside one the shipped snapshot, with data and traces here]
   --json               print one JSON object

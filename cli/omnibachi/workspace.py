@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 SNAPSHOT = "protocol_snapshot"
 PROTOCOLS = "protocols"
+MIRRORS = "postgresql"  # below `data`: the readable mirrors of a data root that is a server
 INSTANT = 0.01  # seconds
 INSTANTS = 20
 
@@ -55,11 +56,12 @@ class Workspace:
     shipped one, used from a folder outside any: it is there to be run.
     """
 
-    __slots__ = ("borrowed", "capabilities", "data_root", "root", "traces", "trust")
+    __slots__ = ("borrowed", "capabilities", "data_root", "mirrors", "root", "traces", "trust")
 
     def __init__(self, path: str | PathLike[str] = ".") -> None:
         self.root = os.path.abspath(os.fspath(path))
         self.data_root = os.path.join(self.root, "data")
+        self.mirrors = os.path.join(self.data_root, MIRRORS)
         self.traces = Traces(os.path.join(self.root, "traces"))
         self.capabilities = Capabilities(os.path.join(self.root, "capabilities"))
         self.trust = os.path.join(self.root, "trust.json")
@@ -83,6 +85,7 @@ class Workspace:
         found = cls(shipped_root())
         found.borrowed = True
         found.data_root = os.path.join(here, "data")
+        found.mirrors = os.path.join(found.data_root, MIRRORS)
         found.traces = Traces(os.path.join(here, "traces"))
         found.trust = os.path.join(here, "trust.json")
         return found
@@ -91,8 +94,8 @@ class Workspace:
         """Open the sealed snapshot, pinned to `seal` if given; raises Refused (OB601 to OB608, OB751).
 
         Where there is a trust file, a signature beside the manifest must be one that counts (OB614 to OB621); where one
-        is named, `trust`, there must be such a signature, unless the snapshot is pinned. With `strict`, runs compile the very bytes of every capability that were compared with its lock, whatever Python
-        has cached or loaded.
+        is named, `trust`, there must be such a signature, unless the snapshot is pinned. With `strict`, runs compile
+        the very bytes of every capability that were compared with its lock, whatever Python has cached or loaded.
         """
         if not is_workspace(self.root):
             message = f"`{self.root}` holds neither `{PROTOCOLS}/` nor `{SNAPSHOT}/`"
@@ -150,12 +153,14 @@ class Workspace:
             return RunResult(trace_id, workflow, refused.exit_code, diagnostics=refused.diagnostics)
         root = self.data_root if data_root is None else os.fspath(data_root)
         note = self.traces.note(picture=picture)
-        with Engine(snapshot, self.capabilities, root, past=self.traces.read, note=note) as engine:
+        with Engine(
+            snapshot, self.capabilities, root, past=self.traces.read, note=note, mirrors=self.mirrors
+        ) as engine:
             result = engine.run(workflow, payload, trace_id=trace_id, actor=actor)
             if result.exit is not None:
                 from .publish import changed_sources, publish, unwritten
 
-                found = [*result.diagnostics, *changed_sources(self.root, snapshot, workflow)]
+                found = [*result.diagnostics, *engine.warnings, *changed_sources(self.root, snapshot, workflow)]
                 found += publish(engine, self.traces, result, engine.linked(workflow).program.sealed, picture=picture)
                 result.diagnostics = in_order(found)
                 if unwritten(result):
@@ -188,7 +193,7 @@ class Workspace:
         from .recovery import Recoverer
 
         root = self.data_root if data_root is None else os.fspath(data_root)
-        return Recoverer(self.load(), self.capabilities, root, self.traces, picture)
+        return Recoverer(self.load(), self.capabilities, root, self.traces, picture, self.mirrors)
 
     def call(
         self,

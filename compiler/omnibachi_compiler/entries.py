@@ -1,14 +1,14 @@
 """Entries: what is remembered of a file that was compiled, as JSON, so that it need not be read while nothing that it
 rests on changes.
 
-Only files of workflows, contracts, intents, events and scenarios have entries: whatever else is declared is read at
-every compile. An entry holds no sealed bytes, only their digests; the bytes are those of the snapshot that stands.
+Files that declare a domain or a law have none: those are read at every compile. An entry holds no sealed bytes, only
+their digests; the bytes are those of the snapshot that stands.
 
     content    digest of the file: its path, its domain, its bytes
-    env        digest of all that its bodies rest on (see `incremental`)
+    env        digest of all that its declarations rest on (see `incremental`)
     named      the addresses that its text names
-    declares   {ADDRESS: {kind, summary, span, asks}}, of a body also exits; asks are the addresses looked for
-    shapes     {ADDRESS: {schema, payload, members}} of its intents and events
+    declares   {ADDRESS: {kind, summary, span, asks, …}}; asks are the addresses looked for, the rest is what others
+               may know of it: a sealed schema, capabilities, the names of a body's ends
     workflows  {ADDRESS: {workflow, origins, laws, inlined}}: digests of both files, the laws that bind it, its uses
     contracts  {ADDRESS: signature}
     alone      whether it holds scenarios and nothing else
@@ -17,7 +17,8 @@ every compile. An entry holds no sealed bytes, only their digests; the bytes are
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 from omnibachi_model.addresses import candidates, split
@@ -25,14 +26,36 @@ from omnibachi_model.diagnostics import Diagnostic, Fix, Span
 from omnibachi_model.digests import digest, digest_of
 
 from .binding import Place
-from .declarations import Contract, Declaration, EventShape, Exit, Intent, Name, Scenario, Store, Workflow
-from .library import Library, Shape, address_of
+from .declarations import (
+    Contract,
+    Declaration,
+    EventShape,
+    Exit,
+    Intent,
+    Name,
+    Operation,
+    Scenario,
+    SideEffect,
+    Store,
+    Transform,
+    Workflow,
+)
+from .library import Capability, Library, SealedStore, Shape, address_of
 from .phase import Source
 from .uses import calls_of
 
 Json = dict[str, Any]
-KEPT = (Workflow, Contract, Intent, EventShape, Scenario)
-_KINDS = {Workflow: "workflow", Contract: "contract", Intent: "intent", EventShape: "event", Scenario: "test"}
+_KINDS: dict[type, str] = {
+    Workflow: "workflow",
+    Contract: "contract",
+    Intent: "intent",
+    EventShape: "event",
+    Store: "store",
+    Transform: "transform",
+    SideEffect: "side_effect",
+    Scenario: "test",
+}
+KEPT = tuple(_KINDS)
 
 
 def content_of(source: Source) -> str:
@@ -59,56 +82,103 @@ def asked(item: Declaration) -> list[str]:
 
 
 def declared(items: Iterable[Declaration], library: Library) -> Json:
-    """Return what an entry says of the declarations of its file and of the shapes among them."""
-    shapes = {**library.intents, **library.events}
-    declares: Json = {}
+    """Return what an entry says of the declarations of its file."""
     found: Json = {}
     for item in items:
-        address = address_of(item)
-        kind = _KINDS[type(item)]
-        span = item.name.span
-        declares[f"{kind} {address}" if kind == "test" else address] = {
+        address, kind = address_of(item), _KINDS[type(item)]
+        found[f"{kind} {address}" if kind == "test" else address] = {
             "kind": kind,
             "summary": getattr(item, "summary", ""),
-            "span": written_span(span),
+            "span": written_span(item.name.span),
             "asks": asked(item),
+            **_known(item, address, library),
         }
-        if isinstance(item, Workflow | Contract):
-            declares[address]["exits"] = [leaving.name.text for leaving in item.exits]
-        elif isinstance(item, Intent | EventShape):
-            shape = shapes[address]
-            found[address] = {
-                "schema": shape.schema,
-                "payload": written_span(shape.payload) if shape.payload else None,
-                "members": {pointer: written_span(place) for pointer, place in shape.members.items()},
-            }
-    return {"declares": declares, "shapes": found}
+    return found
 
 
-def restored(entries: Mapping[str, Json], library: Library) -> None:
-    """File what entries declare: shapes as they were, of bodies what names and laws ask for."""
-    for entry in entries.values():
-        for key, told in entry["declares"].items():
-            span, kind = read_span(told["span"]), told["kind"]
-            if kind in ("intent", "event"):
-                shape = entry["shapes"][key]
-                payload = read_span(shape["payload"]) if shape["payload"] else None
-                members = {pointer: read_span(place) for pointer, place in shape["members"].items()}
-                filed = Shape(key, shape["schema"], told["summary"], span, payload, members)
-                (library.intents if kind == "intent" else library.events)[key] = filed
-            elif kind in ("workflow", "contract"):
-                _stub(key, told, span, library)
+def _known(item: Declaration, address: str, library: Library) -> Json:
+    """Return what others may know of a declaration."""
+    if isinstance(item, Workflow | Contract):
+        return {"exits": [leaving.name.text for leaving in item.exits]}
+    if isinstance(item, Intent | EventShape):
+        shape = (library.intents if isinstance(item, Intent) else library.events)[address]
+        payload = written_span(shape.payload) if shape.payload else None
+        members = {pointer: written_span(place) for pointer, place in shape.members.items()}
+        return {"schema": shape.schema, "payload": payload, "members": members}
+    if isinstance(item, Store):
+        return {"store": {**_fields(library.stores[address]), "span": written_span(item.name.span)}}
+    if isinstance(item, Transform):
+        return {"capabilities": [_capability(library.capabilities[address])]}
+    if isinstance(item, SideEffect):
+        operations = [library.capabilities[f"{address}.{operation.name.text}"] for operation in item.operations]
+        return {"keeps": item.keeps, "capabilities": [_capability(operation) for operation in operations]}
+    return {}
 
 
-def _stub(address: str, told: Json, span: Span, library: Library) -> None:
-    """File a body that is not read: its name, its summary, its ends."""
+def _fields(item: Any) -> Json:
+    return {each.name: getattr(item, each.name) for each in dataclasses.fields(item)}
+
+
+def _capability(item: Capability) -> Json:
+    written = {"needs": sorted(item.needs), "outcomes": dict(item.outcomes), "span": written_span(item.span)}
+    return {**_fields(item), **written}
+
+
+def definitions(entries: Iterable[Json]) -> Library:
+    """Return a library of what entries declare, bodies left out."""
+    library = Library()
+    for entry in entries:
+        for address, told in entry["declares"].items():
+            _define(address, told, library)
+    return library
+
+
+def _define(address: str, told: Json, library: Library) -> None:
+    kind, summary, span = told["kind"], told["summary"], read_span(told["span"])
     domain, code = split(address)
-    name, none = Name(code, span), Name("", span)
-    exits = tuple(Exit(Name(text, span), none, None) for text in told["exits"])
-    if told["kind"] == "workflow":
-        library.workflows[address] = Workflow(name, domain, told["summary"], none, none, None, (), (), exits, span)
-    else:
-        library.contracts[address] = Contract(name, domain, told["summary"], (), none, (), (), exits, span)
+    if kind in ("intent", "event"):
+        payload = read_span(told["payload"]) if told["payload"] else None
+        members = {pointer: read_span(place) for pointer, place in told["members"].items()}
+        shapes = library.intents if kind == "intent" else library.events
+        shapes[address] = Shape(address, told["schema"], summary, span, payload, members)
+    elif kind == "store":
+        library.stores[address] = SealedStore(**{**told["store"], "span": span})
+    elif kind in ("transform", "side_effect"):
+        read = [
+            {**item, "needs": frozenset(item["needs"]), "span": read_span(item["span"])}
+            for item in told["capabilities"]
+        ]
+        capabilities = [Capability(**item) for item in read]
+        library.capabilities.update({item.address: item for item in capabilities})
+        if kind == "transform":
+            library.transforms[address] = Transform(Name(code, span), domain, summary, (), (), (), span)
+        else:
+            operations = tuple(_operation(item) for item in capabilities)
+            library.side_effects[address] = SideEffect(
+                Name(code, span), domain, summary, told["keeps"], operations, span
+            )
+
+
+def _operation(item: Capability) -> Operation:
+    """Return an operation as far as those who use it look at its declaration."""
+    name = Name(item.address.rpartition(".")[2], item.span)
+    needs = tuple(Name(need, item.span) for need in sorted(item.needs))
+    return Operation(name, Name(item.effect, item.span), needs, (), ())
+
+
+def bodies(entries: Iterable[Json], library: Library) -> None:
+    """File the bodies that entries declare as far as names and laws ask for them: name, summary, ends."""
+    for entry in entries:
+        for address, told in entry["declares"].items():
+            if told["kind"] not in ("workflow", "contract"):
+                continue
+            (domain, code), span = split(address), read_span(told["span"])
+            name, none, summary = Name(code, span), Name("", span), told["summary"]
+            exits = tuple(Exit(Name(text, span), none, None) for text in told["exits"])
+            if told["kind"] == "workflow":
+                library.workflows[address] = Workflow(name, domain, summary, none, none, None, (), (), exits, span)
+            else:
+                library.contracts[address] = Contract(name, domain, summary, (), none, (), (), exits, span)
 
 
 def written_span(span: Span) -> list[Any]:

@@ -1,10 +1,10 @@
 """Compiling again: a file is read and proven only where it changed, or something that it rests on did.
 
 What is remembered of each file is its entry (see `entries`). A file is taken as it was where its content is the same,
-where everything that its bodies look for, and what that looks for in turn, is declared by the same files of the same
-contents or still by none, and where the snapshot that stands has its sealed bytes, as their digests tell. All else goes
-through the phases of every compile. Definitions (capabilities, stores, domains, laws) are always read, functions always
-compared, laws always proven on every workflow that they bind.
+where everything that it looks for, and what that looks for in turn, is declared by files of the same contents or still
+by none, and where the snapshot that stands has its sealed bytes, as their digests tell. All else goes through the
+phases of every compile. Domains and laws are always read, functions always compared with what is declared, laws always
+proven on every workflow that they bind.
 
 Only a workspace in which nothing is wrong comes out of this. At the first error, and wherever anything is not plain,
 nothing does, and the caller compiles from nothing: so findings are never told from memory, but for warnings.
@@ -30,11 +30,12 @@ from .declare import declare
 from .entries import (
     KEPT,
     asked,
+    bodies,
     content_of,
     declared,
+    definitions,
     read_finding,
     read_place,
-    restored,
     written_finding,
     written_place,
 )
@@ -153,31 +154,24 @@ def _recompile(
     stored: Stored,
 ) -> Recompiled:
     files = _sorted_out(sources, entries, stored)
-    library = _library(files)
     found: list[Diagnostic] = [item for read in files.read.values() for item in read.found]
-    collected = collect([item for read in files.read.values() for item in read.items])
+    items = [item for read in files.read.values() for item in read.items]
+    collected = collect(items, known=definitions(files.kept.values()))
     for path, read in files.read.items():
         own = tuple(item for item in collected.diagnostics if item.span and item.span.file == path)
         files.read[path] = dataclasses.replace(read, found=(*read.found, *own))
     found += collected.diagnostics
     found += check_implementations(collected.value, implementations, shown)
-    for mapping in ("intents", "events"):
-        getattr(collected.value, mapping).update(getattr(library, mapping))
     _sound(found)
-    bodies = prove(collected.value)
-    found += bodies.diagnostics
+    whole = collected.value
+    phase = prove(whole)
+    found += phase.diagnostics
     _sound(found)
-    proven = bodies.value
-    if len(proven) < len(collected.value.bodies):
+    proven = phase.value
+    if len(proven) < len(whole.bodies) or any(source.domain not in whole.domains for source in sources):
         raise _Doubt
-    whole = dataclasses.replace(
-        collected.value,
-        workflows={**library.workflows, **collected.value.workflows},
-        contracts={**library.contracts, **collected.value.contracts},
-    )
-    if any(source.domain not in whole.domains for source in sources):
-        raise _Doubt
-    lowered = {item: lower_proven(proven[item], found) for item in collected.value.workflows}
+    lowered = {item: lower_proven(proven[item], found) for item in whole.workflows}
+    bodies(files.kept.values(), whole)
     return _sealed(files, whole, proven, lowered, found, implementations, versions)
 
 
@@ -247,12 +241,6 @@ def _env(addresses: Iterable[str], known: Mapping[str, _Declared]) -> str:
             seen[address] = found.state if found else ""
             waiting.extend(found.asks if found else ())
     return digest_of(seen)
-
-
-def _library(files: _Files) -> Library:
-    library = Library()
-    restored(files.kept, library)
-    return library
 
 
 def _sealed(
@@ -348,23 +336,23 @@ def _entries(
     for path, read in files.read.items():
         if not all(isinstance(item, KEPT) for item in read.items):
             continue
-        bodies = [proven[address] for item in read.items if (address := address_of(item)) in proven]
-        entry = declared(read.items, whole)
-        told = [*read.found, *(item for body in bodies for item in body.found)]
+        own = [proven[address] for item in read.items if (address := address_of(item)) in proven]
+        declares = declared(read.items, whole)
+        told = [*read.found, *(item for body in own for item in body.found)]
         entries[path] = {
-            **entry,
             "content": files.contents[path],
-            "env": _env(entry["declares"], known),
+            "env": _env(declares, known),
+            "declares": declares,
             "named": sorted(read.named),
             "workflows": {
                 body.address: _of_workflow(body, texts[body.address], dict(bound.get(body.address, {})), whole)
-                for body in bodies
+                for body in own
                 if body.address in texts
             },
-            "contracts": signatures({body.address: body for body in bodies}),
+            "contracts": signatures({body.address: body for body in own}),
             "alone": read.scenarios_alone,
             "warnings": [written_finding(keys[key]) for key in sorted({item.key() for item in told})],
-            "places": [written_place(place) for body in bodies for place in body.checked.places],
+            "places": [written_place(place) for body in own for place in body.checked.places],
         }
     return entries
 

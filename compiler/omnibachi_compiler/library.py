@@ -137,13 +137,16 @@ def address_of(declaration: Declaration) -> str:
     return f"{declaration.domain}::{declaration.name.text}"
 
 
-def collect(declarations: Iterable[Declaration], broken: frozenset[str] = frozenset()) -> Phase[Library]:
+def collect(
+    declarations: Iterable[Declaration], broken: frozenset[str] = frozenset(), known: Library | None = None
+) -> Phase[Library]:
     """File every declaration under its address and seal its schemas.
 
-    `broken` are addresses that stand in the text but could not be understood: naming one is no further mistake.
+    `broken` are addresses that stand in the text but could not be understood: naming one is no further mistake. Where
+    there is a library of what is `known` already, it is added to.
     """
     found: list[Diagnostic] = []
-    library = Library(broken=broken)
+    library = known or Library(broken=broken)
     seen: dict[tuple[str, str], Span] = {}
     stores: list[Store] = []
     for item in declarations:

@@ -8,6 +8,7 @@ a piece of the password would be taken for a host then, and be told.
 
 from __future__ import annotations
 
+import os
 import re
 
 from omnibachi_model.diagnostics import Diagnostic, Trouble
@@ -18,7 +19,6 @@ _ADDRESS = re.compile(
     r"(?P<database>/[^/?#@\s]*)?(?:\?(?P<more>(?:[a-z_]+=[^&=#\s]*)(?:&[a-z_]+=[^&=#\s]*)*))?"
 )
 _SHOWN = frozenset(("host", "hostaddr", "port", "dbname", "user", "service", "options"))
-_SECRETS = re.compile(r"(\w+:/+[^\s:@/`]*):[^\s`]*@|((?:password|passfile)=)[^\s&`]*")
 
 
 def is_address(root: str) -> bool:
@@ -38,12 +38,14 @@ def shown(root: str) -> str:
         raise malformed()
     user, more = found["user"], found["more"] or ""
     kept = "&".join(item for item in more.split("&") if item.partition("=")[0] in _SHOWN)
-    return f"postgresql://{user + '@' if user else ''}{found['host']}{found['database'] or ''}{'?' + kept if kept else ''}"
+    return (
+        f"postgresql://{user + '@' if user else ''}{found['host']}{found['database'] or ''}{'?' + kept if kept else ''}"
+    )
 
 
-def without_secrets(text: str) -> str:
-    """Return a text, such as a command's arguments, with all that looks like a password in an address left out."""
-    return _SECRETS.sub(lambda found: f"{found[1]}@" if found[1] else f"{found[2]}…", text)
+def may_be_there(root: str) -> bool:
+    """Tell whether a data root may hold something: a folder that is there, or a server, which only opening it tells."""
+    return is_address(root) or os.path.isdir(root)
 
 
 def malformed() -> Trouble:

@@ -107,12 +107,15 @@ class Database:
         if self.in_transaction:
             self.run("ROLLBACK")
 
-    def close(self) -> None:
-        """Undo what is open and close the connection."""
+    def close(self, last: Callable[[], None] | None = None) -> None:
+        """Undo what is open and close the connection; then do the `last` thing, whatever came of it."""
         try:
             self._connection.close()
         except sqlite3.Error as error:
             raise of_sqlite(error, self.path) from error
+        finally:
+            if last is not None:
+                last()
 
 
 def connect(root: str | None, *, create: bool, reading: bool = False) -> Database:

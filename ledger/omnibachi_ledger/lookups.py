@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 _LONG = 64
 
 _KEYSET = "SELECT number FROM keysets WHERE store=? AND event=? AND keys=?"
-_NEW = (
-    "INSERT INTO keysets (number, store, event, keys) SELECT coalesce(max(number), 0) + 1, ?, ?, ? FROM keysets"
-)
+_NEW = "INSERT INTO keysets (number, store, event, keys) SELECT coalesce(max(number), 0) + 1, ?, ?, ? FROM keysets"
 _KEYSETS = "SELECT number, keys FROM keysets WHERE store=? AND event=?"
 _ADD = "INSERT INTO lookups (keyset, value, sequence) VALUES (?, ?, ?)"
 _DROP = "DELETE FROM lookups WHERE keyset=? AND value=? AND sequence=?"
-_MORE = "INSERT INTO tallies (keyset, value, n) VALUES (?, ?, 1) ON CONFLICT (keyset, value) DO UPDATE SET n=tallies.n+1"
+_MORE = (
+    "INSERT INTO tallies (keyset, value, n) VALUES (?, ?, 1) ON CONFLICT (keyset, value) DO UPDATE SET n=tallies.n+1"
+)
 _LESS = "UPDATE tallies SET n=n-1 WHERE keyset=? AND value=?"
 _COUNT = (
     "INSERT INTO tallies (keyset, value, n) SELECT keyset, value, count(*) FROM lookups WHERE keyset=?"

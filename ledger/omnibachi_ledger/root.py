@@ -9,7 +9,8 @@ import orjson
 from omnibachi_model.diagnostics import Defect, Diagnostic, Trouble
 from omnibachi_model.record import INTENDED, digest_of, export
 
-from .connect import Database, connect
+from .addresses import is_address, shown
+from .connect import connect
 from .journal import Journal, Run, take_over
 from .locks import Locks
 from .stores import READS_ONLY, Store, read_row
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from omnibachi_model.values import JSON
 
     from .loads import Facts
+    from .seam import Database, Holders
 
+LOCKS = "locks"
 # SQLite keeps in a column what it is given; cast, a row that was written by hand still has the types of its table.
 _TEXTS = ("run", "workflow", "workflow_digest", "seal", "payload_digest", "started_at", "exit", "status", "digest")
 _COLUMNS = ", ".join(f"CAST({name} AS TEXT)" for name in _TEXTS) + (
@@ -94,27 +97,42 @@ class RunRow:
         self.seq = seq
 
 
-def open_root(path: str | None, *, create: bool = True, reading: bool = False, note: bytes = b"") -> Ledger:
-    """Open a data root; None is a ledger in memory.
+def open_root(
+    path: str | None, *, create: bool = True, reading: bool = False, note: bytes = b"", mirrors: str | None = None
+) -> Ledger:
+    """Open a data root, a folder or the address of a PostgreSQL; None is a ledger in memory.
 
     With `create` false nothing is made: where no database lies, an empty ledger in memory answers. With `reading`
     nothing changes either, whoever may write there: no file, no schema, and nothing can be recorded. `note` is what the
-    process's lock file says of it, for those who must finish its work. Raises Trouble: OB720 unusable, OB721 busy,
-    OB722 newer schema, OB723 damaged, OB724 disk full, OB725 network file system.
+    process's lock file says of it, for those who must finish its work; `mirrors` is the folder of the mirrors of a
+    server. Raises Trouble: OB720 unusable, OB721 busy, OB722 newer schema, OB723 damaged, OB724 disk full, OB725
+    network file system; and of a server OB783 address, OB784 lost, OB788 no driver.
     """
+    if path is not None and is_address(path):
+        shown(path)  # One that cannot be read is refused before a driver is looked for.
+        from .postgres import open_server
+
+        found = open_server(path, create=create, reading=reading, note=note)
+        if found is not None:
+            return Ledger(*found, mirrors)
+        path = None
     db = connect(path, create=create, reading=reading)
-    return Ledger(db, path if db.path != "memory" else None, note)
+    root = path if db.path != "memory" else None
+    return Ledger(db, Locks(None if root is None else os.path.join(root, LOCKS), note), root)
 
 
 class Ledger:
-    """An open data root, for one thread; a context manager. Every method raises Trouble when the database cannot."""
+    """An open data root, for one thread; a context manager. Every method raises Trouble when the database cannot.
+
+    `root` is the folder of its mirrors, None where it has none.
+    """
 
     __slots__ = ("_db", "_keeps", "_kept", "_locks", "root")
 
-    def __init__(self, db: Database, root: str | None, note: bytes = b"") -> None:
+    def __init__(self, db: Database, holders: Holders, root: str | None) -> None:
         self.root = root
         self._db = db
-        self._locks = Locks(None if root is None else os.path.join(root, "locks"), note)
+        self._locks = holders
         self._keeps: dict[str, Mapping[str, str]] = {}
         self._kept: set[str] = set()  # digests of workflows that are stored; they are never removed
 
@@ -222,6 +240,11 @@ class Ledger:
         """Return what is known of all runs that have not ended, oldest first."""
         return [RunRow(*row) for row in self._db.rows(_UNFINISHED)]
 
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """What the operator of the database should know: OB787, a role that may do more than a run needs."""
+        return self._db.warnings
+
     def worked_on(self, row: RunRow) -> bool:
         """Tell whether another process works on an unfinished run."""
         return row.exit is None and self._locks.elsewhere(row.holder)
@@ -297,7 +320,7 @@ class Ledger:
         if self.root is not None:
             from .mirrors import refresh
 
-            refresh(self._db, self.root, self._locks, keeps)
+            refresh(self._db, self.root, Locks(os.path.join(self.root, LOCKS)), keeps)
 
     def export(self, keeps: Mapping[str, str]) -> list[str]:
         """Write all mirrors anew, of keyed records too as they stand now; return the paths. Raises Trouble OB731."""
@@ -305,17 +328,14 @@ class Ledger:
             return []
         from .mirrors import rebuild
 
-        return rebuild(self._db, self.root, self._locks, keeps)
+        return rebuild(self._db, self.root, Locks(os.path.join(self.root, LOCKS)), keeps)
 
     def close(self, *, done: bool = True) -> None:
         """Undo what is open, close the database and give up this process's lock.
 
         Unless it is `done`, the lock file stays: `left` will tell of this process as of one that died.
         """
-        try:
-            self._db.close()
-        finally:
-            self._locks.release(done=done)
+        self._db.close(lambda: self._locks.release(done=done))
 
     def __enter__(self) -> Ledger:
         return self

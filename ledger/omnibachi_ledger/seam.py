@@ -64,8 +64,8 @@ class Database(Protocol):
     def rollback(self) -> None:
         """Undo the open transaction, if there is one."""
 
-    def close(self) -> None:
-        """Undo what is open and close the connection."""
+    def close(self, last: Callable[[], None] | None = None) -> None:
+        """Undo what is open and close the connection; do the `last` thing, giving up what this process holds."""
 
 
 class Holders(Protocol):

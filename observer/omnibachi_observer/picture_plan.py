@@ -96,9 +96,10 @@ def plan(workflow: dict[str, Any], path: list[tuple[str, str]] | None, ending: s
         out.columns = _columns(walked)
     last = went[-1] if went and ending is None else None
     entered = [(name, word) for name in order for word, to in inside.get(name, {}).items() if to in out.steps]
-    # Of a gate that let some items in, the record tells only of those that it did not.
-    gates = [str(sealed[index].get("name")) for index in sorted(told) if sealed[index].get("gate") is True]
-    entered += [(name, SUCCESS) for name in gates if targets[name].get(SUCCESS) in out.steps]
+    # Of an entry that let some items in, the record tells only of those that it did not.
+    doors = [str(sealed[index].get("name")) for index in sorted(told)]
+    doors = [name for name in doors if any(inner.startswith(f"{name}/") for inner in nodes)]
+    entered += [(name, SUCCESS) for name in doors if targets[name].get(SUCCESS) in out.steps]
     taken = {*entered, *went} - {last}
     _take(out, [step for step in dict.fromkeys([*entered, *went]) if step in taken], targets)
     if path is None:

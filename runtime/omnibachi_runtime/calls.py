@@ -183,10 +183,9 @@ def refuse(site: Site, refusal: Refusal, run: Walk | None = None, told: dict[str
     return site.fault_target
 
 
-def patiently(
+def _patiently(
     site: Site, patience: Patience, run: Walk, frame: Frame, given: bytes, journal: Journal | None
 ) -> tuple[Answered | Refusal, dict[str, int]]:
-    """Ask the capability until an answer stands, as `Patience.answer` does: (the answer, what `obs` tells)."""
     # Each attempt has inputs of its own: what one does to them the next does not see.
     return patience.answer(run, frame.name, lambda: answer_of(site, run, frame, loads(given), given), journal)
 
@@ -260,7 +259,7 @@ def _reading(site: Site) -> Step:
         if patience is None:
             answer = answer_of(site, run, frame, *ready)
         else:
-            answer, told = patiently(site, patience, run, frame, ready[1], None)
+            answer, told = _patiently(site, patience, run, frame, ready[1], None)
         if isinstance(answer, Refusal):
             return refuse(site, answer, run, told)
         _, run.values[index], body, target = answer
@@ -285,7 +284,7 @@ def _effect(site: Site, closings: Mapping[int, Step]) -> Step:
             journal.begin()
             answer = answer_of(site, run, frame, *ready)
         else:
-            answer, told = patiently(site, patience, run, frame, ready[1], journal)
+            answer, told = _patiently(site, patience, run, frame, ready[1], journal)
         if isinstance(answer, Refusal):
             journal.rollback()
             return refuse(site, answer, run, told)

@@ -37,9 +37,9 @@ SECTIONS = ("capabilities", "domains", "workflows", "sources")
 class Snapshot:
     """A sealed snapshot whose manifest was read and matches what was asked for.
 
-    `seal` is its digest, `pinned` tells whether that was asked for, `signed` whether `vouch` found a signature beside it
-    that counts, `manifest` is the parsed index. `capabilities` is what the front door keeps with it to find the
-    functions behind the locks; `strict` asks that they be made from the very bytes that were compared with the locks.
+    `seal` is its digest, `pinned` tells whether that was asked for, `signed` whether a signature beside it counts,
+    `manifest` is the parsed index. `capabilities` is what the front door keeps with it to find the functions behind the
+    locks; `strict` asks that they be made from the very bytes that were compared with the locks.
     """
 
     __slots__ = ("capabilities", "manifest", "pinned", "read", "seal", "signed", "strict", "vouch")
@@ -109,8 +109,9 @@ def open_snapshot(
     """Read the manifest of a snapshot.
 
     `vouch` gets the manifest and the signature that lies beside it, if any, and tells whether it is signed, or raises
-    Refused where that does not count; what is pinned needs no other's word. Raises Refused: OB601 (exit 3) when there is none, OB606 when its seal is not
-    `pinned`, OB602, OB603 or OB608 when it cannot be relied on, and what `vouch` raises.
+    Refused where that does not count; what is pinned needs no other's word. Raises Refused: OB601 (exit 3) when there
+    is none, OB606 when its seal is not `pinned`, OB602, OB603 or OB608 when it cannot be relied on, and what `vouch`
+    raises.
     """
     data = read(MANIFEST)
     if data is None:

@@ -11,11 +11,13 @@ tried or resumed: so it is part of the run's digest (docs/decisions/0020).
 
 from __future__ import annotations
 
+import orjson
+
 from omnibachi_model.digests import digest_of, encode
 from omnibachi_model.record import INTENDED
-from omnibachi_model.sealed import BACKEND_ERROR, OUTCOME_UNKNOWN, REPEAT_KEY, REPEATS, TIMEOUT
+from omnibachi_model.sealed import BACKEND_ERROR, FAULT, OUTCOME_UNKNOWN, REPEAT_KEY, REPEATS, TIMEOUT
 
-from .calls import Refusal, answer_of, patiently, refuse
+from .calls import Refusal, answer_of, refuse
 from .sites import Site, inputs_of
 
 TYPE_CHECKING = False
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from .calls import Answered
     from .faults import Frame
     from .walk import Step, Walk
+
+loads = orjson.loads
 
 
 def link_outside(site: Site, node: dict[str, Any], closings: Mapping[int, Step]) -> Step:
@@ -43,7 +47,7 @@ def link_outside(site: Site, node: dict[str, Any], closings: Mapping[int, Step])
         ready = inputs_of(site, run, frame)
         if ready is None:
             return site.fault_target
-        inputs, given = ready
+        given = ready[1]
         journal: Journal = run.journal  # type: ignore[assignment]
         pending, run.intended = run.intended == frame.name, None
         if not pending:
@@ -52,10 +56,8 @@ def link_outside(site: Site, node: dict[str, Any], closings: Mapping[int, Step])
         told: dict[str, int] = {}
         if pending and not again:
             answer = _unknown(site, frame, given)
-        elif site.patience is None:
-            answer = answer_of(site, run, frame, inputs, given)
         else:
-            answer, told = patiently(site, site.patience, run, frame, given, None)
+            answer, told = _answer(site, run, frame, given, pending)
         journal.begin()
         if isinstance(answer, Refusal):
             target = refuse(site, answer, run, told)
@@ -72,6 +74,32 @@ def link_outside(site: Site, node: dict[str, Any], closings: Mapping[int, Step])
         return target
 
     return step
+
+
+def _answer(
+    site: Site, run: Walk, frame: Frame, given: bytes, unsure: bool
+) -> tuple[Answered | Refusal, dict[str, int]]:
+    """Ask until an answer stands: (it, what `obs` tells of the attempts).
+
+    That the last attempt was certainly not done is no certainty where an earlier one, perhaps of a process that died
+    (`unsure`), may have been.
+    """
+    outcomes: set[str] = {OUTCOME_UNKNOWN} if unsure else set()
+
+    def ask() -> Answered | Refusal:
+        # Each attempt has inputs of its own: what one does to them the next does not see.
+        found = answer_of(site, run, frame, loads(given), given)
+        outcomes.add(found[0] if isinstance(found, tuple) else FAULT)
+        return found
+
+    told: dict[str, int] = {}
+    if site.patience is None:
+        answer = ask()
+    else:
+        answer, told = site.patience.answer(run, frame.name, ask, None)
+    if isinstance(answer, tuple) and answer[0] == BACKEND_ERROR and outcomes & {OUTCOME_UNKNOWN, TIMEOUT}:
+        answer = _unknown(site, frame, given)
+    return answer, told
 
 
 def _judged(site: Site, node: dict[str, Any]) -> bool:

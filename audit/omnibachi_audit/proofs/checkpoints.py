@@ -88,6 +88,8 @@ def checkpoint_of(data: bytes) -> Checkpoint:
         text = data.decode()
     except UnicodeDecodeError:
         raise Unreadable("it is not UTF-8") from None
+    if any(sign < " " and sign != "\n" for sign in text):
+        raise Unreadable("it holds control characters")
     body, gap, rest = text.partition("\n\n")
     lines = body.split("\n")
     if not gap or len(lines) != 3 or not lines[0]:

@@ -45,10 +45,10 @@ class Envelope:
         return str(self.statement["predicate"]["signed_at"])
 
 
-def pae(payload: bytes) -> bytes:
-    """Return what is signed: DSSE's pre-authentication encoding of the payload."""
-    kind = PAYLOAD_TYPE.encode()
-    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+def pae(payload: bytes, kind: str = PAYLOAD_TYPE) -> bytes:
+    """Return what is signed: DSSE's pre-authentication encoding of a payload and its type."""
+    named = kind.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(named), named, len(payload), payload)
 
 
 def snapshot_statement(manifest: bytes, at: str) -> dict[str, Any]:

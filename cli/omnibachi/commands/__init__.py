@@ -23,6 +23,7 @@ from .output import Output
 # Listed here, so that `--help` needs to import none of them: name, one line.
 COMMANDS = {
     "run": "Run one workflow to an exit.",
+    "batch": "Run a workflow for each line of a file, by several processes.",
     "examine": "Say what happened in a run and why, and what to do.",
     "compile": "Turn declarations into a sealed snapshot.",
     "test": "Run the scenarios, with coverage.",

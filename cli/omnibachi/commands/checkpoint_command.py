@@ -17,7 +17,7 @@ from omnibachi.workspace import Workspace
 from omnibachi_model.diagnostics import Diagnostic, Refused, has_errors
 
 from .keys_command import now
-from .options import as_command
+from .options import as_command, needs_folder
 from .output import Output, counted
 from .recorded import beside, content_of
 
@@ -44,6 +44,7 @@ def make(output: Output, workspace: Workspace, key_file: str) -> int:
     Give the text to whoever may want to check later: what it holds cannot be changed or taken out any more without
     being found out.
     """
+    needs_folder(workspace, "checkpoint")
     key = private_key_in(key_file)
     held = log_locked(workspace.data_root)
     try:
@@ -67,6 +68,7 @@ def show(output: Output, workspace: Workspace, file: str | None, trust_file: str
     """
     trust = trust_in(trust_file or workspace.trust) or wiring.Trust()
     if file is None:
+        needs_folder(workspace, "checkpoint")
         found = Logbook(workspace.data_root).checkpoint
         if found is None:
             help = "make one with `omnibachi checkpoint make`"
@@ -90,6 +92,7 @@ def show(output: Output, workspace: Workspace, file: str | None, trust_file: str
 @click.option("--output", "path", metavar="FILE", help="Where it goes.  [default: <ID>.tlog-proof beside the trace]")
 def prove(output: Output, workspace: Workspace, trace_id: str, path: str | None) -> int:
     """Write the proof that the latest checkpoint holds a run, for `verify` and for strangers."""
+    needs_folder(workspace, "checkpoint")
     found = Logbook(workspace.data_root).include(trace_id)
     place = path or beside(workspace, trace_id, "tlog-proof")
     write_file(place, found.text.encode())
@@ -106,6 +109,7 @@ def compare(output: Output, workspace: Workspace, old: str, path: str | None, tr
 
     Exit status 4 where runs were changed or taken out.
     """
+    needs_folder(workspace, "checkpoint")
     trust = trust_in(trust_file or workspace.trust) or wiring.Trust()
     proof = Logbook(workspace.data_root).extend(_checkpoint_in(old, content_of(old, needed=True) or b""))
     findings = proof.judged(trust, now())

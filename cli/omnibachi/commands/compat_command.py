@@ -77,7 +77,7 @@ def _records(workspace: Workspace, folder: str | None) -> Iterator[tuple[str, by
     for name, path in traces_below(base):
         seen.add(os.path.basename(name).removesuffix(".jsonl"))
         yield name, record_of(workspace, path)[0]
-    if folder is not None or not os.path.isdir(workspace.data_root):
+    if folder is not None or not wiring.may_be_there(workspace.data_root):
         return
     with wiring.open_root(workspace.data_root, reading=True) as ledger:
         # The newest; what is older and has no trace is not judged.

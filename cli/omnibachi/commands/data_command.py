@@ -52,7 +52,7 @@ def ls(output: Output, workspace: Workspace) -> int:
     text = [[row["store"], row["keeps"] or "not declared here", str(row["count"])] for row in rows]
     return output.give(
         OK,
-        {"data_root": workspace.data_root, "stores": rows, "loads": loads},
+        {"data_root": wiring.shown_root(workspace.data_root), "stores": rows, "loads": loads},
         table(("store", "keeps", "records"), text),
     )
 
@@ -90,9 +90,13 @@ def load(output: Output, workspace: Workspace, file: str) -> int:
 
 @as_command("export", "omnibachi.data-export/1", "omnibachi data export", state=True)
 def export(output: Output, workspace: Workspace) -> int:
-    """Write the readable mirrors of all stores anew, byte for byte: <data-root>/<kind>/<domain>/<STORE>.jsonl."""
+    """Write the readable mirrors of all stores anew, byte for byte: <data-root>/<kind>/<domain>/<STORE>.jsonl.
+
+    Those of a PostgreSQL lie in <workspace>/data/postgresql/.
+    """
     stores = {address: store["keeps"] for address, store in declared(workspace).items()}
-    with output.progress("exporting"), wiring.open_root(workspace.data_root, create=False) as ledger:
+    root, mirrors = workspace.data_root, workspace.mirrors
+    with output.progress("exporting"), wiring.open_root(root, create=False, mirrors=mirrors) as ledger:
         written = ledger.export(stores)
     return output.give(OK, {"files": written}, [*written, counted(len(written), "file") + " written"])
 

@@ -101,8 +101,8 @@ def trust_(
     return _changed(output, path, trust, wiring.TrustEntry(public, roles, since, until, *gone))
 
 
-@as_command("retire", "omnibachi.keys-retire/1", "omnibachi keys retire example.org/prod+1a2b3c4d")
-@click.argument("key_id", metavar="ID")
+@as_command("retire", "omnibachi.keys-retire/1", "omnibachi keys retire keys/example.org-prod.pub")
+@click.argument("key_id", metavar="FILE|ID")
 @click.option("--until", metavar="INSTANT", help="Until when it counts.  [default: now]")
 @_trust
 def retire(output: Output, workspace: Workspace, key_id: str, until: str | None, trust_file: str | None) -> int:
@@ -113,8 +113,8 @@ def retire(output: Output, workspace: Workspace, key_id: str, until: str | None,
     return _changed(output, path, trust, wiring.retired_key(entry, until or now()))
 
 
-@as_command("revoke", "omnibachi.keys-revoke/1", "omnibachi keys revoke example.org/prod+1a2b3c4d --reason stolen")
-@click.argument("key_id", metavar="ID")
+@as_command("revoke", "omnibachi.keys-revoke/1", "omnibachi keys revoke keys/example.org-prod.pub --reason stolen")
+@click.argument("key_id", metavar="FILE|ID")
 @click.option("--reason", default="", help="Why, for whoever meets one of its signatures.")
 @_trust
 def revoke(output: Output, workspace: Workspace, key_id: str, reason: str, trust_file: str | None) -> int:
@@ -146,8 +146,9 @@ def _check(roles: tuple[str, ...], instants: tuple[str | None, ...]) -> None:
             raise click.UsageError(f"`{instant[:60]}` is no instant such as 2026-01-31T00:00:00Z")
 
 
-def _known(path: str, key_id: str) -> tuple[Trust, TrustEntry]:
+def _known(path: str, named: str) -> tuple[Trust, TrustEntry]:
     trust = trust_in(path) or wiring.Trust()
+    key_id = public_key_in(named).id if os.path.isfile(named) else named
     found = trust.entry(key_id)
     if found is None:
         near = nearest(key_id, [entry.key.id for entry in trust.entries])

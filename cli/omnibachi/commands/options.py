@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from omnibachi import wiring
 from omnibachi.exits import FINDINGS, TROUBLE
 from omnibachi.workspace import PROTOCOLS, Workspace, is_workspace
 from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
@@ -50,7 +51,8 @@ def as_command(
             decorated = click.option(
                 "--data-root",
                 metavar="D",
-                help="Folder of the state.  [default: <workspace>/data; outside one, here]",
+                help="Folder of the state, or postgresql://USER@HOST/DATABASE.  "
+                "[default: <workspace>/data; outside one, here]",
             )(decorated)
         if workspace:
             decorated = click.option(
@@ -75,6 +77,13 @@ def _found(options: dict[str, Any]) -> Workspace:
     if data_root is not None:
         found.data_root = data_root
     return found
+
+
+def needs_folder(workspace: Workspace, name: str) -> None:
+    """Refuse (OB786) a data root that is a server for a command that keeps files in it; raises Trouble (OB783)."""
+    if wiring.is_address(workspace.data_root):
+        message = f"`omnibachi {name}` does not work on a server yet: `{wiring.shown_root(workspace.data_root)}`"
+        raise Refused([Diagnostic("OB786", message)], FINDINGS)
 
 
 def needs_sources(workspace: Workspace, *, writes: bool = False) -> None:

@@ -47,7 +47,8 @@ def test(output: Output, workspace: Workspace, selector: str, mutate: bool) -> i
             )
         report = run_scenarios(compilation, workspace.capabilities, selector, progress.update)
     if selector and not report.scenarios and not report.examples:
-        raise click.UsageError(f"no scenario has `{selector}` in its name, file or workflow")
+        message = f"no scenario has `{selector}` in its name, file or workflow"
+        raise Refused([Diagnostic("OB752", message, help="`omnibachi test` alone plays and lists all")], USAGE)
     value = report.as_json()
     failures = [item for played in report.scenarios for item in played.failures]
     shown = report.diagnostics if output.as_json else [*failures, *report.diagnostics]

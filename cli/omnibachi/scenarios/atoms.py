@@ -75,7 +75,20 @@ class Atom:
             elif operation in ("startsWith", "endsWith", "contains") and isinstance(against, str):
                 yield from ((variable, value) for value in (*_joined(against, here), *near(against)))
             else:
-                yield from ((variable, value) for value in (*near(against), *_before(against, here)))
+                solved = self._solved(mine, variable, against, world)
+                yield from ((variable, value) for value in (*solved, *near(against), *_before(against, here)))
+
+    def _solved(self, mine: Any, variable: Variable, against: Any, world: World) -> list[Any]:
+        """Return what a variable would be if what is computed from it were a straight line, with its neighbours."""
+        here, value = _at(world, variable), evaluated(mine, self.names, world)
+        if not all(map(_is_number, (here, value, against))) or value == here:
+            return []
+        further = world.with_value(variable, here + 1)
+        rise = evaluated(mine, self.names, further) if further is not None else NOTHING
+        if not _is_number(rise) or rise == value:
+            return []
+        exact = here + (against - value) / (rise - value)
+        return [*near(round(exact)), *near(exact)] if abs(exact) < 2**53 else []
 
 
 class _Nothing:
@@ -113,6 +126,10 @@ def literals(expression: Any) -> Iterator[Any]:
                 yield from literals(part)
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def near(value: Any) -> list[Any]:
     """Return a value and its neighbours."""
     if isinstance(value, bool):
@@ -145,7 +162,8 @@ def _joined(part: str, here: Any) -> Iterator[str]:
     """Yield texts that hold a part, at either end or inside, made of the one that is there."""
     if isinstance(here, str):
         yield from (part + here, here + part, part + here[len(part) :], here[: -len(part)] + part)
-        yield from (here[:at] + part + here[at:] for at in range(1, min(len(here), 100)))
+        for at in range(1, min(len(here), 100)):
+            yield from (here[:at] + part + here[at:], here[:at] + part, part + here[at:])
 
 
 def _sized(size: Any, here: Any, world: World, variable: Variable) -> Iterator[Any]:
@@ -157,6 +175,9 @@ def _sized(size: Any, here: Any, world: World, variable: Variable) -> Iterator[A
             continue
         if isinstance(here, str):
             yield here[:length].ljust(length, "a")
+            # Both ends may be asked for: what is too much or too little goes or comes between them.
+            for end in range(1, min(len(here), length, 30)):
+                yield here[: length - end][: len(here) - end].ljust(length - end, "a") + here[-end:]
         elif isinstance(here, list):
             inner = world.type_of(variable).get("items", {})
             items = here or list(specimens(inner, 1))

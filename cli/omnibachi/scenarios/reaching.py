@@ -32,6 +32,8 @@ MOST_BASES = 3
 MOST_TURNS = 40
 MOST_SEEDS = 8
 MOST_TRIES = 24
+PARTIAL = "PARTIAL"
+CRASHES_ONLY = "only the crash of an expression leads there"
 
 
 class Found(NamedTuple):
@@ -108,9 +110,13 @@ class Finder:
                 self._bases.append(World(self._linked, payload, outside, {}))
         for base in self._bases:
             self._tried(base)
-        for place in self.missed:
+        # What the gate rejects is found at once, and should not wait for what takes all the effort.
+        for place in sorted(self.missed, key=lambda place: place[1] != REJECTED_EXIT):
             if self.effort.left > 0 and (place not in self.found or self.found[place].answers):
                 self._search(place)
+        for place in self.missed:
+            if place[2] == PARTIAL and place not in self.found:
+                self._mix(place)
 
     def _search(self, place: Place) -> None:
         goal = self._goal(place)
@@ -122,7 +128,7 @@ class Finder:
         if self._nodes[index]["name"] == REJECTED_EXIT and self._misfits(place):
             return None
         weights = self._trodden()
-        reason = "no road leads there"
+        reason = CRASHES_ONLY
         for _ in range(MOST_ROADS):
             way = self._roads.to(index, weights) if self.effort.spend(len(self._nodes) // 2) else None
             if way is None:
@@ -132,11 +138,19 @@ class Finder:
             stuck = self._travelled(place, road, row)
             if stuck is None:
                 return None
-            reason = self._stuck(road[stuck]) if road else "no road leads there"
+            reason = self._stuck(road[stuck]) if road else CRASHES_ONLY
             if not road or self.effort.left <= 0:
                 break
-            weights[road[stuck]] = weights.get(road[stuck], 0) + BARRED
+            self._bar(road[: stuck + 1], weights)
         return self._give_up(place, reason)
+
+    def _bar(self, road: Road, weights: dict[Step, int]) -> None:
+        """Bar the last step of a road; where it was barred before and all roads take it, one before it that need not be
+        taken."""
+        others = (step for step in reversed(road[:-1]) if len(self._nodes[step[0]]["next"].keys() - {FAULT}) > 1)
+        fresh = (step for step in (road[-1], *others) if weights.get(step, 0) < BARRED)
+        step = next(fresh, road[-1])
+        weights[step] = weights.get(step, 0) + BARRED
 
     def _give_up(self, place: Place, reason: str) -> None:
         if place not in self.found:
@@ -276,6 +290,27 @@ class Finder:
             if place in self.found:
                 return True
         return False
+
+    def _mix(self, place: Place) -> None:
+        """Try a loop with one item that it did well with and one that it did not, as earlier runs have shown them."""
+        index = self._index[place[1]]
+        node = self._nodes[index]
+        lists = [variable for variable in of_template(node["items"], self._nodes) if variable[0] == "payload"]
+        seen: dict[bool, tuple[World, Any]] = {}
+        for key, runs in self._runs.items():
+            payload, answers = decode(key)
+            world = World(self._linked, payload, {}, {})
+            for stop in runs[0].stops if runs and not answers else ():
+                if stop.at == index and stop.event is not None:
+                    results = stop.event["output"].get("items", ())
+                    for item, result in zip(world.build(node["items"]), results, strict=False):
+                        seen.setdefault(result["outcome"] in node["good"], (world, item))
+        if len(seen) == 2 and lists:
+            world = seen[True][0]
+            mixed = world.with_value(lists[0], [seen[True][1], seen[False][1]])
+            if mixed is not None and mixed.fits():
+                self.effort.left = max(self.effort.left, 1)  # this one run more is never too much
+                self._tried(mixed)
 
     def _tried(self, world: World) -> list[Run]:
         """Run a world, a second time too where that may differ, and take note of what was reached."""

@@ -24,7 +24,7 @@ from .server import Server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..seam import Database
+    from omnibachi_ledger.seam import Database
 
 __all__ = ["Holders", "Server", "open_server"]
 assert _psycopg.__version__
@@ -33,8 +33,8 @@ assert _psycopg.__version__
 def open_server(address: str, *, create: bool, reading: bool, note: bytes) -> tuple[Database, Holders] | None:
     """Open the data root at an address; None where nothing is laid there and nothing may be.
 
-    Raises Trouble: OB720 unreachable, OB721 busy, OB722 newer schema, OB723 damaged, OB783 address, OB786 read-only,
-    OB789 missing rights.
+    Raises Trouble: OB720 unreachable, read-only or without rights, OB721 busy, OB722 newer schema, OB723 damaged, OB783
+    address.
     """
     server = Server(address, reading=reading)
     try:

@@ -12,13 +12,12 @@ import re
 
 import psycopg
 
+from omnibachi_ledger import schema as described
 from omnibachi_model.diagnostics import Diagnostic, Trouble
-
-from .. import schema as described
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from .server import Server
 
@@ -34,7 +33,11 @@ _OWN = (
     """CREATE FUNCTION written_once() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN RAISE EXCEPTION '% are written once', TG_TABLE_NAME USING ERRCODE = '23000'; END $$""",
 )
-_LAID = "SELECT to_regclass('omnibachi') IS NOT NULL"
+# Not `to_regclass`: that asks a cache of the session, which another's commit reaches only with a lock on a relation.
+_LAID = (
+    "SELECT EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = current_schema() AND c.relname = 'omnibachi')"
+)
 _VERSION = "SELECT version FROM omnibachi"
 # What a role can do beyond its work, each with the words for it; `n` is the schema.
 _EXCESS = """
@@ -45,7 +48,7 @@ SELECT current_user,
     EXISTS (SELECT 1 FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = ANY(?1::text[])
         AND pg_has_role(c.relowner, 'MEMBER')),
     EXISTS (SELECT 1 FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = ANY(?2::text[])
-        AND has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE, TRIGGER')),
+        AND (has_table_privilege(c.oid, 'DELETE, TRUNCATE, TRIGGER') OR has_any_column_privilege(c.oid, 'UPDATE'))),
     has_table_privilege('records', 'DELETE, TRUNCATE, TRIGGER')
 FROM pg_namespace n WHERE n.nspname = current_schema()
 """
@@ -90,14 +93,12 @@ def _lay(server: Server) -> None:
     server.begin()
     try:
         if not _is_laid(server):
-            for statement in (*_OWN, *_translated(described.SCHEMA)):
-                server.run(statement)
+            _all(server, (*_OWN, *_translated(described.SCHEMA)))
             server.run("INSERT INTO omnibachi (version) VALUES (?)", (described.VERSION,))
             _guard(server)
         version = _version(server)
         while version in described.UPGRADES:
-            for statement in _translated(described.UPGRADES[version]):
-                server.run(statement)
+            _all(server, _translated(described.UPGRADES[version]))
             version += 1
             _guard(server)
             server.run("UPDATE omnibachi SET version=?", (version,))
@@ -108,6 +109,11 @@ def _lay(server: Server) -> None:
             message = f"`{server.path}` holds tables of these names that are none of OmniBachi"
             raise Trouble(Diagnostic("OB723", message)) from error
         raise
+
+
+def _all(server: Server, statements: Iterable[str]) -> None:
+    """Execute statements without values, all at once."""
+    server.run("; ".join(statements))
 
 
 def _translated(statements: tuple[str, ...]) -> Iterator[str]:
@@ -121,13 +127,17 @@ def _translated(statements: tuple[str, ...]) -> Iterator[str]:
 
 def _guard(server: Server) -> None:
     """Put the triggers on every table whose rows are written once, anew where they are there."""
+    statements = []
     for table, (_, only) in described.ONCE.items():
         rows = f"FOR EACH ROW WHEN (OLD.{only} <> 0)" if only else "FOR EACH ROW"
         for name, event, each in (("row", "UPDATE OR DELETE", rows), ("all", "TRUNCATE", "FOR EACH STATEMENT")):
             trigger = f"{table}_once_{name}"
-            server.run(f"DROP TRIGGER IF EXISTS {trigger} ON {table}")
-            server.run(f"CREATE TRIGGER {trigger} BEFORE {event} ON {table} {each} EXECUTE FUNCTION written_once()")
-            server.run(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}")
+            statements += [
+                f"DROP TRIGGER IF EXISTS {trigger} ON {table}",
+                f"CREATE TRIGGER {trigger} BEFORE {event} ON {table} {each} EXECUTE FUNCTION written_once()",
+                f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}",
+            ]
+    _all(server, statements)
 
 
 def _warnings(server: Server) -> Iterator[Diagnostic]:

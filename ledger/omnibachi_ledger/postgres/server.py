@@ -24,11 +24,11 @@ from psycopg.adapt import Dumper, Loader
 from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int8Dumper
 
+from omnibachi_ledger import schema as described
+from omnibachi_ledger.addresses import malformed, shown
 from omnibachi_model.diagnostics import Defect, Diagnostic, Trouble
 
-from .. import schema as described
-from ..addresses import malformed, shown
-from .troubles import is_lost, of_postgres, reason_of
+from .troubles import is_lost, of_postgres, reason_of, trouble
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,8 +89,20 @@ class Server:
     """
 
     __slots__ = (
-        "_address", "_begin", "_closed", "_connection", "_cursor", "_password", "_reading", "_texts", "holders", "path",
-        "version", "warnings",
+        "_address",
+        "_begin",
+        "_closed",
+        "_coming",
+        "_connection",
+        "_cursor",
+        "_open",
+        "_password",
+        "_reading",
+        "_texts",
+        "holders",
+        "path",
+        "version",
+        "warnings",
     )  # fmt: skip
 
     def __init__(self, address: str, *, reading: bool) -> None:
@@ -106,6 +118,9 @@ class Server:
         self._reading = reading
         self._texts: dict[str, str] = {}
         self._closed = False
+        self._coming = False  # the connection is just being made again
+        # A transaction is open, with or without its connection: nothing may slip out of one that is lost.
+        self._open = False
         self._connect()
 
     def _connect(self) -> None:
@@ -114,10 +129,10 @@ class Server:
         except psycopg.Error as error:
             raise self._trouble(error) from error
         try:
-            self._connection, self._cursor = connection, psycopg.RawCursor(connection)
             connection.adapters.register_dumper(str, Text)
             connection.adapters.register_loader("text", Texts)
             connection.adapters.register_dumper(int, Int8Dumper)
+            self._connection, self._cursor = connection, psycopg.RawCursor(connection)
             if connection.info.parameter_status("server_encoding") != "UTF8":
                 raise self._unusable("its encoding is not UTF8")
             self._cursor.execute((_SESSION % (BUSY_SECONDS * 1000)).encode())
@@ -141,27 +156,33 @@ class Server:
         """Make the connection again, waiting for a server that is just coming back; raises Trouble."""
         self._connection.close()
         deadline = time.monotonic() + BUSY_SECONDS
-        while True:
-            try:
-                self._connect()
-                break
-            except Trouble as trouble:
-                if time.monotonic() > deadline:
-                    reason = trouble.diagnostic.message.rpartition(": ")[2]
-                    message = f"the connection to `{self.path}` was lost and cannot be made again: {reason}"
-                    raise Trouble(Diagnostic("OB784", message)) from trouble
+        self._coming = True
+        try:
+            while not self._is_back(deadline):
                 time.sleep(_PAUSE)
-        if self.holders is not None:
-            self.holders.again(deadline)
+            if self.holders is not None:
+                self.holders.again(deadline)
+        finally:
+            self._coming = False
+
+    def _is_back(self, deadline: float) -> bool:
+        try:
+            self._connect()
+        except Trouble as found:
+            if time.monotonic() < deadline:
+                return False
+            reason = found.diagnostic.message.rpartition(": ")[2]
+            message = f"the connection to `{self.path}` was lost and cannot be made again: {reason}"
+            raise Trouble(Diagnostic("OB784", message)) from found
+        return True
 
     # Statements
 
     @property
     def in_transaction(self) -> bool:
         """Tell whether a transaction is open."""
-        if self._closed:
-            raise Defect(f"the connection to `{self.path}` was closed")
-        return self._connection.info.transaction_status not in _ENDED
+        self._must_be_open()
+        return self._open
 
     def run(self, sql: str, values: tuple[Any, ...] = ()) -> int:
         """Execute one statement; return how many rows it changed."""
@@ -178,7 +199,7 @@ class Server:
 
     def each(self, sql: str, values: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         """Go through the rows of a query, inside a transaction without holding them all."""
-        if not self.in_transaction:
+        if not self._open:
             yield from self.rows(sql, values)
             return
         try:
@@ -200,19 +221,17 @@ class Server:
                 raise self._failed(error) from error
 
     def _asked(self, sql: str, values: tuple[Any, ...]) -> psycopg.RawCursor[Any]:
-        if self._closed:
-            raise Defect(f"the connection to `{self.path}` was closed")
+        self._must_be_open()
         text = self._texts.get(sql) or self._translated(sql)
-        alone = self._connection.info.transaction_status in _ENDED
         try:
-            return self._cursor.execute(text, values or None)  # type: ignore[arg-type]
+            return self._cursor.execute(text, values or None)
         except psycopg.Error as error:
-            if not alone or not self._is_gone(error):
+            if self._open or self._coming or not self._is_gone(error):
                 raise self._failed(error) from error
         # Outside a transaction every statement of the ledger may be said twice.
         self._reconnect()
         try:
-            return self._cursor.execute(text, values or None)  # type: ignore[arg-type]
+            return self._cursor.execute(text, values or None)
         except psycopg.Error as error:
             raise self._failed(error) from error
 
@@ -226,8 +245,9 @@ class Server:
 
     def begin(self) -> None:
         """Open a write transaction, alone in this schema; on a new connection where the old one was lost."""
-        if self._closed:
-            raise Defect(f"the connection to `{self.path}` was closed")
+        self._must_be_open()
+        if self._open:
+            raise Defect("a transaction is open already")
         for again in (True, False):
             try:
                 self._cursor.execute(self._begin)
@@ -236,16 +256,18 @@ class Server:
                 break
             except psycopg.Error as error:
                 if not self._is_gone(error) or not again:
-                    self.rollback()
+                    self._undo()
                     raise self._failed(error) from error
             self._reconnect()
+        self._open = True
         if found is None or found[1] != "off":
             self.rollback()
-            raise Trouble(Diagnostic("OB786", f"the database `{self.path}` takes no writes: it is read-only"))
+            raise self._unusable("it is read-only")
 
     def look(self) -> None:
         """Open a transaction that sees one state of the database."""
         self.run(_LOOK)
+        self._open = True
 
     def commit(self, stands: Callable[[], bool]) -> None:
         """Commit the write transaction; where the answer is lost, find out by `stands` what became of it.
@@ -259,25 +281,33 @@ class Server:
                 raise self._failed(error) from error
             self._find_out(stands, reason_of(error, self._password))
             return
+        self._open = False
         if self._cursor.statusmessage != "COMMIT":
             raise Defect(f"a transaction that had failed was committed on `{self.path}`")
 
     def _find_out(self, stands: Callable[[], bool], reason: str) -> None:
+        self._open = False
         try:
             self._reconnect()
             self.begin()
-        except Trouble as trouble:
-            message = f"the connection to `{self.path}` was lost during a commit, and it cannot be asked what became of it"
-            raise Trouble(Diagnostic("OB785", message)) from trouble
-        try:
-            done = stands()
-        finally:
-            self.rollback()
+            try:
+                done = stands()
+            finally:
+                self.rollback()
+        except Trouble as found:
+            if found.diagnostic.code == "OB713":
+                raise  # It is answered: the run is another process's.
+            message = f"the connection to `{self.path}` was lost during a commit; nobody can be asked what became of it"
+            raise Trouble(Diagnostic("OB785", message)) from found
         if not done:
             raise self._lost(reason)
 
     def rollback(self) -> None:
         """Undo the open transaction, if there is one; with its connection it is gone already."""
+        self._open = False
+        self._undo()
+
+    def _undo(self) -> None:
         if self._connection.info.transaction_status in _ENDED:
             return
         try:
@@ -286,10 +316,23 @@ class Server:
             # Then it ends with the session.
             self._connection.close()
 
-    def close(self) -> None:
-        """Undo what is open and close the connection."""
-        self._closed = True
-        self._connection.close()
+    def close(self, last: Callable[[], None] | None = None) -> None:
+        """Undo what is open, do the `last` thing and close the connection."""
+        if self._closed:
+            return
+        try:
+            self.rollback()
+            if last is not None:
+                last()
+        except Trouble:
+            pass  # A server that is gone has let go of everything; what was noted there is found by others.
+        finally:
+            self._closed = True
+            self._connection.close()
+
+    def _must_be_open(self) -> None:
+        if self._closed:
+            raise Defect(f"the connection to `{self.path}` was closed")
 
     # What goes wrong
 
@@ -311,4 +354,4 @@ class Server:
         return of_postgres(error, self.path, self._password)
 
     def _unusable(self, reason: str) -> Trouble:
-        return Trouble(Diagnostic("OB720", f"the database `{self.path}` cannot be used: {reason}"))
+        return trouble("OB720", self.path, reason)

@@ -11,11 +11,10 @@ import psycopg
 from omnibachi_model.diagnostics import Defect, Diagnostic, Trouble
 
 _BY_STATE = {
-    "25006": "OB786",  # read_only_sql_transaction
     "3F000": "OB720",  # invalid_schema_name
     "40001": "OB721",  # serialization_failure
     "40P01": "OB721",  # deadlock_detected
-    "42501": "OB789",  # insufficient_privilege
+    "42501": "OB720",  # insufficient_privilege
     "42703": "OB723",  # undefined_column: the schema was tampered with
     "42704": "OB723",
     "42883": "OB723",
@@ -32,9 +31,8 @@ _MESSAGES = {
     "OB721": "the database `{path}` stayed locked by another process",
     "OB723": "the database `{path}` is damaged: {reason}",
     "OB724": "there is no space left for the database `{path}`",
-    "OB786": "the database `{path}` takes no writes: {reason}",
-    "OB789": "the role may not do at `{path}` what is needed: {reason}",
 }
+_HELP = "check that the server runs, takes writes, and lets this role do what docs/postgresql.md lists"
 
 
 def of_postgres(error: psycopg.Error, path: str, password: str | None) -> Trouble | Defect:
@@ -45,7 +43,14 @@ def of_postgres(error: psycopg.Error, path: str, password: str | None) -> Troubl
     ):
         return Defect(f"{type(error).__name__} on `{path}`: {reason_of(error, password)}")
     code = _BY_STATE.get(state or "", "OB720")
-    return Trouble(Diagnostic(code, _MESSAGES[code].format(path=path, reason=reason_of(error, password))))
+    return trouble(code, path, reason_of(error, password))
+
+
+def trouble(code: str, path: str, reason: str) -> Trouble:
+    """Say what is wrong with a database, in the words of its code."""
+    return Trouble(
+        Diagnostic(code, _MESSAGES[code].format(path=path, reason=reason), help=_HELP if code == "OB720" else None)
+    )
 
 
 def reason_of(error: psycopg.Error, password: str | None) -> str:

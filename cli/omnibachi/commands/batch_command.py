@@ -1,0 +1,115 @@
+"""`omnibachi batch`: many payloads through one workflow, by several processes."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import click
+
+from omnibachi.batches.batching import Asked, Batch, run_batch
+from omnibachi.batches.plan import MOST_ID
+from omnibachi.exits import INTERRUPTED
+from omnibachi.workspace import Workspace
+from omnibachi_model.diagnostics import Diagnostic
+
+from .options import as_command, needs_folder
+from .output import Output, counted
+
+BATCH_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{MOST_ID}}}\Z")
+MOST_TOLD = 10
+
+
+def _batch_id(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not BATCH_ID.match(value):
+        raise click.BadParameter(f"use 1 to {MOST_ID} letters, digits, `_` and `-`")
+    return value
+
+
+@as_command(
+    "batch",
+    "omnibachi.batch/1",
+    "omnibachi batch --wf blockchain::WF_REGISTER_ACTOR_UNVERIFIED_V0 actors.jsonl --workers 4",
+    state=True,
+)
+@click.argument("file")
+@click.option("--wf", "workflow", metavar="ADDRESS", required=True, help="The workflow to run.")
+@click.option(
+    "--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="How many processes run at once."
+)
+@click.option(
+    "--output",
+    "-o",
+    "record",
+    metavar="FILE",
+    help="The file of all records; the summary lies beside it.  [default: <workspace>/batches/<ID>.jsonl]",
+)
+@click.option(
+    "--batch-id", "batch", metavar="ID", callback=_batch_id, help="[default: follows from workflow, lines and actor]"
+)
+@click.option("--actor", metavar="NAME", help="Who asks; recorded with each run.")
+@click.option("--seal", metavar="DIGEST", help="Refuse any other snapshot.")
+@click.option("--strict", is_flag=True, help="Compile the capability bytes that were checked.")
+def command(output: Output, workspace: Workspace, **asked: Any) -> int:
+    """Run a workflow once for each line of FILE, a JSON object each; `-` is standard input.
+
+    A payload that is refused or a run that fails never stops the others. All records come into one file, in the order
+    of the lines, and a summary beside it (docs/formats.md, "Batches"). Pictures and pages are not made. A batch that
+    was broken off goes on when the same command is given again, and one that is whole does nothing: give it another
+    `--batch-id` to run the same lines once more.
+
+    Exit status 0 when every run is COMPLETED, else the worst of all lines, in the order 6, 4, 3, 1, 5.
+    """
+    needs_folder(workspace, "batch")
+    try:
+        with _progress(output) as tell:
+            done = run_batch(workspace, Asked(**asked), tell)
+    except KeyboardInterrupt:
+        found = Diagnostic("OB745", "the batch was interrupted", help="give the same command again to go on with it")
+        return output.refused([found], INTERRUPTED)
+    value = {
+        **{name: item for name, item in done.summary.items() if name not in ("schema", "plan")},
+        "repeated": done.repeated, "found_done": done.found_done, "record": done.record_file, "summary": done.summary_file,
+    }  # fmt: skip
+    return output.give(done.exit_code, value, _lines(done), done.diagnostics, workspace.root)
+
+
+def _lines(done: Batch) -> list[str]:
+    summary = done.summary
+    ends = [f"{count} {name}" for name, count in summary["by_status"].items()]
+    ends += [f"{summary['refused']} without a run"] if summary["refused"] else []
+    lines = [f"{counted(summary['lines'], 'line')}: {', '.join(ends) or 'nothing to run'}"]
+    if done.repeated:
+        lines[0] += ", as recorded; nothing was run"
+    elif done.found_done:
+        lines[0] += f"; {done.found_done} were done before"
+    lines += [f"  {count} ended {name}" for name, count in summary["by_exit"].items()]
+    for item in summary["failed"][:MOST_TOLD]:
+        said = "; ".join(f"{found['code']} {found['message']}" for found in item["diagnostics"])
+        lines.append(f"  line {item['line']}: {item['exit'] or 'not run'}" + (f": {said}" if said else ""))
+    more = len(summary["failed"]) - MOST_TOLD
+    lines += [f"  and {counted(more, 'line')} more; the summary tells all"] if more > 0 else []
+    return [*lines, f"  record   {done.record_file}", f"  summary  {done.summary_file}"]
+
+
+@contextlib.contextmanager
+def _progress(output: Output) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar with rate and remaining time, only on a terminal."""
+    if output.as_json or not sys.stderr.isatty():
+        yield lambda done, of: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as shown:
+        bar = shown.add_task("", total=None, rate="")
+
+        def tell(done: int, of: int) -> None:
+            speed = shown.tasks[0].finished_speed or shown.tasks[0].speed
+            shown.update(bar, completed=done, total=of, rate=f"{speed:.0f}/s" if speed else "")
+
+        yield tell
