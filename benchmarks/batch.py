@@ -25,7 +25,7 @@ from omnibachi.batches.batching import Asked, run_batch
 
 ALLOWED = 1 / 1.7
 LINES = 40_000
-ROUNDS = 8
+ROUNDS = 6
 MEMORY = "/dev/shm"  # how fast a disk takes the record is not the question
 
 

@@ -53,9 +53,9 @@ def compiles(folder: Path) -> Iterator[Measured]:
     law = wide.source("law", LAW)
     nodes = [wide.source("domain", wide.COMMON), wide.source("big", wide.chain("WF_BIG_V0", 5000))]
     for case, sources, rounds in (
-        ("5,000 nodes", nodes, 7),
-        (f"{MANY:,} workflows", wide.workspace(MANY), 5),
-        (f"{MANY:,} workflows and a law", [*wide.workspace(MANY), law], 5),
+        ("5,000 nodes", nodes, 9),
+        (f"{MANY:,} workflows", wide.workspace(MANY), 3),
+        (f"{MANY:,} workflows and a law", [*wide.workspace(MANY), law], 3),
     ):
         root = _laid(folder / case.replace(" ", "-"), sources)
         yield compared(f"(compile) {case}", ALLOWED, _floor(root), _cpu(lambda root=root: _compiled(root)), rounds)  # type: ignore[misc]

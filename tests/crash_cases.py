@@ -18,6 +18,7 @@ from errands import REGISTER_ACTOR, actor
 from omnibachi import verify
 from omnibachi.__main__ import main
 from omnibachi_model.record import read
+from postgres_server import Server
 from trial import EVERY_KIND, a_copy, lay_trial
 
 ID = "T1"
@@ -26,20 +27,35 @@ KILLED = -signal.SIGKILL
 
 
 class Case:
-    """One run of one workflow, as a command in a folder that is laid anew for each time."""
+    """One run of one workflow, as a command in a folder that is laid anew for each time.
 
-    def __init__(self, place: Path, template: Path, workflow: str, payload: dict[str, Any], *more: str) -> None:
+    With a `server` its state lies there, each time in a new schema.
+    """
+
+    def __init__(
+        self,
+        place: Path,
+        template: Path,
+        workflow: str,
+        payload: dict[str, Any],
+        *more: str,
+        server: Server | None = None,
+    ) -> None:
         self.place = place
         self.template = template
         self.workflow = workflow
         sets = [word for key, value in payload.items() for word in ("--set", f"{key}:={json.dumps(value)}")]
-        self.command = ("run", "--wf", workflow, "--trace-id", ID, *sets, *more, "--json")
+        self.server = server
+        # Whoever loses a server, and lives, leaves no note that it wanted no picture.
+        self.resume = RESUME if server is None else (*RESUME, "--no-picture")
+        self._roots: dict[Path, str] = {}
+        self.command: tuple[str, ...] = ("run", "--wf", workflow, "--trace-id", ID, *sets, *more, "--json")
         self._numbers = count()
         self.folder = self.fresh()
-        self.undisturbed = in_child(self.command, self.folder)
+        self.undisturbed = self.child(self.command, self.folder)
         assert self.undisturbed.unseen == []
         self.edges = self.undisturbed.edges
-        self.state = state(self.folder / "data")
+        self.state = state(self.root(self.folder))
         self.files = files(self.folder)
         self.answer = json.loads(self.undisturbed.out)
 
@@ -47,31 +63,45 @@ class Case:
         """Lay the folder anew."""
         folder = self.place / str(next(self._numbers))
         shutil.copytree(self.template, folder, symlinks=True)
+        if self.server is not None:
+            self._roots[folder] = self.server.root()
         return folder
+
+    def root(self, folder: Path) -> Path | str:
+        """Return the data root that belongs to a folder."""
+        return self._roots.get(folder, folder / "data")
+
+    def child(self, command: tuple[str, ...], folder: Path, **more: Any) -> Ended:
+        """Give a command in a folder, on its data root."""
+        where = ("--data-root", self._roots[folder]) if folder in self._roots else ()
+        ended = in_child((*command, *where), folder, **more)
+        if self.server is not None:
+            self.server.settled(self._roots[folder])
+        return ended
 
     def killed(self, edge: int) -> Path:
         """Give the command in a fresh folder, killed at an edge."""
         folder = self.fresh()
-        assert in_child(self.command, folder, fatal=edge).status == KILLED
+        assert self.child(self.command, folder, fatal=edge).status == KILLED
         return folder
 
     def resumed(self, folder: Path) -> Ended:
         """Resume what is there; where nothing had been committed, give the command again."""
-        begun = any(row[0] == ID for row in state(folder / "data").get("runs", ()))
-        ended = in_child(RESUME, folder)
+        begun = any(row[0] == ID for row in state(self.root(folder)).get("runs", ()))
+        ended = self.child(self.resume, folder)
         finished = [result["trace_id"] for result in json.loads(ended.out)["runs"]]
         assert ended.status == (self.answer["exit_code"] if finished else 0), ended.out
         assert finished in ([], [ID]) and (begun or not finished)
         if not begun:
             kept = (folder / f"traces/{ID}/{ID}.jsonl").exists()  # all that a run without side effects has
-            again = in_child(self.command, folder)
+            again = self.child(self.command, folder)
             assert (again.status, json.loads(again.out)["repeated"]) == (self.answer["exit_code"], kept), again.out
             assert not (kept and self.state)
         return ended
 
     def check(self, folder: Path) -> None:
         """Assert that a folder holds what the undisturbed run left."""
-        assert state(folder / "data") == self.state
+        assert state(self.root(folder)) == self.state
         left = files(folder)
         assert left.keys() == self.files.keys()
         trace = f"traces/{ID}/{ID}"
@@ -84,18 +114,18 @@ class Case:
         assert {name for name in left if left[name] != self.files[name]} <= told
         assert all(item.obs["took_us"] >= 0 for item in here if "took_us" in item.obs)
         verdict = "ANCHORED" if self.state else "INTACT"
-        checked = verify(data, data_root=folder / "data")
+        checked = verify(data, data_root=self.root(folder))
         assert checked.verdict == verdict, checked
 
     def again(self, folder: Path) -> None:
         """Assert that the same command now answers from the record and changes nothing."""
-        before = (state(folder / "data"), files(folder))
-        ended = in_child(self.command, folder)
+        before = (state(self.root(folder)), files(folder))
+        ended = self.child(self.command, folder)
         said = json.loads(ended.out)
         assert (ended.status, said["repeated"]) == (self.answer["exit_code"], True)
         for key in ("exit", "status", "result", "digest"):
             assert said[key] == self.answer[key]
-        assert (state(folder / "data"), files(folder)) == before
+        assert (state(self.root(folder)), files(folder)) == before
 
     def survives(self, edge: int) -> None:
         """Go through the whole of it for one edge."""
@@ -105,11 +135,19 @@ class Case:
         shutil.rmtree(folder)
 
 
-def case(place: Path, name: str, template: Path, workflow: str, payload: dict[str, Any], *more: str) -> Case:
+def case(
+    place: Path,
+    name: str,
+    template: Path,
+    workflow: str,
+    payload: dict[str, Any],
+    *more: str,
+    server: Server | None = None,
+) -> Case:
     """Return a case with a folder of its own; without further options it draws no picture."""
     folder = place / name
     folder.mkdir()
-    return Case(folder, template, workflow, payload, *(more or ("--no-picture",)))
+    return Case(folder, template, workflow, payload, *(more or ("--no-picture",)), server=server)
 
 
 def started(place: Path, name: str, trial: Path) -> Path:

@@ -4,8 +4,9 @@
 falls the same way. On its way the child passes *edges*: the moments before and after every statement that opens or
 closes a transaction and every call that changes a file, and the moment at which half of what it writes is written. With
 `fatal` it sends itself a signal at that edge, SIGKILL unless another is named; with `after` it gets the signal from
-outside, so many seconds after its start. The edges are found by what is called, not by who calls it; what the
-interpreter's audit events say of files that were changed by other ways is listed as `unseen`.
+outside, so many seconds after its start; with `CUT` for a signal only its line to a server is cut. The edges are found
+by what is called, not by who calls it; what the interpreter's audit events say of files that were changed by other ways
+is listed as `unseen`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import os
 import resource
 import select
 import signal
+import socket
 import sqlite3
 import sys
 import time
@@ -24,6 +26,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from omnibachi.__main__ import main
+from omnibachi_ledger import is_address
 
 NOW_NS = 1_767_225_600_123_456_789
 SECONDS = 60.0
@@ -36,6 +39,7 @@ CHANGES = (
 STATEMENTS = ("BEGIN", "COMMIT", "ROLLBACK", "PRAGMA")
 AUDITED = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink", "os.chmod")
 CLOSED = b"child ended"
+CUT = -1  # no signal: the line to the server is cut, and the process lives on
 
 
 class Ended(NamedTuple):
@@ -56,6 +60,7 @@ class Edges:
         self._fatal = fatal
         self._signal = with_signal
         self._inside = 0
+        self._line: Any = None  # to the server, the latest
 
     def install(self) -> None:
         """Put the edges where files and databases are changed; for the rest of this process."""
@@ -64,13 +69,36 @@ class Edges:
         builtins.open = self._opening(builtins.open)  # type: ignore[assignment]
         connect = sqlite3.connect
         sqlite3.connect = lambda *a, **k: connect(*a, **k, factory=self._connection())  # type: ignore[assignment]
+        if "psycopg" in sys.modules:
+            self._install_on_servers()
         sys.addaudithook(self._audit)
+
+    def _install_on_servers(self) -> None:
+        import psycopg
+
+        real: Any = psycopg.RawCursor.execute
+
+        def execute(cursor: Any, query: Any, *given: Any, **more: Any) -> Any:
+            word = (query if isinstance(query, str) else query.decode()).split(" ", 1)[0]
+            if word not in STATEMENTS:
+                return real(cursor, query, *given, **more)
+            self._line = cursor.connection.pgconn
+            self._edge(f"before {word}")
+            done = real(cursor, query, *given, **more)
+            self._edge(f"after {word}")
+            return done
+
+        psycopg.RawCursor.execute = execute  # type: ignore[method-assign]
 
     def _edge(self, name: str, first: Callable[[], object] = lambda: None) -> None:
         self.names.append(name)
         if len(self.names) == self._fatal:
             first()
-            os.kill(os.getpid(), self._signal)
+            if self._signal != CUT:
+                os.kill(os.getpid(), self._signal)
+            elif self._line is not None:
+                with socket.socket(fileno=os.dup(self._line.socket)) as line:
+                    line.shutdown(socket.SHUT_RDWR)
 
     def _around(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def called(*given: Any, **more: Any) -> Any:
@@ -210,6 +238,8 @@ def state(root: os.PathLike[str] | str) -> dict[str, list[Any]]:
 
     Left out is what only says how the run came about: who held it, how often that changed, each event's place.
     """
+    if is_address(str(root)):
+        return _state_of_server(str(root))
     path = os.path.join(root, "store.db")
     if not os.path.exists(path):
         return {}
@@ -223,6 +253,20 @@ def state(root: os.PathLike[str] | str) -> dict[str, list[Any]]:
         return found
     finally:
         db.close()
+
+
+def _state_of_server(root: str) -> dict[str, list[Any]]:
+    import psycopg
+
+    with psycopg.connect(root, autocommit=True) as db:
+        laid = db.execute("SELECT count(*) FROM pg_tables WHERE schemaname=current_schema()").fetchone()
+        if laid == (0,):
+            return {}
+        found = {name: db.execute(sql).fetchall() for name, sql in _QUERIES.items()}
+        events = db.execute(_EVENTS).fetchall()
+        found["events"] = [_timeless(*row) for row in events if row[2] != RESUMED]
+        found["holders"] = db.execute("SELECT holder FROM holders").fetchall()
+        return found
 
 
 def _timeless(run: str, path: str, body: bytes, obs: bytes) -> Any:

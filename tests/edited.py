@@ -26,6 +26,17 @@ operations:
     inputs: {key: {type: string}}
     outcomes: {SUCCESS: {value: {type: object}}, NOT_FOUND: {}}
 """
+ASKING = """\
+side_effect: CS_ASK_V0
+summary: Asks others.
+operations:
+  GET:
+    effect: EXTERNAL
+    repeat: key
+    needs: [hosts]
+    inputs: {url: {type: string}}
+    outcomes: {SUCCESS: {}}
+"""
 ONE = """\
 contract: CC_ONE_V0
 summary: One more.
@@ -87,6 +98,7 @@ FILES: Mapping[str, tuple[str | None, ...]] = {
     "protocols/shop/domain.yaml": (
         "domain: shop\nsummary: Sells.\n",
         "domain: shop\nsummary: Sells more.\n",
+        "domain: shop\nsummary: Sells.\nhosts: [a.example]\n",
         "domain: shop\nsumary: Sells.\n",
         None,
     ),
@@ -129,6 +141,17 @@ FILES: Mapping[str, tuple[str | None, ...]] = {
         + flow("WF_KEPT_V0", USES_STORE, start="read").replace("IN_NUMBER", "IN_KEPT"),
         None,
     ),
+    "protocols/shop/flows/ask.yaml": (
+        None,
+        ASKING
+        + "---\n"
+        + flow(
+            "WF_ASK_V0",
+            "  ask: {use: CS_ASK_V0.GET, with: {url: $.run.id}, next: {SUCCESS: go, OUTCOME_UNKNOWN: failed}}\n"
+            + USES_ADD,
+            start="ask",
+        ),
+    ),
     "protocols/shop/laws.yaml": (
         None,
         LAW,
@@ -168,7 +191,10 @@ class Edited:
         code = PYTHON[self.python]
         transform = Implementation("made", "answer", 1, {"made": code})
         keeping = Implementation("kept", "get", 3, {"kept": b"def get(inputs, store, call):\n    return ask(inputs)\n"})
-        behind = dict.fromkeys(("std::CT_ADD_V0", "shop::CT_ADD_V0"), transform) | {"std::CS_KEEP_V0.GET": keeping}
+        behind = dict.fromkeys(("std::CT_ADD_V0", "shop::CT_ADD_V0"), transform) | {
+            "std::CS_KEEP_V0.GET": keeping,
+            "shop::CS_ASK_V0.GET": keeping,
+        }
         return sources, behind
 
     def compiled(self) -> Recompiled | None:

@@ -30,6 +30,13 @@ SECONDS = 60.0
 SETTINGS = ("fsync=off", "full_page_writes=off", "max_connections=60", "listen_addresses=", "shared_buffers=32MB")
 
 
+# Whoever is at work on a data root has a lock or a transaction on one of its tables, or a lock of its own.
+_SESSIONS = (
+    "SELECT count(*) FROM pg_locks l WHERE l.pid <> pg_backend_pid() AND (l.locktype = 'advisory' OR l.relation IN"
+    " (SELECT oid FROM pg_class WHERE relnamespace = current_schema()::regnamespace))"
+)
+
+
 class Server:
     """A server and a database in it, in which each data root is a schema of its own."""
 
@@ -45,6 +52,16 @@ class Server:
             db.execute(f"CREATE SCHEMA {name}")
         self._made.append(name)
         return address(self.dsn, name)
+
+    def settled(self, root: str) -> None:
+        """Wait until the server has noticed that nobody works on a data root any more."""
+        deadline = time.monotonic() + SECONDS
+        with self.connect(root) as db:
+            while time.monotonic() < deadline:
+                if db.execute(_SESSIONS).fetchone() == (0,):
+                    return
+                time.sleep(0.002)
+        raise AssertionError(f"somebody still works on {root}")
 
     def tidy(self) -> None:
         """Remove what was made."""

@@ -254,13 +254,13 @@ def test_what_a_broken_off_checkpoint_left_is_made_anew(call: Call, log: Path) -
     whole = leaves.read_bytes()
     leaves.write_bytes(whole + b'{"format":"omnibachi.head/1","ru')
     assert call("checkpoint", "make", "--key", "keys/log.key").status == 0
-    assert leaves.read_bytes().startswith(whole) and len(Logbook(str(log / "data")).leaves) == 3
+    assert leaves.read_bytes().startswith(whole) and len(Logbook(str(log / "data/checkpoints")).leaves) == 3
 
 
 def test_one_at_a_time_and_a_doubtful_run_is_left_out(call: Call, log: Path) -> None:
-    held = log_locked(str(log / "data"))
+    held = log_locked(str(log / "data/checkpoints"))
     with pytest.raises(Trouble, match="another process writes the log"):
-        log_locked(str(log / "data"))
+        log_locked(str(log / "data/checkpoints"))
     said = call("checkpoint", "make", "--key", "keys/log.key")
     assert said.status == 6 and "OB629" in said.err
     os.close(held)
@@ -270,6 +270,18 @@ def test_one_at_a_time_and_a_doubtful_run_is_left_out(call: Call, log: Path) -> 
     made = call("checkpoint", "make", "--key", "keys/log.key", "--json").json()
     assert made["ok"] and made["new"] == 0
     assert [(item["code"], item["severity"]) for item in made["diagnostics"]] == [("OB622", "warning")]
+
+
+def test_the_log_may_be_kept_elsewhere(call: Call, log: Path) -> None:
+    """A data root that is a server has no folder for it."""
+    made = call("checkpoint", "make", "--key", "keys/log.key", "--log", "elsewhere", "--json").json()
+    assert made["size"] == 3 and (log / "elsewhere/3.checkpoint").is_file()
+    assert call("checkpoint", "prove", "T1", "--log", "elsewhere").status == 0
+    assert call("verify", "T1", "--data-root", "none", "--require", "anchored").status == 0
+    assert call("checkpoint", "compare", "elsewhere/3.checkpoint").status == 4
+    assert call("checkpoint", "compare", "elsewhere/3.checkpoint", "--log", "elsewhere").status == 0
+    said = call("checkpoint", "show", "--data-root", "postgresql://nobody@127.0.0.1:1/none")
+    assert said.status == 3 and "OB786" in said.err
 
 
 def test_a_data_root_without_runs_has_the_empty_tree(call: Call, workspace: Path) -> None:

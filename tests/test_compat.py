@@ -3,6 +3,7 @@ part."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from itertools import product
@@ -244,6 +245,21 @@ def test_spoiled_records(
     said = call("compat", recorded.root, "--workspace", recorded.root, "--traces", str(tmp_path))
     assert (said.status, said.out.splitlines()[-1]) == (status, counts)
     assert ("OB740" in said.err) is (status == 4)
+
+
+def test_what_cannot_be_read_does_not_hide_the_rest(recorded: Workspace, tmp_path: Path, call: Call) -> None:
+    (tmp_path / "A.jsonl").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "B.jsonl")
+    (tmp_path / "C.jsonl").write_bytes(record_of(recorded, "sent"))
+    (tmp_path / "D.jsonl").write_bytes(b"")
+    os.truncate(tmp_path / "D.jsonl", 257 * 2**20)  # a hole, so it takes no space
+    said = call("compat", recorded.root, "--workspace", recorded.root, "--traces", str(tmp_path), "--json").json()
+    assert (said["exit_code"], [one["trace"] for one in said["same"]]) == (4, ["C.jsonl"])
+    assert [(one["trace"], one["reason"][:10]) for one in said["broken"]] == [
+        ("A.jsonl", "no file"),
+        ("B.jsonl", "no file"),
+        ("D.jsonl", "unreadable"),
+    ]
 
 
 def test_no_traces(recorded: Workspace, tmp_path: Path, call: Call) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -187,6 +188,25 @@ def test_contracts_and_loops_are_known_too(shop: Project) -> None:
     ]
     assert set(labels(shop, CONTRACT.replace("FAILED: NONE", "FAILED: |"))) == {"FOUND", "NONE"}
     assert labels(shop, CONTRACT.replace(", FAILED: NONE", ", |")) == ["FAILED", "OVERFLOW", "FAULT"]
+
+
+def test_what_was_surveyed_is_told_from_what_has_changed_since(shop: Project) -> None:
+    """While a path is typed the same survey answers; another text, or another library, has another."""
+    begun = Open(PATH, "shop", BEGUN)
+    offset = BEGUN.index("$.nodes.price.cents") + len("$.nodes.")
+
+    def offered(project: Project, text: str) -> list[str]:
+        return [offer.label for offer in complete(project, Open(PATH, "shop", text, surveys=begun.surveys), offset)]
+
+    typed = BEGUN.replace("$.nodes.price.cents", "$.nodes.")
+    first = offered(shop, typed)
+    assert first == ["$.nodes.price", "$.nodes.look"]
+    survey = begun.surveys[0]
+    assert offered(shop, typed.replace("$.nodes.", "$.nodes.p", 1)) == first
+    assert begun.surveys == [survey]
+    assert offered(shop, typed.replace("look", "seen")) == ["$.nodes.price", "$.nodes.seen"]
+    offered(Project(replace(shop.library), {}), typed)
+    assert begun.surveys[0] is not survey and begun.surveys[0].tree is survey.tree
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.generate,))

@@ -22,6 +22,7 @@ from omnibachi_compiler.loader import load
 from omnibachi_compiler.phase import Source
 from omnibachi_compiler.tree import plain
 from relaid import Relaid
+from test_soundness import compiled
 from workspaces import Workspace, workspaces
 
 __all__ = ["call", "workspace"]
@@ -121,9 +122,15 @@ def test_any_text_in_any_style(text: str, style: str, indent: int) -> None:
 
 @given(workspaces(), st.integers(0, 10**6))
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
-def test_generated_workspaces_keep_their_values(made: Workspace, seed: int) -> None:
+def test_generated_workspaces_keep_their_values_and_digests(made: Workspace, seed: int) -> None:
     laid = Relaid(Random(seed)).text(made.documents)
     assert ordered(values(formatted(laid))) == ordered(made.documents) == ordered(values(formatted(made.source)))
+    before = compiled(made.source, made.answers).sealed
+    after = compiled(formatted(laid).encode(), made.answers).sealed
+    assert (before is None) is (after is None)
+    if before is not None and after is not None:
+        name = "shop/WF_TEST_V0.json"
+        assert before.files[name] == after.files[name]
 
 
 def _strings(value: Any) -> list[str]:

@@ -16,8 +16,7 @@ EDITS = st.sampled_from(
     [
         *((path, number) for path, texts in FILES.items() for number in range(len(texts))),
         *(("python", number) for number in range(len(PYTHON))),
-        ("spoilt", 0),
-        ("lost", 0),
+        *((what, number) for what in ("spoilt", "lost") for number in range(8)),
     ]
 )
 
@@ -32,7 +31,7 @@ def test_edits_in_any_order_give_the_same_bytes_and_findings(edits: list[tuple[s
         if what == "python":
             work.python = number
         elif what in ("spoilt", "lost"):
-            name = sorted(work.snapshot)[len(edits) % len(work.snapshot)]
+            name = sorted(work.snapshot)[number % len(work.snapshot)]
             work.snapshot[name] = work.snapshot[name] + b" "
             if what == "lost":
                 del work.snapshot[name]
@@ -84,6 +83,17 @@ def test_a_new_definition_that_shadows_another_is_seen() -> None:
     work.chosen["protocols/shop/add.yaml"] = 0
     assert read(work) == ALWAYS | users
     assert b'"std::CT_ADD_V0"' in work.snapshot["shop/WF_ADD_V0.json"]
+
+
+def test_of_a_domain_bodies_know_the_hosts_alone() -> None:
+    work = Edited()
+    work.chosen["protocols/shop/flows/ask.yaml"] = 1
+    work.compiled()
+    work.chosen["protocols/shop/domain.yaml"] = 1
+    assert read(work) == ALWAYS
+    work.chosen["protocols/shop/domain.yaml"] = 2
+    assert "shop/flows/ask" in read(work)
+    assert b"a.example" in work.snapshot["shop/WF_ASK_V0.json"]
 
 
 def test_laws_come_and_go_without_reading_workflows_again() -> None:

@@ -20,6 +20,8 @@ def test_a_compile_may_be_killed_anywhere(tmp_path: Path) -> None:
     source = root / "protocols/trial/single.yaml"
     source.write_text(source.read_text().replace("taken: {status: COMPLETED", "taken: {status: REJECTED"))
     shutil.copytree(root, kept)
+    shutil.copytree(root, tmp_path / "first")
+    assert in_child(COMPILE, tmp_path / "first").status == 0  # the first compile of all makes the user's key
     whole = in_child(COMPILE, root)
     assert whole.status == 0 and whole.unseen == []
     seals[json.loads(whole.out)["seal"]] = "new"

@@ -284,3 +284,11 @@ def test_its_help_says_how_to_start_it(capfd: pytest.CaptureFixture[str]) -> Non
     assert main(["lsp", "--help"]) == 0
     said = capfd.readouterr().out
     assert "omnibachi lsp --workspace ." in said and "Exit status 0" in said
+
+
+def test_a_folder_that_is_not_there_is_told(capfd: pytest.CaptureFixture[str]) -> None:
+    from omnibachi.__main__ import main
+
+    assert main(["lsp", "--workspace", "no-such-folder"]) == 3
+    said = capfd.readouterr()
+    assert said.out == "" and "error[OB751]" in said.err and "`no-such-folder` is no folder" in said.err

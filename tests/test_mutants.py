@@ -180,3 +180,10 @@ def test_the_command_tells_survivors_and_ends_with_1(call: Call, workspace: Path
     assert said.out.count("survived  protocols/greeting/greet.yaml:") == len(told["mutants"]["survivors"])
     assert "OB775" in said.err
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_selector_that_chooses_nothing_is_refused(call: Call, workspace: Path) -> None:
+    for more in ((), ("--mutate",)):
+        said = call("test", "nowhere", *more)
+        assert (said.status, said.out) == (2, "")
+        assert "error[OB752]" in said.err and "`omnibachi test` alone plays and lists all" in said.err

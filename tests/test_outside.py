@@ -15,6 +15,10 @@ import pytest
 from abroad import ASK, EACH, PLAIN, SEND, TRY, lay_abroad
 from neighbours import House
 from omnibachi import RunResult, Workspace, examine, render, replay, verify
+from omnibachi.compiling import compile_workspace
+from omnibachi.foretelling import Foreteller
+from omnibachi.scenarios.runner import run_scenarios
+from omnibachi.workspace import shipped_root
 from omnibachi_ledger import open_root
 from omnibachi_model.digests import encode
 from omnibachi_model.record import export
@@ -161,3 +165,57 @@ def test_a_tried_call_keeps_to_the_hosts_of_its_domain(here: Workspace, house: H
     assert (outcome, house.asked) == ("VIOLATION", [])
     found = here.call("abroad::CS_PLAIN_V0.DO", {"url": "/nothing", "port": house.port}, data_root=tmp_path)
     assert (found.outcome, len(house.done)) == ("OUTCOME_UNKNOWN", 1)
+
+
+SCENARIO = """\
+test: the wholesaler takes it
+workflow: WF_SEND_V0
+given: {answers: {send: {outcome: SUCCESS, output: {status: 200, headers: {}, body: {n: 4}}}}}
+steps:
+  - payload: {url: "https://example.org/"}
+    expect: {exit: sent, stores: {ST_SENT_V0: {records: [{sequence: 1, event: "abroad::EV_SENT_V0", record: {n: 4}}]}}}
+---
+test: nobody knows
+workflow: WF_TRY_V0
+given: {answers: {send: {outcome: OUTCOME_UNKNOWN}}}
+steps:
+  - payload: {url: "https://example.org/"}
+    expect: {exit: unsure, path: [send OUTCOME_UNKNOWN]}
+---
+test: an answer that is not forced
+workflow: WF_ASK_V0
+steps:
+  - payload: {url: "%s/x"}
+    expect: {exit: failed, path: [send FAULT]}
+"""
+
+
+def test_scenarios_reach_nobody(house: House, tmp_path: Path) -> None:
+    """Neither those of a workspace nor those that are made for the places that none reaches."""
+    here = lay_abroad(tmp_path / "w", house)
+    (tmp_path / "w/protocols/abroad/abroad.test.yaml").write_text(SCENARIO % house.base, "utf-8")
+    compilation = compile_workspace(str(tmp_path / "w"), shipped=shipped_root())
+    report = run_scenarios(compilation, here.capabilities, "abroad")
+    assert [(item.name, [told.message for told in item.failures]) for item in report.scenarios] == [
+        ("the wholesaler takes it", []), ("nobody knows", []), ("an answer that is not forced", []),
+    ]  # fmt: skip
+    assert house.asked == []
+
+
+def test_compat_tells_what_an_edited_workflow_would_have_done(house: House, tmp_path: Path) -> None:
+    """The new workflow asks nobody: what left the house answers from the record."""
+    here = lay_abroad(tmp_path / "w", house)
+    run(here, house, tmp_path / "data", SEND, "/x", trace_id="T1")
+    run(here, house, tmp_path / "data", SEND, "/nothing", trace_id="T2")
+    declared = tmp_path / "w/protocols/abroad/abroad.yaml"
+    text = declared.read_text("utf-8").replace(
+        "OUTCOME_UNKNOWN: unsure}}\n  keep", "OUTCOME_UNKNOWN: late}}\n  keep", 1
+    )
+    declared.write_text(text, "utf-8")
+    assert here.compile().ok
+    asked = len(house.asked)
+    with open_root(str(tmp_path / "data")) as ledger:
+        records = {name: ledger.record(name) or b"" for name in ("T1", "T2")}
+    foreteller = Foreteller(here.load())
+    told = {name: foreteller.judge(name, record) for name, record in records.items()}
+    assert (told["T1"].verdict, told["T2"].verdict, len(house.asked)) == ("same", "different", asked)

@@ -277,7 +277,7 @@ def write_snapshot(root: str, files: dict[str, bytes]) -> None:
         for name, data in files.items():
             path = os.path.join(aside, *name.split("/"))
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            if _standing(root, name) != data or not _linked(os.path.join(place, *name.split("/")), path):
+            if not _shared(os.path.join(place, *name.split("/")), path, data):
                 with open(path, "wb") as file:
                     file.write(data)
         old = aside + ".old"
@@ -306,17 +306,24 @@ def _signature_kept(place: str, files: dict[str, bytes]) -> dict[str, bytes]:
     return {SIGNATURE: found[SIGNATURE]} if found[MANIFEST] == files.get(MANIFEST) else {}
 
 
-def _linked(old: str, new: str) -> bool:
+def _shared(old: str, new: str, data: bytes) -> bool:
     """Give a file that has not changed its place in the new snapshot too, if it has no other: then who edits one edits
-    no second. Where that cannot be done, it is written."""
+    no second. Where that cannot be done, there is nothing in the new place."""
     try:
-        about = os.lstat(old)
-        if not stat.S_ISREG(about.st_mode) or about.st_nlink != 1:
-            return False
         os.link(old, new, follow_symlinks=False)
     except OSError:
         return False
-    return True
+    # Looked at where it is now: another compile may have put other files into the old place meanwhile.
+    try:
+        about = os.lstat(new)
+        if stat.S_ISREG(about.st_mode) and about.st_nlink == 2:
+            with open(new, "rb") as file:
+                if file.read() == data:
+                    return True
+    except OSError:
+        pass
+    os.unlink(new)
+    return False
 
 
 def is_current(root: str, files: dict[str, bytes]) -> bool:

@@ -1,8 +1,9 @@
 """The log of a data root: heads of finished runs in the order in which checkpoints took them in, and the checkpoints.
 
-`<data-root>/checkpoints/leaves.jsonl` holds one head a line (docs/formats.md), only ever appended, and
+`leaves.jsonl` in `<data-root>/checkpoints` holds one head a line (docs/formats.md), only ever appended, and
 `<size>.checkpoint` the checkpoint of the first `size` lines. A checkpoint takes in every run of the journal that ended
-since, by the instant of its end. Lines behind the latest checkpoint are those of one that was broken off; the next one makes them anew.
+since, by the instant of its end. Lines behind the latest checkpoint are those of one that was broken off; the next one
+makes them anew.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ class Logbook:
 
     __slots__ = ("checkpoint", "folder", "leaves", "runs")
 
-    def __init__(self, data_root: str) -> None:
-        """Read the log of a data root; raises Refused (OB623, OB625) where it does not hold together."""
-        self.folder = os.path.join(data_root, "checkpoints")
+    def __init__(self, folder: str) -> None:
+        """Read the log in a folder; raises Refused (OB623) where it does not hold together."""
+        self.folder = folder
         self.checkpoint = _latest(self.folder)
         size = self.checkpoint.size if self.checkpoint else 0
         self.leaves = _leaves(os.path.join(self.folder, LEAVES), size)
@@ -115,14 +116,14 @@ class Logbook:
         return [head for _, _, head in sorted(ended, key=lambda item: item[:2])], skipped
 
 
-def log_locked(data_root: str) -> int:
-    """Lock the log of a data root for this process, making its folder; close the descriptor to free it.
+def log_locked(folder: str) -> int:
+    """Lock the log in a folder for this process, making the folder; close the descriptor to free it.
 
     Raises Trouble (OB629) where it cannot be written or another process writes it.
     """
-    path = os.path.join(data_root, "checkpoints", LOCK)
+    path = os.path.join(folder, LOCK)
     try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.makedirs(folder, exist_ok=True)
         held = wiring.acquire(path)
     except OSError as error:
         raise unwritable(path, error) from error

@@ -98,7 +98,7 @@ def _head(root: str) -> dict[str, str]:
         for folder, folders, names in os.walk(base):
             folders.sort()
             for name in sorted(names):
-                if name.endswith((".py", ".toml", ".json")):
+                if name.endswith(".py"):
                     path = os.path.join(folder, name)
                     with open(path, "rb") as file:
                         data = file.read()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from omnibachi_audit.proofs.anchors import Evidence as Evidence
     from omnibachi_audit.proofs.anchors import anchored as anchored
     from omnibachi_audit.proofs.anchors import anchored_snapshot as anchored_snapshot
+    from omnibachi_audit.proofs.bundles import VERIFIER as VERIFIER
+    from omnibachi_audit.proofs.bundles import bundled as bundled
     from omnibachi_audit.proofs.checkpoints import Checkpoint as Checkpoint
     from omnibachi_audit.proofs.checkpoints import Consistency as Consistency
     from omnibachi_audit.proofs.checkpoints import Inclusion as Inclusion
@@ -140,6 +142,8 @@ _PLACES = {
     "Evidence": "omnibachi_audit.proofs.anchors",
     "anchored": "omnibachi_audit.proofs.anchors",
     "anchored_snapshot": "omnibachi_audit.proofs.anchors",
+    "VERIFIER": "omnibachi_audit.proofs.bundles",
+    "bundled": "omnibachi_audit.proofs.bundles",
     "Checkpoint": "omnibachi_audit.proofs.checkpoints",
     "Consistency": "omnibachi_audit.proofs.checkpoints",
     "Inclusion": "omnibachi_audit.proofs.checkpoints",

@@ -31,9 +31,10 @@ class Database:
     `version` is that of its schema, which is an older one only where the database is merely read.
     """
 
-    __slots__ = ("_connection", "_execute", "path", "version")
+    __slots__ = ("_connection", "_durable", "_execute", "path", "version")
 
     def __init__(self, connection: sqlite3.Connection | Reader, path: str) -> None:
+        self._durable = False
         self._connection = connection
         self._execute = connection.execute
         self.path = path
@@ -90,8 +91,12 @@ class Database:
         except sqlite3.Error as error:
             raise of_sqlite(error, self.path) from error
 
-    def begin(self) -> None:
+    def begin(self, *, durable: bool = False) -> None:
         """Open a write transaction; SQLite lets nobody else write until it ends."""
+        if durable is not self._durable:
+            # Not inside of it, where SQLite would not take it.
+            self.run("PRAGMA synchronous=FULL" if durable else "PRAGMA synchronous=NORMAL")
+            self._durable = durable
         self.run("BEGIN IMMEDIATE")
 
     def look(self) -> None:

@@ -67,7 +67,6 @@ class Journal:
     __slots__ = (
         "_claimed",
         "_db",
-        "_durable",
         "_end",
         "_fence",
         "_given",
@@ -100,7 +99,6 @@ class Journal:
         self._fence = fence  # 0 until the run is recorded
         self._seq = seq  # events committed
         self._open = False
-        self._durable = False
         self._written = 0  # events of the open transaction
         self._number = 0  # the next commit number of the open transaction
         self._claimed = False  # a store wrote under that number
@@ -119,11 +117,7 @@ class Journal:
         if self._open or self._db.in_transaction:
             raise Defect("a transaction is open already")
         self._holder()
-        if durable is not self._durable:
-            # Not inside a transaction, where SQLite would not take it.
-            self._db.run("PRAGMA synchronous=FULL" if durable else "PRAGMA synchronous=NORMAL")
-            self._durable = durable
-        self._db.begin()
+        self._db.begin(durable=durable)
         self._open = True
         try:
             begun = self._db.row(_BEGUN, (self._run.run,))

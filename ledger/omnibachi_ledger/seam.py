@@ -48,8 +48,11 @@ class Database(Protocol):
     def many(self, sql: str, values: Iterable[tuple[Any, ...]]) -> None:
         """Execute one statement for each of several rows of values."""
 
-    def begin(self) -> None:
-        """Open a write transaction; until it ends nobody else has one, and all that was committed is seen."""
+    def begin(self, *, durable: bool = False) -> None:
+        """Open a write transaction; until it ends nobody else has one, and all that was committed is seen.
+
+        Once committed, what is `durable` outlives a power failure.
+        """
 
     def look(self) -> None:
         """Open a transaction that sees one state of the database; `rollback` ends it."""

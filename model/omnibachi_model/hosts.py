@@ -101,6 +101,6 @@ def public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
         if inner is not None:
             return public(str(inner))
-        if found.teredo is not None or found.scope_id is not None:
+        if found.teredo is not None or found.scope_id is not None or found.is_site_local:
             return False
-    return found.is_global and not found.is_multicast
+    return found.is_global and not found.is_multicast and not found.is_reserved

@@ -21,7 +21,7 @@ Said = Callable[..., Change]  # (rule, part, words, name of the node) -> Change
 Node = dict[str, Any]
 
 IDENTITY = {"kind": "kind", "use": "capability", "store": "store", "event": "event", "effect": "effect class"}
-SHOWN = frozenset(("retry", "deadline_ms", "max", "good", "every_ms", "members", "gate", "status"))
+SHOWN = frozenset(("retry", "deadline_ms", "max", "good", "every_ms", "members", "gate", "status", "hosts", "repeat"))
 APART = frozenset((*IDENTITY, "name", "next", "with", "check", "outcomes", "rows", "fields", "result"))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-
+from omnibachi import wiring
 from omnibachi.engine import Engine, admitted
 from omnibachi.exits import TROUBLE
 from omnibachi.publish import changed_sources
@@ -19,6 +19,7 @@ from omnibachi.rewriting import laid
 from omnibachi.workspace import Workspace
 from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
 from omnibachi_model.digests import digest_of
+from omnibachi_model.passwords import without_passwords
 
 from .crew import Crew
 from .payloads import Chunk, Payloads
@@ -64,7 +65,8 @@ class Batch:
     @property
     def exit_code(self) -> int:
         """The worst exit status of all lines: 6, 4, 3, 1, 5, 0 in this order."""
-        return max((item["exit_code"] for item in self.summary["failed"]), key=SEVERITY.index, default=0)
+        found = {item["exit_code"] for item in self.summary["failed"]}
+        return max(found, key=lambda code: SEVERITY.index(code) if code in SEVERITY else 0, default=0)
 
 
 def run_batch(workspace: Workspace, asked: Asked, tell: Callable[[int, int], None]) -> Batch:
@@ -82,7 +84,8 @@ def run_batch(workspace: Workspace, asked: Asked, tell: Callable[[int, int], Non
 
 def _run(workspace: Workspace, asked: Asked, payloads: Payloads, tell: Callable[[int, int], None]) -> Batch:
     snapshot = workspace.load(seal=asked.seal, strict=asked.strict)
-    with Engine(snapshot, workspace.capabilities, workspace.data_root) as engine:
+    root = workspace.data_root if wiring.is_address(workspace.data_root) else os.path.abspath(workspace.data_root)
+    with Engine(snapshot, workspace.capabilities, root, mirrors=workspace.mirrors) as engine:
         program = engine.linked(asked.workflow).program
         admitted(program, {}, asked.actor)
         batch = asked.batch if asked.batch is not None else id_of(asked.workflow, payloads, asked.actor)
@@ -91,7 +94,7 @@ def _run(workspace: Workspace, asked: Asked, payloads: Payloads, tell: Callable[
             "format": PLAN_FORMAT, "batch": batch, "workflow": asked.workflow, "workflow_digest": program.digest,
             "payloads": payloads.digest, "lines": payloads.count, "actor": asked.actor,
             "capabilities": {name: digest_of(locks[name]) for name in sorted(_capabilities(program.sealed))},
-            "data_root": os.path.abspath(workspace.data_root) if program.journal else None,
+            "data_root": without_passwords(root) if program.journal else None,
         }  # fmt: skip
         folder = folder_of(workspace)
         output = asked.record if asked.record is not None else os.path.join(folder, f"{batch}.jsonl")
@@ -101,12 +104,12 @@ def _run(workspace: Workspace, asked: Asked, payloads: Payloads, tell: Callable[
             if there is not None:
                 parts.clear()
                 return Batch(there, output, True, payloads.count)
-            if not parts.begin(plan) and os.path.lexists(output) and read_json(summary_of(output)) is None:
-                parts.clear()
+            if parts.plan() is None and os.path.lexists(output) and read_json(summary_of(output)) is None:
                 message = f"`{output}` is there already, and no record of this batch"
                 raise Refused([Diagnostic("OB756", message, help="name another file with `--output`")])
+            parts.begin(plan)
             task = Task(
-                workspace.root, os.path.abspath(workspace.data_root), str(snapshot.seal), asked.seal is not None,
+                workspace.root, root, str(snapshot.seal), asked.seal is not None,
                 asked.strict, asked.workflow, asked.actor, batch, os.path.abspath(parts.folder),
             )  # fmt: skip
             found_done = _do(task, parts, payloads, asked.workers, tell)
@@ -208,5 +211,3 @@ def _mirrored(engine: Engine, sealed: bytes) -> list[Diagnostic]:
     except Trouble as trouble:
         return [trouble.diagnostic.as_warning()]
     return []
-
-

@@ -6,6 +6,7 @@ workers died is given up, so a capability that takes its process with it costs i
 
 from __future__ import annotations
 
+import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -17,7 +18,7 @@ from typing import Any
 from omnibachi_model.diagnostics import Defect, Diagnostic, Refused, Trouble
 
 from .payloads import Chunk
-from .worker import Order, Task, work
+from .worker import Order, Task, lock_of, work
 
 DEATHS_AT_A_LINE = 2
 MOST_DEATHS = 12  # of one chunk's workers, after which each further one costs a line
@@ -47,7 +48,7 @@ class _Job:
         if self.line is not None:
             self.lines[self.line] += 1
             if self.lines[self.line] >= DEATHS_AT_A_LINE or self.deaths > MOST_DEATHS:
-                self.given_up[self.line] = f"the worker that ran line {self.line} died ({how})"
+                self.given_up[self.line] = f"the process that ran it died, twice ({how})"
         self.line = None
 
 
@@ -107,6 +108,8 @@ class Crew:
             del self._hands[connection]
             connection.close()
             process.join()
+            with suppress(OSError):
+                os.unlink(lock_of(self._task.folder, process.pid or 0))
             self._again.append(job)
             job.died(_how(process.exitcode))
             self._hire()

@@ -32,13 +32,16 @@ class Payloads:
     def __init__(self, name: str) -> None:
         """Read `name`, `-` for standard input, once; raises Refused (OB120)."""
         self.name = "standard input" if name == "-" else f"`{name}`"
+        whole = hashlib.sha256()
         try:
             self._file: IO[bytes] = tempfile.TemporaryFile() if name == "-" else open(name, "rb")  # noqa: SIM115
-            if name == "-":
-                while piece := sys.stdin.buffer.read(PIECE):
+            try:
+                while name == "-" and (piece := sys.stdin.buffer.read(PIECE)):
                     self._file.write(piece)
-            whole = hashlib.sha256()
-            self.count = sum(1 for _ in self._lines(whole))
+                self.count = sum(1 for _ in self._lines(whole))
+            except BaseException:
+                self.close()
+                raise
         except (OSError, ValueError) as error:
             reason = (getattr(error, "strerror", None) or str(error)).lower()
             message = f"{self.name} cannot be read: {reason}"

@@ -21,10 +21,10 @@ from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
 from omnibachi_model.digests import digest_of, encode
 
 from .payloads import Payloads
-from .worker import ends_of, records_of
+from .worker import WORKER, ends_of, records_of
 
 PLAN_FORMAT = "omnibachi.batch.plan/1"
-PLAN, LOCK, WORKER = "plan.json", "lock", ".worker"
+PLAN, LOCK = "plan.json", "lock"
 MOST_ID = 48  # characters, so that a line's number has room in a trace id
 PATIENCE = 10.0  # seconds that workers of a dead leader are waited for
 INSTANT = 0.05
@@ -45,7 +45,8 @@ def check_plan(plan: dict[str, Any], there: dict[str, Any]) -> None:
     """Refuse (OB756) to go on with a batch that was begun as another one."""
     differing = [name for name in sorted(plan.keys() | there.keys()) if plan.get(name) != there.get(name)]
     if differing:
-        message = f"the batch `{plan['batch']}` was begun with another {', another '.join(map(_worded, differing))}"
+        told = ", ".join(_worded(name) for name in differing if name != "lines")
+        message = f"the batch `{plan['batch']}` was begun with a different {told}"
         help = "restore what it was begun with, or begin another one with `--batch-id`"
         raise Refused([Diagnostic("OB756", message, help=help)])
 
@@ -69,6 +70,8 @@ class Parts:
         try:
             yield
         finally:
+            if self.plan() is None:
+                self.clear()  # Nothing was begun.
             os.close(held)
 
     def _lock(self) -> int:
@@ -109,14 +112,13 @@ class Parts:
                     raise Trouble(Diagnostic("OB757", message, help="wait for it, or end it"))
                 time.sleep(INSTANT)
 
-    def begin(self, plan: dict[str, Any]) -> bool:
-        """Lay the plan down, or compare it with the one that is there; tell whether one was. Raises Refused (OB756)."""
+    def begin(self, plan: dict[str, Any]) -> None:
+        """Lay the plan down, or compare it with the one that is there; raises Refused (OB756)."""
         there = self.plan()
-        if there is not None:
+        if there is None:
+            laid(os.path.join(self.folder, PLAN), encode(plan))
+        else:
             check_plan(plan, there)
-            return True
-        laid(os.path.join(self.folder, PLAN), encode(plan))
-        return False
 
     def plan(self) -> dict[str, Any] | None:
         """Return the plan that the batch was begun with, None where it was not."""

@@ -28,6 +28,7 @@ from omnibachi_model.values import MAX_PAYLOAD_BYTES, Outside, read
 
 from .payloads import TOO_LONG, Chunk
 
+WORKER = ".worker"
 EVERY = 0.1  # seconds between two words of how far it is
 
 
@@ -63,6 +64,11 @@ def ends_of(folder: str, number: int) -> str:
     return os.path.join(folder, f"{number:08d}.json")
 
 
+def lock_of(folder: str, process: int) -> str:
+    """Return the file that a worker holds locked as long as it lives."""
+    return os.path.join(folder, f"{process}{WORKER}")
+
+
 def trace_id(batch: str, line: int) -> str:
     """Return the id of the run of a line."""
     return f"{batch}-{line:08d}"
@@ -93,7 +99,7 @@ def _say(connection: Connection, message: tuple[Any, ...]) -> None:
 
 
 def _serve(connection: Connection, task: Task) -> None:
-    lock = os.path.join(task.folder, f"{os.getpid()}.worker")
+    lock = lock_of(task.folder, os.getpid())
     held = acquire(lock)
     if held is None:
         raise Trouble(Diagnostic("OB757", f"another process holds `{lock}`"))
@@ -180,13 +186,13 @@ class _Doing:
             help = "give the command again to try it once more"
             return RunResult(name, task.workflow, TROUBLE, diagnostics=[Diagnostic("OB758", why, help=help)])
         if data == TOO_LONG or len(data) > MAX_PAYLOAD_BYTES:
-            message = f"line {number} is larger than {MAX_PAYLOAD_BYTES >> 20} MiB"
+            message = f"the line is larger than {MAX_PAYLOAD_BYTES >> 20} MiB"
             return _refused(task, name, Diagnostic("OB120", message, help="send less"))
         try:
             payload = read(data)
         except Outside as outside:
-            message = f"line {number}: {outside.reason}"
-            return _refused(task, name, Diagnostic("OB121", message, help="write one strict JSON object a line"))
+            help = "write one strict JSON object a line"
+            return _refused(task, name, Diagnostic("OB121", f"the line: {outside.reason}", help=help))
         result = self.engine.run(task.workflow, payload, trace_id=name, actor=task.actor)
         if result.exit is None and any(item.code == "OB712" for item in result.diagnostics):
             result = self.engine.resume(name)

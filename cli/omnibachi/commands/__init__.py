@@ -36,6 +36,7 @@ COMMANDS = {
     "sign": "Sign a snapshot or the record of a run.",
     "keys": "Make keys, and say whose signatures count.",
     "checkpoint": "Sign one root over all runs, and prove against it.",
+    "bundle": "Pack a run with all that proves it, for strangers.",
     "replay": "Compute a recorded run again, and compare.",
     "resume": "Finish runs whose process died.",
     "diff": "Compare two snapshots: what breaks; or two runs: why they part.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from omnibachi.batches.batching import Asked, Batch, run_batch
 from omnibachi.batches.plan import MOST_ID
 from omnibachi.exits import INTERRUPTED
 from omnibachi.workspace import Workspace
-from omnibachi_model.diagnostics import Diagnostic
+from omnibachi_model.diagnostics import Diagnostic, Span
 
 from .options import as_command, needs_folder
 from .output import Output, counted
@@ -72,9 +73,11 @@ def command(output: Output, workspace: Workspace, **asked: Any) -> int:
         return output.refused([found], INTERRUPTED)
     value = {
         **{name: item for name, item in done.summary.items() if name not in ("schema", "plan")},
-        "repeated": done.repeated, "found_done": done.found_done, "record": done.record_file, "summary": done.summary_file,
+        "repeated": done.repeated, "found_done": done.found_done, "record": done.record_file,
+        "summary": done.summary_file,
     }  # fmt: skip
-    return output.give(done.exit_code, value, _lines(done), done.diagnostics, workspace.root)
+    told = () if output.as_json else _failed(done)
+    return output.give(done.exit_code, value, _lines(done), [*done.diagnostics, *told], workspace.root)
 
 
 def _lines(done: Batch) -> list[str]:
@@ -87,12 +90,27 @@ def _lines(done: Batch) -> list[str]:
     elif done.found_done:
         lines[0] += f"; {done.found_done} were done before"
     lines += [f"  {count} ended {name}" for name, count in summary["by_exit"].items()]
-    for item in summary["failed"][:MOST_TOLD]:
-        said = "; ".join(f"{found['code']} {found['message']}" for found in item["diagnostics"])
-        lines.append(f"  line {item['line']}: {item['exit'] or 'not run'}" + (f": {said}" if said else ""))
-    more = len(summary["failed"]) - MOST_TOLD
-    lines += [f"  and {counted(more, 'line')} more; the summary tells all"] if more > 0 else []
-    return [*lines, f"  record   {done.record_file}", f"  summary  {done.summary_file}"]
+    return [*lines, f"  record   {_shown(done.record_file)}", f"  summary  {_shown(done.summary_file)}"]
+
+
+def _failed(done: Batch) -> Iterator[Diagnostic]:
+    """Give what is to be said of the first lines that did not end COMPLETED."""
+    failed = done.summary["failed"]
+    for item in failed[:MOST_TOLD]:
+        for found in item["diagnostics"]:
+            place = (found[name] for name in ("file", "line", "column", "end_line", "end_column"))
+            span = Span(*place) if found["file"] else None
+            yield Diagnostic(
+                found["code"], f"line {item['line']}: {found['message']}", span, help=found["help"],
+                severity=found["severity"],
+            )  # fmt: skip
+    if len(failed) > MOST_TOLD:
+        click.echo(f"the first {MOST_TOLD} of {len(failed)} lines that did not end COMPLETED:", err=True)
+
+
+def _shown(path: str) -> str:
+    here = os.getcwd() + os.sep
+    return path[len(here) :] if path.startswith(here) else path
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ from .recorded import beside, content_of
 _trust = click.option(
     "--trust", "trust_file", metavar="FILE", help="Whose word counts.  [default: <workspace>/trust.json]"
 )
+_log = click.option("--log", metavar="DIR", help="Folder of the log.  [default: checkpoints/ in the data root]")
 
 
 @click.group("checkpoint", context_settings={"help_option_names": ["--help", "-h"]})
@@ -38,18 +39,18 @@ def checkpoint() -> None:
 
 @as_command("make", "omnibachi.checkpoint/1", "omnibachi checkpoint make --key keys/log.key", state=True)
 @click.option("--key", "key_file", metavar="FILE", required=True, help="The private key; its name is the log's.")
-def make(output: Output, workspace: Workspace, key_file: str) -> int:
+@_log
+def make(output: Output, workspace: Workspace, key_file: str, log: str | None) -> int:
     """Take in every run that has ended since the last checkpoint, and sign the log as it is now.
 
     Give the text to whoever may want to check later: what it holds cannot be changed or taken out any more without
     being found out.
     """
-    needs_folder(workspace, "checkpoint")
-    key = private_key_in(key_file)
-    held = log_locked(workspace.data_root)
+    key, folder = private_key_in(key_file), _folder(workspace, log)
+    held = log_locked(folder)
     try:
         with wiring.open_root(workspace.data_root, reading=True) as ledger:
-            made, path, new, skipped = Logbook(workspace.data_root).grow(ledger, key)
+            made, path, new, skipped = Logbook(folder).grow(ledger, key)
     finally:
         os.close(held)
     value = {**_told(made), "file": path, "new": new}
@@ -60,7 +61,8 @@ def make(output: Output, workspace: Workspace, key_file: str) -> int:
 @as_command("show", "omnibachi.checkpoint-show/1", "omnibachi checkpoint show", state=True)
 @click.argument("file", required=False)
 @_trust
-def show(output: Output, workspace: Workspace, file: str | None, trust_file: str | None) -> int:
+@_log
+def show(output: Output, workspace: Workspace, file: str | None, trust_file: str | None, log: str | None) -> int:
     """Show a checkpoint (FILE, or the latest one of the data root) and say whose it is, or check the proof in FILE that
     a log only grew.
 
@@ -68,8 +70,7 @@ def show(output: Output, workspace: Workspace, file: str | None, trust_file: str
     """
     trust = trust_in(trust_file or workspace.trust) or wiring.Trust()
     if file is None:
-        needs_folder(workspace, "checkpoint")
-        found = Logbook(workspace.data_root).checkpoint
+        found = Logbook(_folder(workspace, log)).checkpoint
         if found is None:
             help = "make one with `omnibachi checkpoint make`"
             raise Refused([Diagnostic("OB626", "there is no checkpoint here", help=help)])
@@ -90,10 +91,10 @@ def show(output: Output, workspace: Workspace, file: str | None, trust_file: str
 @as_command("prove", "omnibachi.checkpoint-prove/1", "omnibachi checkpoint prove T1", state=True)
 @click.argument("trace_id")
 @click.option("--output", "path", metavar="FILE", help="Where it goes.  [default: <ID>.tlog-proof beside the trace]")
-def prove(output: Output, workspace: Workspace, trace_id: str, path: str | None) -> int:
+@_log
+def prove(output: Output, workspace: Workspace, trace_id: str, path: str | None, log: str | None) -> int:
     """Write the proof that the latest checkpoint holds a run, for `verify` and for strangers."""
-    needs_folder(workspace, "checkpoint")
-    found = Logbook(workspace.data_root).include(trace_id)
+    found = Logbook(_folder(workspace, log)).include(trace_id)
     place = path or beside(workspace, trace_id, "tlog-proof")
     write_file(place, found.text.encode())
     value = {"proof": place, "index": found.index, "checkpoint": _told(found.checkpoint)}
@@ -104,20 +105,29 @@ def prove(output: Output, workspace: Workspace, trace_id: str, path: str | None)
 @click.argument("old", metavar="CHECKPOINT")
 @click.option("--output", "path", metavar="FILE", help="Also write the proof, for `checkpoint show` elsewhere.")
 @_trust
-def compare(output: Output, workspace: Workspace, old: str, path: str | None, trust_file: str | None) -> int:
+@_log
+def compare(
+    output: Output, workspace: Workspace, old: str, path: str | None, trust_file: str | None, log: str | None
+) -> int:
     """Tell whether the log has only grown since an older checkpoint, which somebody kept.
 
     Exit status 4 where runs were changed or taken out.
     """
-    needs_folder(workspace, "checkpoint")
     trust = trust_in(trust_file or workspace.trust) or wiring.Trust()
-    proof = Logbook(workspace.data_root).extend(_checkpoint_in(old, content_of(old, needed=True) or b""))
+    proof = Logbook(_folder(workspace, log)).extend(_checkpoint_in(old, content_of(old, needed=True) or b""))
     findings = proof.judged(trust, now())
     if path is not None and not findings:
         write_file(path, proof.written)
     value = {"old": _told(proof.old), "new": _told(proof.new), "grew": not findings, "proof": path}
     lines = [] if findings else [f"{proof.new.origin}: grown from {proof.old.size} to {proof.new.size}"]
     return output.give(UNPROVEN if findings else OK, value, lines, findings)
+
+
+def _folder(workspace: Workspace, log: str | None) -> str:
+    """Return where the log is: as said, or in the data root, which must be a folder then (OB786)."""
+    if log is None:
+        needs_folder(workspace, "checkpoint")
+    return log or os.path.join(workspace.data_root, "checkpoints")
 
 
 def _shown(output: Output, found: Checkpoint, trust: wiring.Trust) -> int:

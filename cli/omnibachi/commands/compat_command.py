@@ -45,7 +45,8 @@ def compat(output: Output, workspace: Workspace, new: str, traces: str | None) -
     with output.progress("replaying") as progress:
         for name, record in _records(workspace, traces):
             progress.update(f"replaying {name}")
-            found.append(foreteller.judge(name, record))
+            # One that cannot be read must not hide what the others say.
+            found.append(record if isinstance(record, Foretold) else foreteller.judge(name, record))
     diagnostics = [
         Diagnostic("OB740", f"`{one.trace}` is {one.reason}", help="compare with the journal or a backup")
         for one in found
@@ -70,13 +71,19 @@ def _status(found: list[Foretold]) -> int:
     return FAILED if any(one.verdict != SAME and one.matters for one in found) else OK
 
 
-def _records(workspace: Workspace, folder: str | None) -> Iterator[tuple[str, bytes]]:
-    """Give name and bytes of each record: those of a folder, or of the workspace's traces and then of its journal."""
+def _records(workspace: Workspace, folder: str | None) -> Iterator[tuple[str, bytes | Foretold]]:
+    """Give name and bytes of each record: those of a folder, or of the workspace's traces and then of its journal; of
+    one that cannot be read, the verdict."""
     base = folder if folder is not None else workspace.traces.folder
     seen = set()
     for name, path in traces_below(base):
         seen.add(os.path.basename(name).removesuffix(".jsonl"))
-        yield name, record_of(workspace, path)[0]
+        try:
+            # What is no file, such as a pipe, may never come to an end.
+            regular = os.path.isfile(path)
+            yield name, record_of(workspace, path)[0] if regular else Foretold(name, BROKEN, reason="no file")
+        except Refused as refused:
+            yield name, Foretold(name, BROKEN, reason=f"unreadable: {refused.diagnostics[0].message}")
     if folder is not None or not wiring.may_be_there(workspace.data_root):
         return
     with wiring.open_root(workspace.data_root, reading=True) as ledger:

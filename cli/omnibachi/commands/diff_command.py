@@ -62,7 +62,8 @@ def _is_record(workspace: Workspace, target: str) -> bool:
         return os.path.isfile(os.path.join(target, f"{os.path.basename(os.path.abspath(target))}.jsonl"))
     if os.path.lexists(target):
         return os.path.basename(target) != MANIFEST
-    return TRACE_ID.match(target) is not None
+    file, mark, _ = target.rpartition("#")
+    return TRACE_ID.match(target) is not None or bool(mark) and os.path.isfile(file)
 
 
 def _records(output: Output, workspace: Workspace, old: str, new: str) -> int:

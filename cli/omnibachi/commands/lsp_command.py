@@ -8,9 +8,12 @@ import sys
 
 import click
 
-from omnibachi.exits import INTERRUPTED, OK
+from omnibachi.exits import FINDINGS, INTERRUPTED, OK
 from omnibachi.wiring import VERSION
 from omnibachi.workspace import shipped_root
+from omnibachi_model.diagnostics import Diagnostic
+
+from .output import show
 
 LEFT = 1  # the editor went without a word
 
@@ -36,6 +39,9 @@ def lsp(folder: str | None, stdio: bool) -> int:
     if sys.stdin.isatty():
         click.echo("this speaks the Language Server Protocol and is started by an editor; Ctrl-C ends it", err=True)
     only = os.path.abspath(folder) if folder is not None else None
+    if only is not None and not os.path.isdir(only):
+        show([Diagnostic("OB751", f"`{folder}` is no folder", help="name the folder that holds `protocols/`")])
+        return FINDINGS
     return OK if serve(VERSION, shipped=shipped_root(), only=only) else LEFT
 
 

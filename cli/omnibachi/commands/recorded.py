@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 from collections.abc import Iterator
 
@@ -16,13 +17,15 @@ from omnibachi_model.nearest import nearest
 from omnibachi_model.sealed import MANIFEST
 
 KNOWN = 1000
+FIRST = b'{"body":{"kind":"RUN_STARTED"'  # how the first line of a run begins
 LARGEST = 256 * 1024 * 1024
 
 
 def record_of(workspace: Workspace, target: str) -> tuple[bytes, str | None]:
     """Return the record that `target` names, and the trace id that it is said to be of, if any.
 
-    A path to a file comes first, then the trace of that id, then the journal. Raises Refused (OB316, OB742).
+    A path to a file comes first, then `FILE#TRACE_ID` for one run of a file that holds many, then the trace of that id,
+    then the journal. Raises Refused (OB316, OB742, OB755).
     """
     if os.path.isdir(target):
         inside = os.path.join(target, f"{os.path.basename(os.path.abspath(target))}.jsonl")
@@ -32,6 +35,9 @@ def record_of(workspace: Workspace, target: str) -> tuple[bytes, str | None]:
         folder = os.path.basename(os.path.dirname(os.path.abspath(target)))
         # Only a file that lies as runs leave it says by its name whose record it is.
         return _read(target), name if name == folder and target.endswith(".jsonl") else None
+    file, mark, run = target.rpartition("#")
+    if mark and os.path.isfile(file):
+        return _run_in(file, run), run
     if not TRACE_ID.match(target):
         raise _unreadable(f"`{target[:200]}` is no file and no trace id")
     found = workspace.traces.read(target)
@@ -119,9 +125,48 @@ def _read(path: str) -> bytes:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise _unreadable(f"`{path}` cannot be read: {reason}") from error
+    second = data.find(b"\n" + FIRST)
+    if second >= 0:
+        run = _id_of(data[second + 1 :].split(b"\n", 1)[0])
+        help = f"name one of them by its trace id, such as `{path}#{run}`"
+        raise Refused([Diagnostic("OB755", f"`{path}` holds the records of many runs", help=help)], FINDINGS)
     if len(data) > LARGEST:
         raise _unreadable(f"`{path}` is larger than {LARGEST // 1024 // 1024} MiB")
     return data
+
+
+def _run_in(path: str, run: str) -> bytes:
+    """Return the record of one run of a file that holds many; raises Refused (OB316, OB742)."""
+    found: list[bytes] = []
+    size, inside = 0, False
+    try:
+        with open(path, "rb") as file:
+            for line in file:
+                if line.startswith(FIRST):
+                    if found:
+                        break
+                    inside = _id_of(line) == run
+                if inside:
+                    found.append(line)
+                    size += len(line)
+                    if size > LARGEST:
+                        raise _unreadable(f"the record of `{run}` is larger than {LARGEST // 1024 // 1024} MiB")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise _unreadable(f"`{path}` cannot be read: {reason}") from error
+    if not found:
+        help = "the ids of a batch are its own, a `-` and the number of the line; its summary names it"
+        raise Refused([Diagnostic("OB316", f"`{path}` holds no run `{run[:64]}`", help=help)], FINDINGS)
+    return b"".join(found)
+
+
+def _id_of(line: bytes) -> str | None:
+    """Return the trace id that the first line of a run tells."""
+    try:
+        found = json.loads(line)["obs"]["trace_id"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return found if isinstance(found, str) else None
 
 
 def _unreadable(message: str) -> Refused:

@@ -8,13 +8,14 @@ from typing import Any
 import click
 
 from omnibachi.compiling import compile_workspace
-from omnibachi.exits import FAILED, FINDINGS, OK
+from omnibachi.exits import FAILED, FINDINGS, OK, USAGE
 from omnibachi.scenarios.coverage import gathered, worded
 from omnibachi.scenarios.mutation import Mutation
 from omnibachi.scenarios.mutation import mutate as mutate_all
 from omnibachi.scenarios.runner import Report, run_scenarios
 from omnibachi.scenarios.suggested import lines_of
 from omnibachi.workspace import Workspace, shipped_root
+from omnibachi_model.diagnostics import Diagnostic, Refused
 
 from .options import as_command, needs_sources
 from .output import Output, counted
@@ -42,13 +43,15 @@ def test(output: Output, workspace: Workspace, selector: str, mutate: bool) -> i
         if compilation.sealed is None:
             return output.give(FINDINGS, {}, [], compilation.diagnostics, workspace.root)
         if mutate:
-            return _mutated(
-                output, workspace, mutate_all(compilation, workspace.capabilities, selector, progress.update)
-            )
-        report = run_scenarios(compilation, workspace.capabilities, selector, progress.update)
-    if selector and not report.scenarios and not report.examples:
+            mutation = mutate_all(compilation, workspace.capabilities, selector, progress.update)
+        else:
+            report = run_scenarios(compilation, workspace.capabilities, selector, progress.update)
+    played = mutation.scenarios if mutate else len(report.scenarios) + report.examples
+    if selector and not played:
         message = f"no scenario has `{selector}` in its name, file or workflow"
         raise Refused([Diagnostic("OB752", message, help="`omnibachi test` alone plays and lists all")], USAGE)
+    if mutate:
+        return _mutated(output, workspace, mutation)
     value = report.as_json()
     failures = [item for played in report.scenarios for item in played.failures]
     shown = report.diagnostics if output.as_json else [*failures, *report.diagnostics]

@@ -48,8 +48,8 @@ class Desk:
     def put(self, path: str, text: str) -> None:
         """Take a text that is open, or has changed."""
         before = self.opened.get(path)
-        known = before.known if before is not None else None
-        self.opened[path] = wiring.Open(path, path.split("/")[1], text, self._trees.get(path, {}), known)
+        known, surveys = (before.known, before.surveys) if before is not None else (None, [])
+        self.opened[path] = wiring.Open(path, path.split("/")[1], text, self._trees.get(path, {}), known, surveys)
         self.version += 1
 
     def drop(self, path: str) -> None:

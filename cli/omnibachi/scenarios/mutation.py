@@ -29,8 +29,9 @@ Visits = dict[tuple[str, int], list[int]]
 
 @dataclass(slots=True)
 class Mutation:
-    """What came of all mutants; `unfit` says why none was played."""
+    """What came of all mutants, by how many scenarios; `unfit` where these fail already, so that none was played."""
 
+    scenarios: int = 0
     of: int = 0
     survivors: list[dict[str, Any]] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
@@ -58,7 +59,7 @@ def mutate(
     """
     stage = Stage(compilation, capabilities)
     scenarios = chosen(compilation, stage, selector)
-    found = Mutation()
+    found = Mutation(len(scenarios))
     visits: Visits = {}
     for number, scenario in enumerate(scenarios):
         progress(scenario.name.text)

@@ -6,7 +6,7 @@ is not known takes any payload. A node that is not understood may give anything 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from omnibachi_compiler.links import Graph, Linked, Signature
 from omnibachi_compiler.schemas import seal_fields
 from omnibachi_compiler.shape import check_shape
 from omnibachi_compiler.tree import Mapping as TreeMapping
+from omnibachi_compiler.tree import Tree
 from omnibachi_compiler.uses import calls_of
 from omnibachi_model.addresses import candidates
 from omnibachi_model.diagnostics import has_errors
@@ -30,6 +31,7 @@ from .roles import GRAPHS
 from .spots import Open, Project, tree_at
 
 Schema = dict[str, Any]
+SURVEYS = 2  # that are remembered of a text
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +69,42 @@ class Surveyed:
         return [name for name in found if name in self.graph.nodes]
 
 
-def surveyed_at(project: Project, opened: Open, document: int) -> Surveyed | None:
-    """Survey the body that a document declares, as far as its text, or else what it was last, can be understood."""
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What was found of a document: of which text (without the word that was written), library and tree."""
+
+    where: tuple[int, str, str]
+    library: Library
+    tree: Tree
+    found: Surveyed
+
+
+def surveyed_at(project: Project, opened: Open, document: int, word: tuple[int, int] | None = None) -> Surveyed | None:
+    """Survey the body that a document declares, as far as its text, or else what it was last, can be understood.
+
+    `word` is where in a binding is being written: what its node is given does not hang on it, so what was found with
+    another word there is found again.
+    """
+    start, end = word or (0, 0)
+    where = document, opened.text[:start], opened.text[end:]
+    known = next((one for one in opened.surveys if one.where == where), None)
+    if known is not None and known.library is project.library:
+        return known.found
     kind = opened.kind(document)
-    for tree in (tree_at(opened, document), opened.last.get(document)):
+    for tree in _trees(opened, document, known):
         body = read_body(tree, kind, opened.domain) if kind and isinstance(tree, TreeMapping) else None
         found = survey_body(f"{opened.domain}::{body.name.text}", body, project.library) if body else None
-        if found is not None:
+        if found is not None and tree is not None:
+            opened.surveys[:] = [Survey(where, project.library, tree, found), *opened.surveys[: SURVEYS - 1]]
             return found
     return None
+
+
+def _trees(opened: Open, document: int, known: Survey | None) -> Iterator[Tree | None]:
+    if known is not None:
+        yield known.tree
+    yield tree_at(opened, document)
+    yield opened.last.get(document)
 
 
 def read_body(tree: TreeMapping, kind: str, domain: str) -> Body | None:

@@ -41,11 +41,12 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A question: where in which text."""
+    """A question: where in which text, and where the word ends that stands there."""
 
     project: Project
     opened: Open
     offset: int
+    end: int
     at: Here
     kind: str
 
@@ -68,7 +69,7 @@ def complete(project: Project, opened: Open, offset: int) -> list[Offer]:
     if kind is None:
         offers = [(f"{key}: ", key, "key", str(SCHEMAS[key]["title"]), 0) for key in SCHEMAS] if not at.path else []
     else:
-        offers = list(_offers(_Asked(project, opened, offset, at, kind)))
+        offers = list(_offers(_Asked(project, opened, offset, end, at, kind)))
     colon = re.compile(r"[ \t]*:(?=\s|\Z)").match(opened.text, end)
     quoted = at.word is not None and at.word.quoted
     found: dict[str, Offer] = {}
@@ -241,7 +242,8 @@ def _paths(asked: _Asked) -> _Found:
     text = word.text if word is not None else ""
     if text and not text.startswith("$"):
         return
-    surveyed = surveyed_at(asked.project, asked.opened, asked.at.document)
+    place = (word.start if word else asked.offset, asked.end)
+    surveyed = surveyed_at(asked.project, asked.opened, asked.at.document, place)
     base = _BASE.match(text)
     segments = parse_path(base[1]) if base else ()
     if surveyed is None or isinstance(segments, PathError) or len(path) < 2:

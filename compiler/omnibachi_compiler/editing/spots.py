@@ -10,6 +10,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from omnibachi_compiler.library import Library
 from omnibachi_compiler.loader import load
@@ -24,6 +25,9 @@ from .places import Places
 from .roles import kind_of, role_of
 from .scan import Here, Path, Scan, Token, here, scan
 
+if TYPE_CHECKING:
+    from .bodies import Survey
+
 _DOCUMENT = re.compile(r"^(?:---(?=\s|\Z)|\.\.\.(?=\s|\Z))[^\n]*\n?", re.MULTILINE)
 
 
@@ -37,14 +41,17 @@ class Project:
 
 @dataclass(slots=True)
 class Open:
-    """One text of a workspace, as it stands in an editor; `last` holds for each document the tree that loaded last,
-    `known` is a scan of the text as it was."""
+    """One text of a workspace, as it stands in an editor; `last` holds for each document the tree that loaded last.
+
+    `known` is a scan and `surveys` are surveys of the text as it was; both are told from what has changed since.
+    """
 
     path: str
     domain: str
     text: str
     last: Mapping[int, Tree] = field(default_factory=dict)
     known: Scan | None = None
+    surveys: list[Survey] = field(default_factory=list)
     _places: Places | None = None
     _trees: dict[int, Tree] | None = None
 

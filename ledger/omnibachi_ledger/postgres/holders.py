@@ -1,13 +1,14 @@
 """Who works on runs, where there is no folder for lock files: an advisory lock of a session for each process.
 
-A process that works on runs holds the lock whose key is the second half of its name, as long as its session lasts, and
-has a row in `holders` with its note until it is done. So a row whose lock is free tells of a process that died before
+A process that works on runs holds the lock whose key follows from its name, as long as its session lasts, and has a
+row in `holders` with its note until it is done. So a row whose lock is free tells of a process that died before
 it was done, exactly as a free lock file does (`../locks.py`). Whether a lock is held is read from `pg_locks`, by which
 nobody is disturbed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import time
@@ -18,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .server import Server
 
-_NAME = re.compile(r"[0-9]+-([0-9a-f]{16})")
+_NAME = re.compile(r"[0-9]+-[0-9a-f]{16}")
 _PAUSE = 0.05
 _TAKE = "SELECT pg_try_advisory_lock(?)"
 _FREE = "SELECT pg_advisory_unlock(?)"
@@ -97,7 +98,4 @@ class Holders:
 
 
 def _key(name: str) -> int:
-    found = _NAME.fullmatch(name)
-    assert found is not None
-    number = int(found[1], 16)
-    return number - (1 << 64) if number >> 63 else number
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)

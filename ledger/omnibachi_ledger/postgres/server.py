@@ -243,8 +243,11 @@ class Server:
 
     # Transactions
 
-    def begin(self) -> None:
-        """Open a write transaction, alone in this schema; on a new connection where the old one was lost."""
+    def begin(self, *, durable: bool = False) -> None:
+        """Open a write transaction, alone in this schema; on a new connection where the old one was lost.
+
+        Whatever the server's own settings are, what is `durable` waits for its log to be written.
+        """
         self._must_be_open()
         if self._open:
             raise Defect("a transaction is open already")
@@ -263,6 +266,8 @@ class Server:
         if found is None or found[1] != "off":
             self.rollback()
             raise self._unusable("it is read-only")
+        if durable:
+            self.run("SET LOCAL synchronous_commit TO on")
 
     def look(self) -> None:
         """Open a transaction that sees one state of the database."""
