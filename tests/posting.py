@@ -74,9 +74,10 @@ def lines(file: Path, texts: Iterable[str]) -> None:
 
 
 def started(folder: Path, *more: str, wf: str = KEEP) -> subprocess.Popen[bytes]:
-    """Start a batch of `lines.jsonl` in a process of its own."""
+    """Start a batch of `lines.jsonl` in a process of its own, which leads a group of processes."""
     command = [sys.executable, "-m", "omnibachi", "batch", "--wf", wf, "lines.jsonl", "--json", *more]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, start_new_session=True)
 
 
 def ended(process: subprocess.Popen[bytes]) -> Any:

@@ -104,6 +104,18 @@ def test_an_interrupted_batch_says_how_to_go_on(here: Path) -> None:
     is_whole(here)
 
 
+@pytest.mark.parametrize("after", [0.2, 0.4, 0.6, 0.8])
+def test_ctrl_c_reaches_all_and_is_told_once(here: Path, after: float) -> None:
+    """A terminal sends it to every process, wherever these are just then."""
+    process = started(here, "--batch-id", "may", "--workers", "2")
+    time.sleep(after)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=SECONDS)
+    assert (process.returncode, err) in ((130, b""), (0, b"")) and out.count(b"\n") == 1
+    gone_on(here)
+    is_whole(here)
+
+
 def test_two_batches_at_once_share_a_data_root(here: Path) -> None:
     lines(here / "lines.jsonl", TEXTS[:120])
     found = [started(here, "--batch-id", name, "--workers", "2") for name in ("may", "june")]

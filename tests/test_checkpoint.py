@@ -212,6 +212,35 @@ def test_making_one_again_adds_nothing_and_a_successor_signs_beside(call: Call, 
     assert said.status == 4 and "OB623" in said.err
 
 
+def test_what_a_stranger_laid_there_is_not_continued(call: Call, log: Path) -> None:
+    """Whoever may write the data root can make another log, but the owner of the key does not sign it for them."""
+    whole = {path: path.read_bytes() for path in (log / "data/checkpoints").iterdir()}
+    assert call("keys", "new", "log", "--folder", "stranger").status == 0
+    shutil.rmtree(log / "data/checkpoints")
+    assert call("checkpoint", "make", "--key", "stranger/log.key").status == 0
+    said = call("checkpoint", "make", "--key", "keys/log.key")
+    assert said.status == 4 and "OB623" in said.err and "nobody who is known here" in said.err
+    shutil.rmtree(log / "data/checkpoints")
+    (log / "data/checkpoints").mkdir()
+    for path, data in whole.items():
+        path.write_bytes(data)
+    assert (
+        call("checkpoint", "make", "--key", "stranger/log.key").status == 0
+    )  # the trust file lists who signed it last
+    assert call("keys", "retire", "keys/log.pub", "--until", "2020-01-01T00:00:00Z").status == 0
+    said = call("checkpoint", "show")
+    assert said.status == 4 and "OB617" in said.err
+    assert call("checkpoint", "make", "--key", "stranger/log.key", "--trust", "none").status == 0
+    assert call("keys", "revoke", "keys/log.pub").status == 0
+    kept = (log / "kept").read_bytes()
+    shutil.rmtree(log / "data/checkpoints")
+    (log / "data/checkpoints").mkdir()
+    (log / "data/checkpoints/2.checkpoint").write_bytes(kept)
+    leaves = next(data for path, data in whole.items() if path.name == "leaves.jsonl")
+    (log / "data/checkpoints/leaves.jsonl").write_bytes(leaves)
+    assert call("checkpoint", "make", "--key", "stranger/log.key").status == 4
+
+
 def test_what_was_taken_out_of_the_journal_is_told(call: Call, log: Path) -> None:
     shutil.rmtree(log / "data")
     said = call("checkpoint", "compare", "kept")
@@ -255,6 +284,17 @@ def test_what_a_broken_off_checkpoint_left_is_made_anew(call: Call, log: Path) -
     leaves.write_bytes(whole + b'{"format":"omnibachi.head/1","ru')
     assert call("checkpoint", "make", "--key", "keys/log.key").status == 0
     assert leaves.read_bytes().startswith(whole) and len(Logbook(str(log / "data/checkpoints")).leaves) == 3
+
+
+def test_what_cannot_be_written_leaves_the_log_as_it_was(call: Call, log: Path) -> None:
+    folder = log / "data/checkpoints"
+    (folder / "3.checkpoint").mkdir()
+    said = call("checkpoint", "make", "--key", "keys/log.key")
+    assert said.status in (4, 6) and ("OB629" in said.err or "OB623" in said.err)
+    (folder / "3.checkpoint").rmdir()
+    assert sorted(path.name for path in folder.iterdir()) == ["2.checkpoint", "leaves.jsonl", "log.lock"]
+    assert call("checkpoint", "show").out.splitlines()[1] == "2"
+    assert call("checkpoint", "make", "--key", "keys/log.key", "--json").json()["new"] == 1
 
 
 def test_one_at_a_time_and_a_doubtful_run_is_left_out(call: Call, log: Path) -> None:

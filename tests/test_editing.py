@@ -182,6 +182,9 @@ def test_paths_are_offered_that_are_given(shop: Project) -> None:
 def test_contracts_and_loops_are_known_too(shop: Project) -> None:
     assert labels(shop, CONTRACT.replace("$.each.one", "$.each.|")) == ["$.each.one"]
     assert labels(shop, CONTRACT.replace("$.each.one", "$.|")) == ["$.inputs", "$.nodes", "$.run", "$.each"]
+    unknown = CONTRACT.replace("items: {type: string}", "items: {type: object, properties: {sku: {type: string}}}")
+    unknown = unknown.replace("use: CS_REGISTRY_V0.RESOLVE", "use: CC_NOT_YET_V0")
+    assert labels(shop, unknown.replace("$.each.one", "$.each.one.|")) == ["$.each.one.sku"]
     assert labels(shop, CONTRACT.replace("$.inputs.keys", "$.inputs.|")) == ["$.inputs.key", "$.inputs.keys"]
     assert labels(shop, CONTRACT.replace("FOUND: {items: $.nodes.all.items}", "FOUND: {items: $.nodes.all.|}")) == [
         "$.nodes.all.items"

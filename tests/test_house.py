@@ -119,8 +119,8 @@ def test_there_is_one_version() -> None:
 
 
 def test_every_dependency_is_pinned_with_hashes() -> None:
-    named = [re.split(r"[<>=!~ ]", text)[0].lower() for text in SETTINGS["project"]["dependencies"]]
-    extra = [re.split(r"[<>=!~ ]", text)[0].lower() for text in SETTINGS["project"]["optional-dependencies"]["dev"]]
+    named = [re.split(r"[<>=!~ \[]", text)[0].lower() for text in SETTINGS["project"]["dependencies"]]
+    extra = [re.split(r"[<>=!~ \[]", text)[0].lower() for text in SETTINGS["project"]["optional-dependencies"]["dev"]]
     runtime, dev = pins("constraints.txt"), pins("constraints-dev.txt")
     assert set(named) <= set(runtime)
     assert {*named, *extra} <= set(dev)

@@ -15,9 +15,10 @@ import pytest
 
 from abroad import EACH, PLAIN, SEND, lay_abroad
 from crash_cases import ID, KILLED, Case, fresh_place
-from crashing import in_child, state
+from crashing import CUT, in_child, state
 from neighbours import House
 from omnibachi import verify
+from postgres_server import Server
 from trial import a_copy
 
 place = fresh_place
@@ -36,12 +37,12 @@ def laid(place: Path, house: House) -> Path:
     return place / "abroad"
 
 
-def a_case(place: Path, abroad: Path, house: House, name: str, workflow: str) -> Case:
+def a_case(place: Path, abroad: Path, house: House, name: str, workflow: str, server: Server | None = None) -> Case:
     (place / name).mkdir()
     template = a_copy(abroad, place / f"{name}-template")
     house.forget()
     url = "/x" if workflow == PLAIN else f"{house.base}/x"
-    return Case(place / name, template, workflow, {"url": url, "port": house.port}, "--no-picture")
+    return Case(place / name, template, workflow, {"url": url, "port": house.port}, "--no-picture", server=server)
 
 
 def of_the_run(found: Case) -> range:
@@ -63,6 +64,23 @@ def test_with_keys_exactly_one_action(place: Path, abroad: Path, house: House) -
         assert len({item.headers["idempotency-key"] for item in house.asked}) == 1
         asked.add(len(house.asked))
     assert asked == {1, 2}
+
+
+def test_with_keys_exactly_one_action_on_postgresql(place: Path, abroad: Path, house: House, postgres: Server) -> None:
+    """Killed, or with its line cut, around every transaction."""
+    found = a_case(place, abroad, house, "served", SEND, postgres)
+    assert (found.answer["exit"], house.done) == ("sent", ["POST /x"])
+    edges = [edge for edge in of_the_run(found) if found.edges[edge - 1] in ("before COMMIT", "after COMMIT")]
+    for edge in edges[-6:]:
+        house.forget()
+        found.survives(edge)
+        assert house.done == ["POST /x"]
+        house.forget()
+        folder = found.fresh()
+        if found.child(found.command, folder, fatal=edge, with_signal=CUT).status != 0:
+            found.resumed(folder)
+        found.check(folder)
+        assert house.done == ["POST /x"]
 
 
 def test_with_keys_exactly_one_action_of_each_round(place: Path, abroad: Path, house: House) -> None:

@@ -87,6 +87,12 @@ def test_scenarios_and_laws_know_the_nodes_of_their_workflow() -> None:
     assert offered(law.replace("outcome: FOUND", "outcome: |")) == ["FOUND", "NONE"]
     assert offered(PLAYED.replace("outcome: SUCCESS", "outcome: |")) == ["SUCCESS", "UNKNOWN"]
     assert offered(PLAYED.replace("exit: done", "exit: |")) == ["done", "failed", "rejected"]
+    # Who answers is the call inside, and not what is used or the loop.
+    assert offered(PLAYED.replace("price: {", "|: {")) == ["price", "look/all[]"]
+    assert offered(PLAYED.replace('"look/all[0]"', "|")) == ["look/all[]"]
+    opened = Open(PATH, "shop", PLAYED.replace('"look/all[0]":', '"'))
+    inserted = [offer.insert for offer in complete(project, opened, PLAYED.index('"look') + 1)]
+    assert inserted == ['"price": ', '"look/all[]": ']
     assert "look NONE" in offered(PLAYED.replace("total SUCCESS", "|"))
     assert offered(LAW.replace("before: exit", "before: |")) == ["start", "exit"]
     opened = Open(PATH, "shop", PLAYED)

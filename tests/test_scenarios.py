@@ -220,6 +220,11 @@ def test_a_forced_answer_that_no_node_could_give_is_refused(workspace: Path, ans
     assert said(play(workspace, FORCED % (answer, "greeted"))) == [told]
 
 
+def test_a_node_that_is_not_there_is_answered_with_the_nearest_one(workspace: Path) -> None:
+    (played,) = play(workspace, FORCED % ("wrods: {outcome: UNKNOWN_LANGUAGE}", "refused")).scenarios[-1:]
+    assert [item.help for item in played.failures] == ["did you mean `words`?"]
+
+
 FACTS = """
 test: facts
 workflow: WF_GREET_V0

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from forging import planted
 from front_door import GREET, Call, call, greet, workspace
-from omnibachi import Workspace, verify
+from omnibachi import Refused, verify, wiring
+from omnibachi.trusting import voucher
 from omnibachi_audit.proofs.envelopes import (
     envelope_of,
     judge_envelope,
@@ -24,8 +25,9 @@ from omnibachi_audit.proofs.envelopes import (
     sealed_envelope,
     snapshot_statement,
 )
-from omnibachi_audit.proofs.keys import PrivateKey, Unreadable
+from omnibachi_audit.proofs.keys import PrivateKey, Unreadable, private_key
 from omnibachi_audit.proofs.trust import Trust, TrustEntry
+from omnibachi_model.digests import digest, pretty
 
 __all__ = ["call", "workspace"]
 
@@ -250,6 +252,14 @@ def test_a_record_with_all_hashes_made_anew_is_given_away(call: Call, signed: Pa
     assert said.status == 4 and "OB621" in said.err
 
 
+def test_whoever_signs_learns_that_it_does_not_count_here(call: Call, signed: Path) -> None:
+    greet(call, "T1")
+    assert call("keys", "new", "other").status == 0
+    for key, code in (("other", "OB617"), ("prod", None)):
+        said = call("sign", "T1", "--key", f"keys/{key}.key", "--json").json()
+        assert said["ok"] and [item["code"] for item in said["diagnostics"]] == ([code] if code else [])
+
+
 def test_what_cannot_be_vouched_for_is_not_signed(call: Call, signed: Path) -> None:
     greet(call, "T1")
     record = (signed / "traces/T1/T1.jsonl").read_bytes()
@@ -262,12 +272,27 @@ def test_what_cannot_be_vouched_for_is_not_signed(call: Call, signed: Path) -> N
     assert "OB613" in call("sign", "T1", "--key", "keys/prod.pub").err
 
 
-def test_a_newer_snapshot_that_comes_between_is_asked_for_its_own_signature(signed: Path) -> None:
-    """The manifest and its signature are two files: a compile between them is no forgery."""
-    opened = Workspace(signed).load()
-    assert opened.origin == "signed" and opened.signed and opened.vouch is not None
-    (signed / "protocol_snapshot/manifest.sig.json").unlink()
-    assert Workspace(signed).load().origin == "unpinned"
+def test_a_compile_between_the_manifest_and_its_signature_is_no_forgery(signed: Path) -> None:
+    """They are two files, and the second one read may be the newer snapshot's."""
+    old = (signed / "protocol_snapshot/manifest.json").read_bytes()
+    new = pretty({**json.loads(old), "sources": {}})
+    key = private_key((signed / "keys/prod.key").read_text())
+    signature = sealed_envelope(snapshot_statement(new, AT), key)
+    manifests = iter([old, new])
+    latest = [old]
+
+    def read(name: str) -> bytes | None:
+        if name == "manifest.json":
+            latest[0] = next(manifests, latest[0])
+            return latest[0]
+        return signature if name == "manifest.sig.json" else None
+
+    opened = wiring.open_snapshot(read, vouch=voucher(str(signed / "trust.json"), needed=True))
+    assert (opened.seal, opened.origin) == (digest(new), "signed")
+    manifests = iter([old, old])
+    with pytest.raises(Refused) as refused:
+        wiring.open_snapshot(read, vouch=voucher(str(signed / "trust.json"), needed=True))
+    assert [item.code for item in refused.value.diagnostics] == ["OB621"]
 
 
 def test_a_run_without_a_trust_file_loads_nothing_for_it(call: Call, signed: Path) -> None:

@@ -133,7 +133,7 @@ def test_nobody_at_home_is_certain() -> None:
 def test_what_speaks_no_tls_is_certain(house: House) -> None:
     """The handshake comes before the first byte of the request."""
     house.forget()
-    outcome, output = web.post({"url": f"https://127.0.0.1:{house.port}/"}, None, a_call(house))
+    outcome, output = web.post({"url": f"https://127.0.0.1:{house.port}/"}, None, a_call(house, deadline_ms=300))
     assert (outcome, house.done) == ("BACKEND_ERROR", []) and output["reason"] in ("no-trust", "no-connection")
 
 
@@ -158,6 +158,23 @@ def test_a_certificate_that_nobody_vouches_for_is_certain(tmp_path: Any) -> None
         found = web.post({"url": f"https://127.0.0.1:{port}/"}, None, call)
         thread.join()
     assert found == ("BACKEND_ERROR", {"reason": "no-trust"}) and heard in ([], [b""])
+
+
+def test_over_tls(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name must be the one that was asked for, whoever vouches for the certificate."""
+    certificate, key = self_signed(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", certificate)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with House() as house:
+        house.socket = context.wrap_socket(house.socket, server_side=True)
+        call = a_call(house, f"localhost:{house.port}")
+        found = web.post({"url": f"https://127.0.0.1:{house.port}/x"}, None, call)
+        assert (found[0], found[1].get("body"), len(house.done)) == ("SUCCESS", {"n": 1}, 1)
+        broken = web.post({"url": f"https://127.0.0.1:{house.port}/short"}, None, call)
+        assert broken == ("OUTCOME_UNKNOWN", {})
+        other = web.post({"url": f"https://localhost:{house.port}/x"}, None, call)
+        assert (other, len(house.done)) == (("BACKEND_ERROR", {"reason": "no-trust"}), 1)
 
 
 def self_signed(folder: Any) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import clock, entropy, events, records, registry, web
+from . import clock, entropy, events, mail, records, registry, web
 from .digest import digest
 from .elapsed import elapsed
 from .generate_id import generate_id
@@ -20,6 +20,7 @@ CATALOGUE: Mapping[str, Transform | Operation] = {
     "std::CT_GENERATE_ID_V0": generate_id,
     "std::CT_SHIFT_TIME_V0": shift_time,
     "std::CS_CLOCK_V0.NOW": clock.now,
+    "std::CS_EMAIL_V0.SEND": mail.send,
     "std::CS_ENTROPY_V0.DRAW": entropy.draw,
     "std::CS_EVENTS_V0.APPEND": events.append,
     "std::CS_EVENTS_V0.COUNT": events.count,

@@ -19,14 +19,16 @@ from omnibachi_model.hosts import reachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
     from omnibachi_model.hosts import Place
+    from omnibachi_model.ports import Call
 
 MOST_BODY = 1024 * 1024  # of a request and of an answer
 MOST_HEADERS = 64 * 1024  # of an answer
 PIECE = 64 * 1024
+SECONDS = 30.0  # of a call without a deadline, and the most of any
 
 
 class Closed(Exception):
@@ -57,37 +59,64 @@ def exchange(place: Place, hosts: Iterable[str], method: str, request: bytes, se
 
     `hosts` are those that the domain declares. Raises Closed, Unsent and Unsure.
     """
-    end = time.monotonic() + seconds
+    end = until(seconds)
     if seconds <= 0:
         raise Unsent("no-time")
-    connection = _connected(place, tuple(hosts), end)
-    cut = threading.Event()
-
-    def give_up() -> None:
-        cut.set()
-        # Not by its own method, which of TLS would take the session away from whoever reads from it just now.
-        with contextlib.suppress(OSError):
-            socket.socket.shutdown(connection, socket.SHUT_RDWR)
-
-    # Limits of a socket hold for each piece alone; one that drips would never end.
-    watch = threading.Timer(max(end - time.monotonic(), 0.001), give_up)
-    watch.daemon = True
-    watch.start()
+    connection = connected(place, tuple(hosts), end)
     try:
-        connection.sendall(request)
-        reply = _read(connection, method)
+        with watched(lambda: connection, end) as cut:
+            connection.sendall(request)
+            reply = _read(connection, method)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise Unsure from error
     finally:
-        watch.cancel()
         connection.close()
     if cut.is_set():
         raise Unsure
     return reply
 
 
-def _connected(place: Place, hosts: tuple[str, ...], end: float) -> socket.socket:
-    """Connect to the first address that may be reached and answers."""
+def seconds_of(call: Call) -> float:
+    """Return for how long a call may go on: to its deadline, and no longer than half a minute."""
+    if call.deadline is None:
+        return SECONDS
+    # A little more, so that what comes just at the deadline has come after it.
+    return min((call.deadline - call.clock.now_ns()) / 1e9 + 0.001, SECONDS)
+
+
+def until(seconds: float) -> float:
+    """Return the instant, by the clock of this process, so many seconds from now."""
+    return time.monotonic() + seconds
+
+
+@contextlib.contextmanager
+def watched(connection: Callable[[], socket.socket], end: float) -> Iterator[threading.Event]:
+    """Cut a connection when its time is over; give what tells whether that was done.
+
+    Limits of a socket hold for each piece alone: one that drips would never end.
+    """
+    cut = threading.Event()
+
+    def give_up() -> None:
+        cut.set()
+        # Not by its own method, which of TLS would take the session away from whoever reads from it just now.
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(connection(), socket.SHUT_RDWR)
+
+    watch = threading.Timer(max(end - time.monotonic(), 0.001), give_up)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield cut
+    finally:
+        watch.cancel()
+
+
+def connected(place: Place, hosts: tuple[str, ...], end: float) -> socket.socket:
+    """Connect to the first address that may be reached and answers, over TLS where the scheme says so.
+
+    Raises Closed and Unsent.
+    """
     try:
         found = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -109,13 +138,25 @@ def _opened(place: Place, plain: socket.socket, address: Any, end: float) -> soc
     try:
         plain.settimeout(max(end - time.monotonic(), 0.001))
         plain.connect(address)
-        if place.scheme == "http":
-            return plain
-        context = ssl.create_default_context()
-        return context.wrap_socket(plain, server_hostname=place.host, suppress_ragged_eofs=False)
+        return secured(plain, place.host, end) if place.scheme == "https" else plain
     except BaseException:
         plain.close()
         raise
+
+
+def secured(plain: socket.socket, host: str, end: float) -> ssl.SSLSocket:
+    """Go over to TLS with a host that proves its name, until an instant; raises OSError."""
+    context = ssl.create_default_context()
+    spoken = context.wrap_socket(
+        plain, server_hostname=host, suppress_ragged_eofs=False, do_handshake_on_connect=False
+    )  # fmt: skip
+    try:
+        with watched(lambda: spoken, end):
+            spoken.do_handshake()
+    except BaseException:
+        spoken.close()
+        raise
+    return spoken
 
 
 def _read(connection: socket.socket, method: str) -> Reply:

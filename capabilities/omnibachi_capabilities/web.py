@@ -13,7 +13,7 @@ from omnibachi_model.hosts import PORTS, listed, read_url
 from omnibachi_model.sealed import BACKEND_ERROR, OUTCOME_UNKNOWN, SUCCESS
 from omnibachi_model.values import Outside, parse
 
-from .exchange import MOST_BODY, Closed, Unsent, Unsure, exchange
+from .exchange import MOST_BODY, Closed, Unsent, Unsure, exchange, seconds_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from omnibachi_model.ports import Call
     from omnibachi_model.values import Answer, Inputs
 
-SECONDS = 30.0  # of a call without a deadline, and the most of any
 MOST_DEPTH = 48  # of a JSON body, so that what holds it can be kept and passed on
 NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}\Z")
 VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]{0,8192}\Z")
@@ -77,7 +76,7 @@ def _asked(method: str, inputs: Inputs, call: Call, key: str | None) -> Answer:
         if not listed(place, call.hosts):
             raise _Refused("the domain does not declare this host")
         request = _written(method, place, inputs, key)
-        reply = exchange(place, call.hosts, method, request, _seconds(call))
+        reply = exchange(place, call.hosts, method, request, seconds_of(call))
     except _Refused as refused:
         return "VIOLATION", {"reason": str(refused)}
     except Closed:
@@ -86,13 +85,6 @@ def _asked(method: str, inputs: Inputs, call: Call, key: str | None) -> Answer:
         return BACKEND_ERROR, {"reason": str(unsent)}
     kind = reply.headers.get("content-type", "")
     return SUCCESS, {"status": reply.status, "headers": reply.headers, "body": _read(kind, reply.body)}
-
-
-def _seconds(call: Call) -> float:
-    if call.deadline is None:
-        return SECONDS
-    # A little more, so that what comes just at the deadline has come after it.
-    return min((call.deadline - call.clock.now_ns()) / 1e9 + 0.001, SECONDS)
 
 
 def _written(method: str, place: Place, inputs: Inputs, key: str | None) -> bytes:

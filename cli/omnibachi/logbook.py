@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .wiring import Checkpoint, Consistency, Inclusion, Ledger, PrivateKey
+    from .wiring import Checkpoint, Consistency, Inclusion, Ledger, PrivateKey, Trust
 
 LEAVES, SUFFIX, LOCK = "leaves.jsonl", ".checkpoint", "log.lock"
 ALL = 1 << 60
@@ -69,16 +69,19 @@ class Logbook:
         path = wiring.consistency_path(self.hashes, old.size) if old.size else []
         return wiring.Consistency(old, self.checkpoint, tuple(path))
 
-    def grow(self, ledger: Ledger, key: PrivateKey) -> tuple[Checkpoint, str, int, list[Diagnostic]]:
+    def grow(self, ledger: Ledger, key: PrivateKey, trust: Trust) -> tuple[Checkpoint, str, int, list[Diagnostic]]:
         """Take in all runs that ended since, and sign the log as it is then.
 
         Returns the checkpoint, its file, how many runs are new, and what was left out because it does not hold (OB622,
-        warnings). Raises Refused: OB623 for a key of another name than the log, OB625 where the journal lost or changed
+        warnings). Raises Refused: OB623 for a key of another name than the log, or a log that nobody known signed, OB625 where the journal lost or changed
         a run that the log holds.
         """
         if self.checkpoint is not None and self.checkpoint.origin != key.name:
             message = f"the log is called `{self.checkpoint.origin}`, and the key `{key.name}`"
             raise Refused([Diagnostic("OB623", message, help="sign it with a key of the log's name")])
+        doubt = wiring.continued(self.checkpoint, key.public, trust) if self.checkpoint is not None else None
+        if doubt is not None:
+            raise Refused([doubt])
         fresh, skipped = self._fresh(ledger)
         self.leaves += [encode(head) for head in fresh]
         known = self.checkpoint is not None and not fresh

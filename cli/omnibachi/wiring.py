@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from omnibachi_audit.proofs.anchors import anchored_snapshot as anchored_snapshot
     from omnibachi_audit.proofs.bundles import VERIFIER as VERIFIER
     from omnibachi_audit.proofs.bundles import bundled as bundled
+    from omnibachi_audit.proofs.bundles import judged_bundle as judged_bundle
     from omnibachi_audit.proofs.checkpoints import Checkpoint as Checkpoint
     from omnibachi_audit.proofs.checkpoints import Consistency as Consistency
     from omnibachi_audit.proofs.checkpoints import Inclusion as Inclusion
     from omnibachi_audit.proofs.checkpoints import checkpoint_of as checkpoint_of
     from omnibachi_audit.proofs.checkpoints import consistency_of as consistency_of
+    from omnibachi_audit.proofs.checkpoints import continued as continued
     from omnibachi_audit.proofs.checkpoints import inclusion_of as inclusion_of
     from omnibachi_audit.proofs.envelopes import envelope_of as envelope_of
     from omnibachi_audit.proofs.envelopes import judge_envelope as judge_envelope
@@ -144,11 +146,13 @@ _PLACES = {
     "anchored_snapshot": "omnibachi_audit.proofs.anchors",
     "VERIFIER": "omnibachi_audit.proofs.bundles",
     "bundled": "omnibachi_audit.proofs.bundles",
+    "judged_bundle": "omnibachi_audit.proofs.bundles",
     "Checkpoint": "omnibachi_audit.proofs.checkpoints",
     "Consistency": "omnibachi_audit.proofs.checkpoints",
     "Inclusion": "omnibachi_audit.proofs.checkpoints",
     "checkpoint_of": "omnibachi_audit.proofs.checkpoints",
     "consistency_of": "omnibachi_audit.proofs.checkpoints",
+    "continued": "omnibachi_audit.proofs.checkpoints",
     "inclusion_of": "omnibachi_audit.proofs.checkpoints",
     "envelope_of": "omnibachi_audit.proofs.envelopes",
     "judge_envelope": "omnibachi_audit.proofs.envelopes",

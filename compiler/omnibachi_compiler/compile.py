@@ -75,12 +75,15 @@ def compile_sources(
 
 @contextlib.contextmanager
 def collector_rests() -> Iterator[None]:
-    """Let the collector rest meanwhile."""
+    """Let the collector rest meanwhile; what was made then is old for it, lest it go through all of it at once."""
     working = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        if working and not gc.get_freeze_count():
+            gc.freeze()
+            gc.unfreeze()
         if working:
             gc.enable()
 

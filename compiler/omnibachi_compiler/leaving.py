@@ -2,7 +2,7 @@
 
 Such an effect cannot be rolled back, so its operation says whether the other side honours a key (`repeat`), it works on
 no store, and it is tried again only where that cannot do twice what it does. An operation that needs `hosts` is held to
-those of the domain in which its node is declared; it takes where it goes as its input `url`.
+those of the domain in which its node is declared; it takes where it goes as its input `url` or `server`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from omnibachi_model.diagnostics import Diagnostic, Span
-from omnibachi_model.hosts import listed, read_entry, read_url
+from omnibachi_model.hosts import PORTS, listed, read_entry, read_server, read_url
 from omnibachi_model.sealed import BACKEND_ERROR, EXTERNAL, HOSTS, OUTCOME_UNKNOWN, REPEAT_KEY, TIMEOUT
 
 from .declarations import Domain, Operation, Use
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .library import Capability
 
 Json = dict[str, Any]
-URL = "url"
+URL, SERVER = "url", "server"
 
 
 def check_leaving(operation: Operation) -> Iterator[Diagnostic]:
@@ -88,15 +88,18 @@ def check_urls(bindings: Record, hosts: tuple[str, ...] | None, domain: str) -> 
     if hosts is None:
         return
     for key, template in bindings.entries:
-        for text, span in _texts(template) if key == URL else ():
-            place = read_url(text)
+        read = {URL: read_url, SERVER: read_server}.get(key)
+        for text, span in _texts(template) if read is not None else ():
+            place = read(text) if read is not None else None
             if place is not None and listed(place, hosts):
                 continue
-            if place is None:
+            if place is None and key == SERVER:
+                message, advice = f"`{text[:200]}` is no server", "write it as in `mail.example.org:587`"
+            elif place is None:
                 message = f"`{text[:200]}` is no URL that can be asked"
                 advice = "write it as in `https://api.example.org/things`, in ASCII and without user and fragment"
             else:
-                port = "" if read_url(f"{place.scheme}://host/").port == place.port else f":{place.port}"  # type: ignore[union-attr]
+                port = "" if PORTS.get(str(place.scheme)) == place.port else f":{place.port}"
                 host = f"[{place.host}]" if ":" in place.host else place.host
                 message = f"`{text[:200]}` leads to a host that `{domain}` does not declare"
                 advice = f"add `{host}{port}` to the `hosts` of the domain"

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -112,23 +113,20 @@ class Places:
         return line, offset - self.starts[line - 1] + 1
 
 
+@dataclass(slots=True)
 class _Open:
-    """A collection that is being built, begun at this offset, line and column; in a mapping, `key` is the key that
-    waits for its value. No dataclass, because there is one for every collection of a text."""
+    """A collection that is being built; in a mapping, `key` is the key that waits for its value."""
 
-    __slots__ = ("at_value", "column", "end", "entries", "items", "key", "line", "mapping", "seen", "start")
-
-    def __init__(self, start: int, line: int, column: int, mapping: bool) -> None:
-        self.start = start
-        self.line = line
-        self.column = column
-        self.mapping = mapping
-        self.items: list[Tree] = []
-        self.entries: list[Entry] = []
-        self.seen: dict[str, Span] = {}
-        self.key: tuple[str, Span] | None = None
-        self.at_value = False
-        self.end = 0
+    start: int
+    line: int
+    column: int
+    mapping: bool
+    items: list[Tree] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    seen: dict[str, Span] = field(default_factory=dict)
+    key: tuple[str, Span] | None = None
+    at_value: bool = False
+    end: int = 0
 
 
 class _Builder:

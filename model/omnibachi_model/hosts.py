@@ -55,6 +55,14 @@ def read_url(text: str) -> Place | None:
     return found
 
 
+def read_server(text: str) -> Place | None:
+    """Read `HOST:PORT`, a server that speaks no HTTP; None for what is none. Entries must name its port."""
+    found = read_entry(text)
+    if found is None or found.port is None or found.scheme is not None:
+        return None
+    return Place("server", found.host, found.port, "")
+
+
 def _place(found: re.Match[str] | None) -> Place | None:
     if found is None or (found["port"] and int(found["port"]) > 65535):
         return None
@@ -89,7 +97,7 @@ def reachable(place: Place, address: str, hosts: Iterable[str]) -> bool:
 def _same(place: Place, host: str, entry: Place) -> bool:
     if entry.scheme not in (None, place.scheme) or entry.host != host:
         return False
-    return place.port == (PORTS[str(place.scheme)] if entry.port is None else entry.port)
+    return place.port == (PORTS.get(str(place.scheme)) if entry.port is None else entry.port)
 
 
 def public(address: str) -> bool:

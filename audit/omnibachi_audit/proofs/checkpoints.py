@@ -17,7 +17,7 @@ from omnibachi_model.diagnostics import Diagnostic
 from omnibachi_model.digests import pretty
 from omnibachi_model.values import Outside, parse
 
-from .keys import PrivateKey, Unreadable, plain
+from .keys import PrivateKey, PublicKey, Unreadable, plain
 from .merkle import SIZE, consistent, included, leaf_hash
 from .trust import CHECKPOINT, Trust
 
@@ -80,6 +80,22 @@ class Checkpoint:
             message = f"the checkpoint bears no signature of the log `{self.origin}`"
             objections.append(Diagnostic("OB623", message, help="make a new one with `omnibachi checkpoint make`"))
         return objections
+
+
+def continued(checkpoint: Checkpoint, key: PublicKey, trust: Trust) -> Diagnostic | None:
+    """Say why `key` is not to continue a log after its latest checkpoint (OB623); None where it is its own, or that of a
+    key which the trust file lists for checkpoints, also of one whose time is over.
+
+    Whoever continues a log signs all of it again, and should not sign what a stranger laid there.
+    """
+    ours = [key, *(entry.key for entry in trust.entries if CHECKPOINT in entry.roles and entry.revoked_at is None)]
+    for name, mark, signature in checkpoint.signatures:
+        for known in ours:
+            signed = (known.name, known.hash) == (name, mark) and known.verifies(checkpoint.body.encode(), signature)
+            if signed and name == checkpoint.origin:
+                return None
+    message = f"nobody who is known here signed the checkpoint of {checkpoint.size} that would be continued"
+    return Diagnostic("OB623", message, help="restore the log, or trust the key that signed it, if it is yours")
 
 
 def checkpoint_of(data: bytes) -> Checkpoint:

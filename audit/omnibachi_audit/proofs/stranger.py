@@ -118,9 +118,6 @@ def indexed(parts: dict[str, bytes], found: list[str]) -> str:
             found.append(f"{name!a}: bundle.json lists it, and it is missing")
         elif digest(parts[name]) != listed[name]:
             found.append(f"{name}: it is not what bundle.json lists")
-    with open(os.path.abspath(__file__), "rb") as file:
-        if parts.get("verify.py") not in (None, file.read()):
-            found.append("verify.py: it is another verifier than the one that is running")
     return str(index["run"])
 
 
@@ -376,6 +373,9 @@ def main(arguments: list[str]) -> int:
             with open(trust_file, "rb") as file:
                 trusted = file.read()
         parts = parts_at(arguments[0] if arguments else os.path.dirname(os.path.abspath(__file__)), found)
+        with open(os.path.abspath(__file__), "rb") as file:
+            if parts.get("verify.py") not in (None, file.read()):
+                found.append("verify.py: it is another verifier than the one that is running")
         told = verified(parts, trusted, found)
     except (OSError, ImportError) as error:
         print(f"cannot verify: {error}")

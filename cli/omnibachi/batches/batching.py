@@ -27,6 +27,7 @@ from .plan import PLAN_FORMAT, Parts, check_plan, folder_of, id_of, read_json
 from .worker import Task, records_of
 
 SUMMARY_FORMAT = "omnibachi.batch/1"
+PIECE = 64 * 1024  # copied at once: for larger ones memory is mapped anew each time, which costs more than the copying
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Asked:
     actor: str | None = None
     seal: str | None = None
     strict: bool = False
+    trust: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def run_batch(workspace: Workspace, asked: Asked, tell: Callable[[int, int], Non
 
 
 def _run(workspace: Workspace, asked: Asked, payloads: Payloads, tell: Callable[[int, int], None]) -> Batch:
-    snapshot = workspace.load(seal=asked.seal, strict=asked.strict)
+    snapshot = workspace.load(seal=asked.seal, strict=asked.strict, trust=asked.trust)
     root = workspace.data_root if wiring.is_address(workspace.data_root) else os.path.abspath(workspace.data_root)
     with Engine(snapshot, workspace.capabilities, root, mirrors=workspace.mirrors) as engine:
         program = engine.linked(asked.workflow).program
@@ -109,8 +111,9 @@ def _run(workspace: Workspace, asked: Asked, payloads: Payloads, tell: Callable[
                 raise Refused([Diagnostic("OB756", message, help="name another file with `--output`")])
             parts.begin(plan)
             task = Task(
-                workspace.root, root, str(snapshot.seal), asked.seal is not None,
-                asked.strict, asked.workflow, asked.actor, batch, os.path.abspath(parts.folder),
+                workspace.root, root, str(snapshot.seal), asked.seal is not None, asked.strict,
+                os.path.abspath(workspace.trust), asked.trust, asked.workflow, asked.actor, batch,
+                os.path.abspath(parts.folder),
             )  # fmt: skip
             found_done = _do(task, parts, payloads, asked.workers, tell)
             summary = _gathered(plan, parts, payloads, output, str(snapshot.seal))
@@ -181,7 +184,7 @@ def _gathered(plan: dict[str, Any], parts: Parts, payloads: Payloads, output: st
                 if ends is None:
                     raise Trouble(Diagnostic("OB753", f"the chunk {number} of `{parts.folder}` has gone"))
                 with open(records_of(parts.folder, number), "rb") as records:
-                    shutil.copyfileobj(records, whole, 1024 * 1024)
+                    shutil.copyfileobj(records, whole, PIECE)
                 exits.update(ends["by_exit"])
                 statuses.update(ends["by_status"])
                 failed += ends["failed"]

@@ -7,9 +7,10 @@ workers died is given up, so a capability that takes its process with it costs i
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -91,7 +92,8 @@ class Crew:
             return
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=work, args=(theirs, self._task), daemon=True)
-        process.start()
+        with _uninterrupted():
+            process.start()
         theirs.close()
         self._hands[ours] = process, job
         self._order(ours, job)
@@ -151,6 +153,19 @@ class Crew:
                 process.terminate()
                 process.join()
         self._hands.clear()
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Keep Ctrl-C from what is started here: the terminal sends it to all, and only who leads has to hear it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _OF_KIND: dict[str, Callable[[Crew, Connection, _Job, Any], None]] = {

@@ -40,6 +40,8 @@ class Task(NamedTuple):
     seal: str
     pinned: bool
     strict: bool
+    trust_file: str
+    trust: str | None
     workflow: str
     actor: str | None
     batch: str
@@ -104,7 +106,8 @@ def _serve(connection: Connection, task: Task) -> None:
     if held is None:
         raise Trouble(Diagnostic("OB757", f"another process holds `{lock}`"))
     workspace = Workspace(task.root)
-    snapshot = workspace.load(seal=task.seal if task.pinned else None, strict=task.strict)
+    workspace.trust = task.trust_file
+    snapshot = workspace.load(seal=task.seal if task.pinned else None, strict=task.strict, trust=task.trust)
     if snapshot.seal != task.seal:
         message = "the workspace was compiled anew while the batch ran"
         raise Refused([Diagnostic("OB756", message, help="give the command again: it goes on if it can")])

@@ -17,7 +17,7 @@ from omnibachi.exits import INTERRUPTED
 from omnibachi.workspace import Workspace
 from omnibachi_model.diagnostics import Diagnostic, Span
 
-from .options import as_command, needs_folder
+from .options import as_command
 from .output import Output, counted
 
 BATCH_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{MOST_ID}}}\Z")
@@ -53,6 +53,7 @@ def _batch_id(_: click.Context, __: click.Parameter, value: str | None) -> str |
 )
 @click.option("--actor", metavar="NAME", help="Who asks; recorded with each run.")
 @click.option("--seal", metavar="DIGEST", help="Refuse any other snapshot.")
+@click.option("--trust", metavar="FILE", help="Refuse a snapshot that none of its keys signed.")
 @click.option("--strict", is_flag=True, help="Compile the capability bytes that were checked.")
 def command(output: Output, workspace: Workspace, **asked: Any) -> int:
     """Run a workflow once for each line of FILE, a JSON object each; `-` is standard input.
@@ -64,7 +65,6 @@ def command(output: Output, workspace: Workspace, **asked: Any) -> int:
 
     Exit status 0 when every run is COMPLETED, else the worst of all lines, in the order 6, 4, 3, 1, 5.
     """
-    needs_folder(workspace, "batch")
     try:
         with _progress(output) as tell:
             done = run_batch(workspace, Asked(**asked), tell)

@@ -39,18 +39,20 @@ def checkpoint() -> None:
 
 @as_command("make", "omnibachi.checkpoint/1", "omnibachi checkpoint make --key keys/log.key", state=True)
 @click.option("--key", "key_file", metavar="FILE", required=True, help="The private key; its name is the log's.")
+@_trust
 @_log
-def make(output: Output, workspace: Workspace, key_file: str, log: str | None) -> int:
+def make(output: Output, workspace: Workspace, key_file: str, trust_file: str | None, log: str | None) -> int:
     """Take in every run that has ended since the last checkpoint, and sign the log as it is now.
 
     Give the text to whoever may want to check later: what it holds cannot be changed or taken out any more without
-    being found out.
+    being found out. A log is continued only where this key, or one of the trust file, signed it last.
     """
     key, folder = private_key_in(key_file), _folder(workspace, log)
+    trust = trust_in(trust_file or workspace.trust) or wiring.Trust()
     held = log_locked(folder)
     try:
         with wiring.open_root(workspace.data_root, reading=True) as ledger:
-            made, path, new, skipped = Logbook(folder).grow(ledger, key)
+            made, path, new, skipped = Logbook(folder).grow(ledger, key, trust)
     finally:
         os.close(held)
     value = {**_told(made), "file": path, "new": new}

@@ -10,7 +10,7 @@ import click
 
 from omnibachi import wiring
 from omnibachi.exits import OK
-from omnibachi.trusting import private_key_in, write_file
+from omnibachi.trusting import private_key_in, trust_in, write_file
 from omnibachi.workspace import Workspace
 from omnibachi_model.diagnostics import Diagnostic, Refused, has_errors
 from omnibachi_model.sealed import MANIFEST, SEAL, SIGNATURE
@@ -29,7 +29,7 @@ def sign(output: Output, workspace: Workspace, target: str, key_file: str) -> in
     """Sign a snapshot (a folder with a manifest.json) or the record of a finished run (a file, or a trace id).
 
     The signature is laid beside: manifest.sig.json or <ID>.sig.json, in place of one that is there. What does not hold
-    is not signed.
+    is not signed. Where the trust file does not let this signature count, a warning says why.
     """
     key = private_key_in(key_file)
     folder = os.path.dirname(target) or "." if os.path.basename(target) == MANIFEST else target
@@ -41,11 +41,14 @@ def sign(output: Output, workspace: Workspace, target: str, key_file: str) -> in
         if isinstance(head, Diagnostic):
             raise Refused([head])
         path, statement = beside(workspace, target, "sig.json"), wiring.run_statement(record, head, now())
-    write_file(path, wiring.sealed_envelope(statement, key))
-    subject = statement["subject"][0]
+    data, subject = wiring.sealed_envelope(statement, key), statement["subject"][0]
+    trust = trust_in(workspace.trust)
+    by = "" if trust is None else wiring.judge_envelope(data, statement, f"`{subject['name']}`", trust)
+    write_file(path, data)
     value = {"signature": path, "key": key.public.id, "subject": subject["name"], "sha256": subject["digest"]["sha256"]}
     lines = [f"signed     {subject['name']}  sha256:{subject['digest']['sha256']}", f"signature  {path}"]
-    return output.give(OK, value, [*lines, f"key        {key.public.id}"])
+    doubts = [] if isinstance(by, str) else [item.as_warning() for item in by]
+    return output.give(OK, value, [*lines, f"key        {key.public.id}"], doubts)
 
 
 def _of_snapshot(workspace: Workspace, folder: str) -> dict[str, Any]:

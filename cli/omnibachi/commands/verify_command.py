@@ -21,10 +21,11 @@ from .output import Output, counted
 from .recorded import beside, content_of, file_of, record_of
 
 LEVELS = ("intact", "anchored")
+ARCHIVE = b"PK\3\4"
 
 
 @as_command("verify", "omnibachi.verify/1", "omnibachi verify traces/T1/T1.jsonl --require anchored", state=True)
-@click.argument("target", metavar="TRACE|SNAPSHOT")
+@click.argument("target", metavar="TRACE|SNAPSHOT|BUNDLE")
 @click.option(
     "--require", type=click.Choice(LEVELS), default="intact", show_default=True, help="The least that will do."
 )
@@ -35,18 +36,20 @@ def verify(
     output: Output, workspace: Workspace, target: str, require: str, signature: str | None, proof: str | None,
     trust_file: str | None,
 ) -> int:  # fmt: skip
-    """Check a record (a file, or a trace id) or a snapshot (a folder with a manifest.json).
+    """Check a record (a file, or a trace id), a snapshot (a folder with a manifest.json) or a bundle.
 
     A record is BROKEN at a line, INTACT (consistent, origin unproven) or ANCHORED (equal to the journal of the data
     root, or vouched for by a key of the trust file: by a signature, or by a checkpoint that holds the run). A snapshot
-    is ANCHORED where such a key signed it. Exit status 4 for BROKEN, for evidence that was tampered with, and for less
-    than --require asks for.
+    is ANCHORED where such a key signed it, a bundle where one vouches for its run. Exit status 4 for BROKEN, for
+    evidence that was tampered with, and for less than --require asks for.
     """
     trust = content_of(trust_file or workspace.trust, needed=trust_file is not None)
     folder = os.path.dirname(target) or "." if os.path.basename(target) == MANIFEST else target
     if any(os.path.lexists(os.path.join(folder, name)) for name in (MANIFEST, SEAL)):
         return _snapshot(output, workspace, folder, require, trust)
     record, trace_id = record_of(workspace, target)
+    if record.startswith(ARCHIVE):
+        return _bundle(output, target, record, require, trust)
     found = verify_record(
         record, data_root=workspace.data_root, require=require, trace_id=trace_id, trust=trust,
         signature=content_of(signature or beside(workspace, target, "sig.json"), needed=signature is not None),
@@ -69,6 +72,17 @@ def verify(
     lines += [f"digest  {found.digest}"] if found.digest else []
     lines += [f"anchored in  {anchor}" for anchor in found.anchors]
     return output.give(OK if reached and not has_errors(diagnostics) else UNPROVEN, value, lines, diagnostics)
+
+
+def _bundle(output: Output, target: str, data: bytes, require: str, trust: bytes | None) -> int:
+    verdict, anchors, diagnostics = wiring.judged_bundle(data, trust)
+    if require == "anchored" and verdict == "INTACT":
+        message = f"`{target}` is INTACT, not ANCHORED: nobody who is trusted here vouches for its run"
+        diagnostics.append(Diagnostic("OB748", message, help="get the signer's key by another way, and trust it"))
+    reason = next((item.message for item in diagnostics if item.severity == "error"), None)
+    value = {"verdict": verdict, "line": None, "reason": reason, "anchors": anchors, "sha256": digest(data)}
+    lines = [f"{verdict}  {digest(data)}", *(f"anchored in  {anchor}" for anchor in anchors)]
+    return output.give(UNPROVEN if has_errors(diagnostics) else OK, value, lines, diagnostics)
 
 
 def _snapshot(output: Output, workspace: Workspace, folder: str, require: str, trust: bytes | None) -> int:

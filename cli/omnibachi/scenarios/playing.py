@@ -12,6 +12,7 @@ from omnibachi.results import RunResult
 from omnibachi.wiring import Scenario, plain
 from omnibachi_model.checks import conform, link, listed
 from omnibachi_model.diagnostics import Diagnostic, Span
+from omnibachi_model.nearest import nearest
 from omnibachi_model.sealed import CALL, FAULT, sealed_name
 
 from .expectations import misspelt, unmet
@@ -95,7 +96,11 @@ def _misforced(stage: Stage, scenario: Scenario, forced: Any) -> list[Diagnostic
         span = _answer_span(scenario, name)
         callers = [node for node in nodes if node["name"] == sealed_name(name) and node["kind"] == CALL]
         if not callers:
-            found.append(Diagnostic("OB743", f"no node `{name}` that uses a capability is there to be answered", span))
+            message = f"no node `{name}` that uses a capability is there to be answered"
+            names = [node["name"] for node in nodes if node["kind"] == CALL]
+            near = f"{name}[]" if f"{name}[]" in names else nearest(name, names)
+            help = f"did you mean `{near}`?" if near else "`omnibachi show` lists the nodes of a workflow"
+            found.append(Diagnostic("OB743", message, span, help=help))
         for node in callers:
             if outcome == FAULT:
                 continue

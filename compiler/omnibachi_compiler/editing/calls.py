@@ -7,7 +7,7 @@ A node that is being written is seldom one that the compiler understands, so not
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -145,6 +145,27 @@ def node_of(library: Library, workflow: str, path: str) -> tuple[Node, str] | No
         call = node.call if isinstance(node, Each | Repeat) else node
         address = address_in(library.bodies, call.use.text, body.domain) if isinstance(call, Use) else None
     return found
+
+
+def answering(library: Library, address: str, above: str = "", within: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Yield the paths of a workflow's nodes that call a capability, those of what it uses too: `read`, `look[]`,
+    `licence/read`."""
+    body = library.bodies.get(address)
+    for node in body.nodes if body else ():
+        name = above + node.name.text
+        calls: list[tuple[str, Use]] = []
+        if isinstance(node, All):
+            calls = [(f"{name}/{call.name.text}", call) for call in node.calls]
+        elif isinstance(node, Each | Repeat):
+            calls = [(f"{name}[]", node.call)]
+        elif isinstance(node, Use):
+            calls = [(name, node)]
+        for path, call in calls:
+            inner = address_in(library.bodies, call.use.text, body.domain) if body else None
+            if inner is None:
+                yield path
+            elif inner not in within:
+                yield from answering(library, inner, f"{path}/", within | {address})
 
 
 def outcomes_of(library: Library, node: Node, domain: str) -> list[str]:

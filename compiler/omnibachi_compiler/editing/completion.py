@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from omnibachi_compiler.language import SCHEMAS
@@ -12,7 +13,7 @@ from omnibachi_compiler.paths import PathError, parse_path
 from omnibachi_model.sealed import REJECTED_EXIT
 
 from .bodies import surveyed_at
-from .calls import address_in, call_at, decided, node_of, outcomes_at, outcomes_of, usable, written
+from .calls import address_in, answering, call_at, decided, node_of, outcomes_at, outcomes_of, usable, written
 from .offered import readable
 from .roles import GRAPHS, keys_at, role_of, values_at
 from .scan import Here, Path
@@ -21,6 +22,7 @@ from .spots import Open, Project, here_at
 Schema = dict[str, Any]
 
 _BASE = re.compile(r"(.*)[.\[][^.\[]*\Z", re.DOTALL)
+MOST_NODES = 1_000  # that are offered at once
 _CODED = {"store": "stores", "event": "events", "intent": "intents", "workflow": "workflows",
           "side_effect": "side_effects"}  # fmt: skip
 
@@ -74,9 +76,9 @@ def complete(project: Project, opened: Open, offset: int) -> list[Offer]:
     quoted = at.word is not None and at.word.quoted
     found: dict[str, Offer] = {}
     for insert, label, role, detail, rank in offers:
-        text = label if role == "key" and colon else insert
-        if quoted and opened.text[start] in "\"'":
-            text = opened.text[start] + text + opened.text[start]
+        text = insert.removesuffix(": ") if role == "key" and colon else insert
+        if quoted and (quote := opened.text[start]) in "\"'":
+            text = f"{quote}{label if role == 'key' else insert}{quote}{': ' if role == 'key' and not colon else ''}"
         found.setdefault(label, Offer(label, text, role, detail, start, end, rank))
     return list(found.values())
 
@@ -103,7 +105,7 @@ def _keys(asked: _Asked) -> _Found:
             yield f"{kind}: ", kind, "key", str(schema["title"]), 0
     for name, detail in _named_keys(asked):
         if name not in present:
-            yield f"{name}: ", name, "key", detail, 0
+            yield f'"{name}": ' if "[" in name else f"{name}: ", name, "key", detail, 0
 
 
 def _named_keys(asked: _Asked) -> Iterable[tuple[str, str]]:
@@ -118,7 +120,8 @@ def _named_keys(asked: _Asked) -> Iterable[tuple[str, str]]:
     elif role == "store":
         yield from ((name, "a store") for name in _addresses(asked, "store"))
     elif role == "node path":
-        yield from ((name, "a node") for name in _nodes_of(asked, _workflow(asked)))
+        calls = answering(asked.project.library, _workflow(asked) or "")
+        yield from ((name, "a node that answers") for name in islice(calls, MOST_NODES))
     elif role == "template":
         owner = _owner(path)
         call = call_at(asked.project, opened, document, owner) if owner else None

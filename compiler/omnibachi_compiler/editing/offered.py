@@ -11,6 +11,7 @@ from omnibachi_compiler.binding import RUN, Reader, describe, type_of
 from omnibachi_compiler.declarations import Each
 from omnibachi_compiler.facts import Fact, walk
 from omnibachi_compiler.fits import Presence, member
+from omnibachi_compiler.templates import parse_template
 from omnibachi_model.addresses import NAME
 
 from .bodies import Surveyed
@@ -68,9 +69,9 @@ def item_of(surveyed: Surveyed, node: str) -> tuple[str, Schema] | None:
     linked = surveyed.graph.nodes.get(node)
     if linked is None or not isinstance(linked.declaration, Each):
         return None
-    items: Schema = {}
-    if linked.items is not None:
-        items = type_of(linked.items, Reader(node, surveyed.facts)).get("items", {})
+    # What it calls may not be understood yet; what it goes over may be all the same.
+    template = linked.items or parse_template(linked.declaration.items).value
+    items: Schema = type_of(template, Reader(node, surveyed.facts)).get("items", {}) if template is not None else {}
     return linked.declaration.item.text, items
 
 

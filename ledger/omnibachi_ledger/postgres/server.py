@@ -56,6 +56,8 @@ _BEGIN = (
     " SELECT pg_advisory_xact_lock(%d, %d), current_setting('transaction_read_only')"
 )
 _LOOK = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# Nothing is taken back where the server waits for more than its own log.
+_DURABLE = "SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off'"
 _VALUE = re.compile(r"\?(\d*)")
 _ENDED = (TransactionStatus.IDLE, TransactionStatus.UNKNOWN)
 
@@ -267,7 +269,11 @@ class Server:
             self.rollback()
             raise self._unusable("it is read-only")
         if durable:
-            self.run("SET LOCAL synchronous_commit TO on")
+            try:
+                self.row(_DURABLE)
+            except BaseException:
+                self.rollback()
+                raise
 
     def look(self) -> None:
         """Open a transaction that sees one state of the database."""
