@@ -77,7 +77,7 @@ def edits(folder: Path) -> Iterator[Measured]:
 
         allowed = EDITED if count == MANY else None
         whole = _cpu(lambda root=root: _written(root))  # type: ignore[misc]
-        yield compared(f"(edit) one of {count:,} workflows", allowed, whole, _cpu(edited), 5 if count == MANY else 15)
+        yield compared(f"(edit) one of {count:,} workflows", allowed, whole, _cpu(edited), 3 if count == MANY else 9)
     if len(read) != 1 or sum("/wide/w" in path for path in next(iter(read))) != 1:
         raise SystemExit("more was read than the file that was edited")
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from front_door import Call, call
+from front_door import GREET, Call, call, workspace
 from omnibachi import Workspace
 from omnibachi.batches.batching import Asked, run_batch
 from omnibachi.batches.payloads import MOST_BYTES, MOST_LINES, TOO_LONG, Payloads
@@ -22,7 +22,7 @@ from omnibachi_model.record import read
 from omnibachi_model.values import MAX_PAYLOAD_BYTES
 from posting import KEEP, SHOUT, calls, lines, once_each, runs, said, shop
 
-__all__ = ["call"]
+__all__ = ["call", "workspace"]
 
 
 @pytest.fixture
@@ -117,6 +117,19 @@ def test_what_is_there_of_another_batch_is_left_alone(here: Path, call: Call) ->
     assert calls(here) == ["A"] and not list((here / "batches").glob("*.parts"))
 
 
+def test_workers_know_whose_signature_counts(workspace: Path, call: Call) -> None:
+    assert call("compile").status == 0
+    assert call("keys", "new", "prod", "--role", "snapshot").status == 0
+    (workspace / "greet.jsonl").write_text(json.dumps(json.loads((workspace / "examples/greet.json").read_text())))
+    refused = call("batch", "--wf", GREET, "greet.jsonl", "--trust", "trust.json")
+    assert refused.status == 4 and not (workspace / "batches").exists(), refused.err
+    assert call("sign", "protocol_snapshot", "--key", "keys/prod.key").status == 0
+    done = call("batch", "--wf", GREET, "greet.jsonl", "--trust", "trust.json", "--batch-id", "may")
+    assert done.status == 0, done.err
+    first = next(read((workspace / "batches/may.jsonl").read_bytes()))
+    assert first.obs["origin"] == "signed"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "status"),
     [
@@ -187,9 +200,20 @@ def test_a_chunk_that_was_damaged_is_done_again(here: Path, monkeypatch: pytest.
             run_batch(workspace, asked, lambda done, of: None)
     parts = here / "batches/may.parts"
     (parts / "00000000.jsonl").write_bytes(b"")
-    (parts / "00000001.json").write_bytes(b"{")
+    (parts / "00000001.json").write_bytes(b"{}")
     done = run_batch(workspace, asked, lambda done, of: None)
     assert (done.found_done, said(here / "batches/may.jsonl")) == (1, ["A", "B", "C"])
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", '{"batch": "may"}', '{"batch": "may", "plan": 1}', '{"batch": "may", "plan": {}}']
+)
+def test_a_summary_that_is_none_is_left_alone(here: Path, call: Call, text: str) -> None:
+    lines(here / "lines.jsonl", ["a"])
+    (here / "batches").mkdir()
+    (here / "batches/may.summary.json").write_text(text)
+    found = call("batch", "--wf", KEEP, "lines.jsonl", "--batch-id", "may")
+    assert found.status == 4 and "error[OB756]" in found.err and not calls(here)
 
 
 # The lines

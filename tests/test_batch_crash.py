@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from omnibachi.batches import plan
 from omnibachi.batches.batching import Asked, Batch, run_batch
 from omnibachi_ledger import open_root
 from omnibachi_model.diagnostics import Trouble
+from postgres_server import Server
 from posting import KEEP, SHOUT, calls, ended, lines, once_each, said, shop, started, until
 
 TEXTS = [f"t{number}" for number in range(240)]
@@ -116,6 +118,21 @@ def test_ctrl_c_reaches_all_and_is_told_once(here: Path, after: float) -> None:
     is_whole(here)
 
 
+def test_on_a_server_it_goes_on_too(here: Path, postgres: Server) -> None:
+    root = postgres.root()
+    lines(here / "lines.jsonl", TEXTS[:100])
+    process = started(here, "--batch-id", "may", "--workers", "2", "--data-root", root)
+    until(here, 30)
+    kill_workers(here)
+    killed(process)
+    told = ended(started(here, "--batch-id", "may", "--workers", "2", "--data-root", root))
+    assert told["completed"] == 100
+    assert said(here / "batches/may.jsonl") == [text.upper() for text in TEXTS[:100]]
+    with open_root(root, reading=True) as ledger:
+        assert len(ledger.runs(1000)) == 100 and all(row.exit == "done" for row in ledger.runs(1000))
+    assert len((here / "data/postgresql/registry/shop/ST_ORDERS_V0.jsonl").read_bytes().splitlines()) == 100
+
+
 def test_two_batches_at_once_share_a_data_root(here: Path) -> None:
     lines(here / "lines.jsonl", TEXTS[:120])
     found = [started(here, "--batch-id", name, "--workers", "2") for name in ("may", "june")]
@@ -170,3 +187,48 @@ def test_what_has_no_effect_is_computed_again_where_it_was_cut_off(here: Path) -
     whole = (here / "batches/may.jsonl").read_bytes()
     assert done.found_done and kept and all(data in whole for data in kept.values())
     assert said(here / "batches/may.jsonl") == [text.upper() for text in TEXTS]
+
+
+EDGES = ("replace", "unlink", "rmdir")
+
+
+def led(folder: Path, fatal: int) -> int:
+    """Lead the batch in a child that kills itself before the file operation `fatal`, from 0; return how many it did."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        for name in EDGES:
+            setattr(os, name, _edge(getattr(os, name), writing, fatal))
+        gone_on(folder, 1)
+        os._exit(0)
+    os.close(writing)
+    with open(reading, "rb") as done:
+        count = len(done.read())
+    assert os.waitpid(child, 0)[1] in (0, signal.SIGKILL)
+    return count
+
+
+def _edge(real: Any, writing: int, fatal: int, passed: list[int] = []) -> Any:  # noqa: B006 - one list for all edges
+    def operate(*given: Any) -> Any:
+        if len(passed) == fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+        passed.append(1)
+        os.write(writing, b".")
+        return real(*given)
+
+    return operate
+
+
+def test_a_leader_may_die_before_anything_that_it_does_to_files(here: Path) -> None:
+    """What it lays down, renames and takes away: wherever it stops, the next one makes the batch whole."""
+    lines(here / "lines.jsonl", TEXTS[:3])
+    whole = led(here, -1)
+    assert whole >= 10
+    for fatal in range(whole):
+        for path in (here / "batches").glob("may.*json*"):
+            path.unlink()
+        led(here, fatal)
+        assert gone_on(here, 1).summary["completed"] == 3
+        assert said(here / "batches/may.jsonl") == [text.upper() for text in TEXTS[:3]]
+        assert not (here / "batches/may.parts").exists()
+    assert len(calls(here)) == 3

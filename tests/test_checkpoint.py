@@ -29,6 +29,7 @@ from omnibachi_audit.proofs.keys import PrivateKey, Unreadable
 from omnibachi_audit.proofs.merkle import consistency_path, inclusion_path, leaf_hash, tree_root
 from omnibachi_audit.proofs.trust import Trust, TrustEntry
 from omnibachi_model.diagnostics import Trouble
+from postgres_server import Server
 
 __all__ = ["call", "workspace"]
 
@@ -322,6 +323,21 @@ def test_the_log_may_be_kept_elsewhere(call: Call, log: Path) -> None:
     assert call("checkpoint", "compare", "elsewhere/3.checkpoint", "--log", "elsewhere").status == 0
     said = call("checkpoint", "show", "--data-root", "postgresql://nobody@127.0.0.1:1/none")
     assert said.status == 3 and "OB786" in said.err
+
+
+def test_a_server_keeps_the_runs_and_a_folder_their_log(call: Call, workspace: Path, postgres: Server) -> None:
+    root = ("--data-root", postgres.root())
+    assert call("compile").status == 0
+    assert call("keys", "new", "log", "--role", "checkpoint").status == 0
+    for run in ("T1", "T2"):
+        greet(call, run, *root)
+    made = call("checkpoint", "make", "--key", "keys/log.key", *root, "--log", "log", "--json").json()
+    assert (made["size"], made["new"]) == (2, 2)
+    assert call("checkpoint", "prove", "T1", *root, "--log", "log").status == 0
+    anchors = call("verify", "T1", *root, "--json").json()["anchors"]
+    assert [anchor.split()[0] for anchor in anchors] == ["journal", "checkpoint"]
+    assert call("bundle", "T1", *root).status == 0
+    assert call("verify", "traces/T1/T1.bundle.zip", "--require", "anchored").status == 0
 
 
 def test_a_data_root_without_runs_has_the_empty_tree(call: Call, workspace: Path) -> None:

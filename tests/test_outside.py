@@ -13,15 +13,19 @@ import orjson
 import pytest
 
 from abroad import ASK, EACH, PLAIN, SEND, TRY, lay_abroad
+from front_door import Call, call
 from neighbours import House
 from omnibachi import RunResult, Workspace, examine, render, replay, verify
 from omnibachi.compiling import compile_workspace
 from omnibachi.foretelling import Foreteller
+from omnibachi.outline import outline
 from omnibachi.scenarios.runner import run_scenarios
 from omnibachi.workspace import shipped_root
 from omnibachi_ledger import open_root
 from omnibachi_model.digests import encode
 from omnibachi_model.record import export
+
+__all__ = ["call"]
 
 LEFT = ["send OUTCOME_UNKNOWN"]
 
@@ -152,6 +156,8 @@ def test_a_record_without_its_intention_is_broken(here: Workspace, house: House,
     keyless = {**lines[1], "obs": {**lines[1]["obs"], "key": "x"}}
     assert "`key` is no digest" in str(judged([lines[0], keyless, *lines[2:]]).reason)
     assert judged(lines[:2]).verdict == "INTACT"  # a run that has not ended
+    short = replay(b"\n".join(record.splitlines()[:2]) + b"\n", here.load())
+    assert (short.same, short.finished, short.stops_at) == (True, False, "send")
 
 
 def test_the_page_says_what_left(here: Workspace, house: House, tmp_path: Path) -> None:
@@ -219,3 +225,13 @@ def test_compat_tells_what_an_edited_workflow_would_have_done(house: House, tmp_
     foreteller = Foreteller(here.load())
     told = {name: foreteller.judge(name, record) for name, record in records.items()}
     assert (told["T1"].verdict, told["T2"].verdict, len(house.asked)) == ("same", "different", asked)
+
+
+def test_who_looks_sees_whom_it_may_reach(call: Call, here: Workspace, house: House, tmp_path: Path) -> None:
+    workflow = orjson.loads(here.load().read("abroad/WF_SEND_V0.json") or b"")
+    lines = "\n".join(outline(workflow, None, "", {}))
+    assert f"(EXTERNAL, repeat: key, reaches 127.0.0.1:1, 127.0.0.1:{house.port})" in lines
+    ended = call("docs", "--output", str(tmp_path / "site"), "--workspace", str(here.root))
+    assert ended.status == 0, ended
+    page = next((tmp_path / "site").rglob("*WF_SEND_V0.html")).read_text("utf-8")
+    assert f"127.0.0.1:{house.port}" in page and "asked again under the same key" in page

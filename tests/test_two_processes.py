@@ -41,7 +41,7 @@ def rows(root: str, sql: str) -> list[Any]:
 
 @everywhere
 def test_a_thousand_runs_each_and_nothing_is_lost(root: str) -> None:
-    count = 200 if is_address(root) else RUNS
+    count = 100 if is_address(root) else RUNS
     said = together(*(("errands:register_actors", SHIPPED, root, side, count) for side in "AB"))
     assert [side["diagnostics"] for side in said] == [[], []]
     assert [side["ends"] for side in said] == [{"registered": count}] * 2

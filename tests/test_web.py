@@ -233,7 +233,9 @@ def test_a_name_is_resolved_once(house: House, monkeypatch: pytest.MonkeyPatch) 
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (found, port)) for found in next(answers)]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    monkeypatch.setattr(exchange, "_opened", lambda place, plain, address, end: reached.append(address) or _hang(plain))
+    monkeypatch.setattr(
+        exchange, "_opened", lambda place, plain, address, *ends: reached.append(address) or _hang(plain)
+    )
     call = a_call(house, f"api.example.org:{house.port}")
     assert web.get({"url": f"http://api.example.org:{house.port}/"}, None, call)[1] == {"reason": "no-connection"}
     assert reached == [("127.0.0.1", house.port)]

@@ -124,9 +124,11 @@ def connected(place: Place, hosts: tuple[str, ...], end: float) -> socket.socket
     allowed = [entry for entry in found if reachable(place, str(entry[4][0]), hosts)]
     if not allowed:
         raise Closed
-    for family, kind, protocol, _, address in allowed:
+    for left, (family, kind, protocol, _, address) in zip(range(len(allowed), 0, -1), allowed, strict=True):
+        # One that says nothing leaves time for the others.
+        share = until((end - time.monotonic()) / left)
         try:
-            return _opened(place, socket.socket(family, kind, protocol), address, end)
+            return _opened(place, socket.socket(family, kind, protocol), address, share, end)
         except ssl.SSLError as error:
             raise Unsent("no-trust") from error
         except OSError:
@@ -134,10 +136,12 @@ def connected(place: Place, hosts: tuple[str, ...], end: float) -> socket.socket
     raise Unsent("no-connection")
 
 
-def _opened(place: Place, plain: socket.socket, address: Any, end: float) -> socket.socket:
+def _opened(place: Place, plain: socket.socket, address: Any, share: float, end: float) -> socket.socket:
+    """Connect to one address until `share`, and be ready to speak until `end`."""
     try:
-        plain.settimeout(max(end - time.monotonic(), 0.001))
+        plain.settimeout(max(share - time.monotonic(), 0.001))
         plain.connect(address)
+        plain.settimeout(max(end - time.monotonic(), 0.001))
         return secured(plain, place.host, end) if place.scheme == "https" else plain
     except BaseException:
         plain.close()

@@ -73,8 +73,8 @@ class Logbook:
         """Take in all runs that ended since, and sign the log as it is then.
 
         Returns the checkpoint, its file, how many runs are new, and what was left out because it does not hold (OB622,
-        warnings). Raises Refused: OB623 for a key of another name than the log, or a log that nobody known signed, OB625 where the journal lost or changed
-        a run that the log holds.
+        warnings). Raises Refused: OB623 for a key of another name than the log, or a log that nobody known signed;
+        OB625 where the journal lost or changed a run that the log holds.
         """
         if self.checkpoint is not None and self.checkpoint.origin != key.name:
             message = f"the log is called `{self.checkpoint.origin}`, and the key `{key.name}`"

@@ -80,7 +80,9 @@ def _used(node: dict[str, Any]) -> str:
 def _kind(node: dict[str, Any]) -> str:
     if node["kind"] == CALL:
         event = f", {node['event']}" if node["event"] else ""
-        return f"{_used(node)}{event} ({node['effect']})"
+        repeat = f", repeat: {node['repeat']}" if "repeat" in node else ""
+        hosts = f", reaches {', '.join(node['hosts']) or 'nobody'}" if "hosts" in node else ""
+        return f"{_used(node)}{event} ({node['effect']}{repeat}{hosts})"
     if node["kind"] == COMPUTE:
         return f"computes {', '.join(sorted(node['fields']))}"
     if node["kind"] == EACH:

@@ -196,8 +196,9 @@ def _change(step: Step) -> str:
 def what(step: Step) -> Words:
     """Say what an effect wrote: the event and its record, or the key and its value, as far as its inputs tell."""
     if step.left:
-        how = "left the house, and nobody knows whether it was done" if step.unsure else "left the house"
-        return [how, *([" under the key ", Code(step.key)] if step.key else []), ": ", value(step.inputs)]
+        under: Words = [" under the key ", Code(step.key)] if step.key else []
+        unsure = ", and nobody knows whether it was done" if step.unsure else ""
+        return ["left the house", *under, f"{unsure}: ", value(step.inputs)]
     event = step.sealed.get("event")
     if isinstance(event, str):
         return ["appended ", Code(event), ": ", value(step.inputs.get("record", step.inputs))]

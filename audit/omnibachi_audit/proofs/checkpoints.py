@@ -83,9 +83,9 @@ class Checkpoint:
 
 
 def continued(checkpoint: Checkpoint, key: PublicKey, trust: Trust) -> Diagnostic | None:
-    """Say why `key` is not to continue a log after its latest checkpoint (OB623); None where it is its own, or that of a
-    key which the trust file lists for checkpoints, also of one whose time is over.
+    """Say why `key` is not to continue a log after its latest checkpoint (OB623); None where it may.
 
+    It may where it signed that itself, or a key that the trust file lists for checkpoints, even if its time is over.
     Whoever continues a log signs all of it again, and should not sign what a stranger laid there.
     """
     ours = [key, *(entry.key for entry in trust.entries if CHECKPOINT in entry.roles and entry.revoked_at is None)]

@@ -134,20 +134,23 @@ def summary_of(output: str) -> str:
 
 
 def _whole(plan: dict[str, Any], output: str) -> dict[str, Any] | None:
-    """Return the summary of a batch that is whole, and has nothing that may be tried again."""
-    summary = read_json(summary_of(output))
-    if summary is None or summary.get("schema") != SUMMARY_FORMAT:
+    """Return the summary of a batch that is whole, and has nothing that may be tried again; raises Refused (OB756)."""
+    path = summary_of(output)
+    summary = read_json(path)
+    if summary is None:
         return None
-    if summary.get("batch") != plan["batch"]:
-        message = f"`{output}` is the record of another batch, `{summary.get('batch')}`"
-        raise Refused([Diagnostic("OB756", message, help="name another file with `--output`")])
-    check_plan(plan, summary["plan"])
     try:
-        size = os.stat(output).st_size
+        if summary["batch"] != plan["batch"]:
+            message = f"`{output}` is the record of another batch, `{summary['batch']}`"
+            raise Refused([Diagnostic("OB756", message, help="name another file with `--output`")])
+        check_plan(plan, summary["plan"])
+        again = any(item["exit_code"] == TROUBLE for item in summary["failed"])
+        return summary if os.stat(output).st_size == summary["size"] and not again else None
     except OSError:
         return None
-    again = any(item["exit_code"] == TROUBLE for item in summary["failed"])
-    return summary if size == summary["size"] and not again else None
+    except (KeyError, TypeError, AttributeError):
+        help = "name another file with `--output`, or remove it"
+        raise Refused([Diagnostic("OB756", f"`{path}` is no summary of a batch", help=help)]) from None
 
 
 def _do(task: Task, parts: Parts, payloads: Payloads, workers: int, tell: Callable[[int, int], None]) -> int:

@@ -25,6 +25,7 @@ from .worker import WORKER, ends_of, records_of
 
 PLAN_FORMAT = "omnibachi.batch.plan/1"
 PLAN, LOCK = "plan.json", "lock"
+ENDS = {"lines", "size", "sha256", "by_exit", "by_status", "failed"}
 MOST_ID = 48  # characters, so that a line's number has room in a trace id
 PATIENCE = 10.0  # seconds that workers of a dead leader are waited for
 INSTANT = 0.05
@@ -135,7 +136,8 @@ class Parts:
                     whole.update(piece)
         except OSError:
             return None
-        return ends if ends is not None and ends.get("sha256") == whole.hexdigest() else None
+        known = ends is not None and ends.keys() == ENDS and ends["sha256"] == whole.hexdigest()
+        return ends if known else None
 
     def clear(self) -> None:
         """Take the folder away, the lock last; what cannot be removed stays."""

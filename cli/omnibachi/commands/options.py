@@ -82,7 +82,8 @@ def _found(options: dict[str, Any]) -> Workspace:
 def needs_folder(workspace: Workspace, name: str) -> None:
     """Refuse (OB786) a data root that is a server for a command that keeps files in it; raises Trouble (OB783)."""
     if wiring.is_address(workspace.data_root):
-        message = f"`omnibachi {name}` does not work on a server yet: `{wiring.shown_root(workspace.data_root)}`"
+        root = wiring.shown_root(workspace.data_root)
+        message = f"`omnibachi {name}` keeps files in the data root, and `{root}` is a server"
         raise Refused([Diagnostic("OB786", message)], FINDINGS)
 
 

@@ -29,6 +29,11 @@ def node_facts(
             yield "Store", place.link(node["store"])
         if node["event"]:
             yield "Event", place.link(node["event"])
+        if "hosts" in node:
+            yield "May reach", listed([code(host) for host in node["hosts"]]) if node["hosts"] else "nobody"
+        if "repeat" in node:
+            honoured = "is asked again under the same key" if node["repeat"] == "key" else "is never asked again"
+            yield "Leaves the house", f"where nobody knows whether it was done, it {honoured}"
         yield from _attempts(node)
     if "with" in node:
         yield "Is given", given_of(node["with"], names)
