@@ -10,7 +10,8 @@ from pathlib import Path
 from neighbours import House
 from omnibachi import Workspace
 
-SEND, TRY, PLAIN, ASK, EACH = (f"abroad::WF_{name}_V0" for name in ("SEND", "TRY", "PLAIN", "ASK", "EACH"))
+NAMES = ("SEND", "TRY", "LATE", "PLAIN", "ASK", "ASK_LATE", "EACH")
+SEND, TRY, LATE, PLAIN, ASK, ASK_LATE, EACH = (f"abroad::WF_{name}_V0" for name in NAMES)
 
 _NEXT = "{SUCCESS: keep, VIOLATION: refused, BACKEND_ERROR: not_done, OUTCOME_UNKNOWN: unsure%s}"
 _ENDS = """
@@ -41,7 +42,11 @@ DECLARED = "".join((
     _workflow("WF_SEND_V0",
               f"{{use: CS_HTTP_V0.POST, with: {{url: $.payload.url, body: {{a: 1}}}}, next: {_NEXT % ''}}}"),
     _workflow("WF_TRY_V0",
-              "{use: CS_HTTP_V0.PUT, with: {url: $.payload.url}, deadline: 250ms,"
+              "{use: CS_HTTP_V0.PUT, with: {url: $.payload.url}, deadline: 20s,"
+              " retry: {on: [BACKEND_ERROR, OUTCOME_UNKNOWN, TIMEOUT], max: 2, backoff: 1ms},"
+              f" next: {_NEXT % ', TIMEOUT: late'}}}"),
+    _workflow("WF_LATE_V0",
+              "{use: CS_HTTP_V0.PUT, with: {url: $.payload.url}, deadline: 300ms,"
               " retry: {on: [BACKEND_ERROR, OUTCOME_UNKNOWN, TIMEOUT], max: 2, backoff: 1ms},"
               f" next: {_NEXT % ', TIMEOUT: late'}}}"),
     _workflow("WF_PLAIN_V0",
@@ -50,7 +55,10 @@ DECLARED = "".join((
               " next: {SUCCESS: keep, SPOILT: refused, BACKEND_ERROR: not_done, OUTCOME_UNKNOWN: unsure}}",
               "n: $.nodes.send.n"),
     _workflow("WF_ASK_V0",
-              "{use: CS_HTTP_V0.GET, with: {url: $.payload.url}, deadline: 250ms, retry: {on: [BACKEND_ERROR], max: 2},"
+              "{use: CS_HTTP_V0.GET, with: {url: $.payload.url}, deadline: 20s, retry: {on: [BACKEND_ERROR], max: 2},"
+              " next: {SUCCESS: keep, VIOLATION: refused, BACKEND_ERROR: not_done, TIMEOUT: late}}"),
+    _workflow("WF_ASK_LATE_V0",
+              "{use: CS_HTTP_V0.GET, with: {url: $.payload.url}, deadline: 300ms, retry: {on: [BACKEND_ERROR], max: 2},"
               " next: {SUCCESS: keep, VIOLATION: refused, BACKEND_ERROR: not_done, TIMEOUT: late}}"),
     _workflow("WF_EACH_V0",
               '{each: ["$.payload.url", "$.payload.url"], as: one, max: 3, use: CS_HTTP_V0.POST,'

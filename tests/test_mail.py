@@ -158,7 +158,7 @@ def test_what_goes_wrong_is_certain_until_the_data_begin(stage: str, way: str) -
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
-        outcome, output = sent(server.server_address[1], deadline_ms=200 if way == "stall" else 5000)
+        outcome, output = sent(server.server_address[1], deadline_ms=500 if way == "stall" else 5000)
     finally:
         server.closing.set()
         server.shutdown()

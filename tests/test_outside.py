@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
-from abroad import ASK, EACH, PLAIN, SEND, TRY, lay_abroad
+from abroad import ASK, ASK_LATE, EACH, LATE, PLAIN, SEND, TRY, lay_abroad
 from front_door import Call, call
 from neighbours import House
 from omnibachi import RunResult, Workspace, examine, render, replay, verify
@@ -61,10 +61,10 @@ def run(here: Workspace, house: House, root: Path, workflow: str, target: str, *
     [
         (SEND, "/x", "sent", 1, 1), (SEND, "/nothing", "unsure", 1, 1), (SEND, "/before", "unsure", 1, 0),
         (SEND, "/twice", "sent", 1, 1), (SEND, "/garbage", "unsure", 1, 1), (SEND, "/huge", "unsure", 1, 1),
-        (TRY, "/after-once", "sent", 2, 1), (TRY, "/before-once", "sent", 2, 1), (TRY, "/late", "late", 3, 1),
+        (TRY, "/after-once", "sent", 2, 1), (TRY, "/before-once", "sent", 2, 1), (LATE, "/late", "late", 3, 1),
         (PLAIN, "/x", "sent", 1, 1), (PLAIN, "/nothing", "unsure", 1, 1), (PLAIN, "/before", "unsure", 1, 0),
         (PLAIN, "/spoilt", "failed", 1, 1), (PLAIN, "crash", "failed", 0, 0), (EACH, "/x", "sent", 2, 2),
-        (ASK, "/x", "sent", 1, 1), (ASK, "/before", "not_done", 3, 0), (ASK, "/never", "late", 1, 1),
+        (ASK, "/x", "sent", 1, 1), (ASK, "/before", "not_done", 3, 0), (ASK_LATE, "/never", "late", 1, 1),
     ],
 )  # fmt: skip
 def test_how_it_ends(
