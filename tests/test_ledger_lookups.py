@@ -44,67 +44,87 @@ def fits(item: dict[str, Any], wanted: dict[str, Any]) -> bool:
     return all(name in item and same(item[name], wanted[name]) for name in wanted)
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.just("append"), st.sampled_from([EVENT, OTHER]), record)
-        | st.tuples(st.just("ask"), st.sampled_from([EVENT, OTHER]), match)
-        | st.tuples(st.just("undone"), st.sampled_from([EVENT, OTHER]), match),
-        max_size=20,
-    )
+stream_steps = st.lists(
+    st.tuples(st.just("append"), st.sampled_from([EVENT, OTHER]), record)
+    | st.tuples(st.just("ask"), st.sampled_from([EVENT, OTHER]), match)
+    | st.tuples(st.just("undone"), st.sampled_from([EVENT, OTHER]), match),
+    max_size=20,
 )
+keyed_steps = st.lists(
+    st.tuples(st.just("put"), st.sampled_from("klm"), record)
+    | st.tuples(st.just("remove"), st.sampled_from("klm"), st.just({}))
+    | st.tuples(st.just("ask"), st.just(""), match),
+    max_size=20,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(stream_steps)
 def test_streams_answer_as_a_list_would(steps: list[tuple[str, str, dict[str, Any]]]) -> None:
-    model: list[tuple[str, dict[str, Any]]] = []
     with open_root(None) as ledger:
-        for index, (kind, event, item) in enumerate(steps):
-            if kind == "append":
-                sequence = write(ledger, f"r{index}", lambda store, e=event, i=item: store(STREAM).append(e, i))
-                model.append((event, item))
-                assert sequence == len(model)
-                continue
-            if kind == "undone":  # a key set that is built inside a transaction that does not last
-                held = journal(ledger, f"r{index}")
-                held.begin()
-                held.store(STREAM).append(event, {"a": 1})
-                held.store(STREAM).count(item, event=event)
-                held.rollback()
-            found = [number for number, (name, held_) in enumerate(model, 1) if name == event and fits(held_, item)]
-            store = ledger.store(STREAM)
-            assert store.count(item, event=event) == len(found)
-            latest = store.find(event, item)
-            assert latest == ((model[found[-1] - 1][1], found[-1]) if found else None)
+        as_a_list_would(ledger, steps)
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.just("put"), st.sampled_from("klm"), record)
-        | st.tuples(st.just("remove"), st.sampled_from("klm"), st.just({}))
-        | st.tuples(st.just("ask"), st.just(""), match),
-        max_size=20,
-    ),
-    st.integers(0, 3),
-)
+@given(keyed_steps, st.integers(0, 3))
 def test_keyed_records_answer_as_a_dictionary_would(steps: list[tuple[str, str, dict[str, Any]]], limit: int) -> None:
+    with open_root(None) as ledger:
+        as_a_dictionary_would(ledger, steps, limit)
+
+
+@settings(max_examples=10, deadline=None)
+@given(stream_steps, keyed_steps, st.integers(0, 3))
+def test_on_a_server_both_do(
+    postgres: Any,
+    of_streams: list[tuple[str, str, dict[str, Any]]],
+    of_keys: list[tuple[str, str, dict[str, Any]]],
+    limit: int,
+) -> None:
+    with open_root(postgres.root()) as ledger:
+        as_a_list_would(ledger, of_streams)
+        as_a_dictionary_would(ledger, of_keys, limit)
+
+
+def as_a_list_would(ledger: Ledger, steps: list[tuple[str, str, dict[str, Any]]]) -> None:
+    model: list[tuple[str, dict[str, Any]]] = []
+    for index, (kind, event, item) in enumerate(steps):
+        if kind == "append":
+            sequence = write(ledger, f"r{index}", lambda store, e=event, i=item: store(STREAM).append(e, i))
+            model.append((event, item))
+            assert sequence == len(model)
+            continue
+        if kind == "undone":  # a key set that is built inside a transaction that does not last
+            held = journal(ledger, f"r{index}")
+            held.begin()
+            held.store(STREAM).append(event, {"a": 1})
+            held.store(STREAM).count(item, event=event)
+            held.rollback()
+        found = [number for number, (name, held_) in enumerate(model, 1) if name == event and fits(held_, item)]
+        store = ledger.store(STREAM)
+        assert store.count(item, event=event) == len(found)
+        latest = store.find(event, item)
+        assert latest == ((model[found[-1] - 1][1], found[-1]) if found else None)
+
+
+def as_a_dictionary_would(ledger: Ledger, steps: list[tuple[str, str, dict[str, Any]]], limit: int) -> None:
     model: dict[str, tuple[dict[str, Any], int]] = {}
     revisions: dict[str, int] = {}
-    with open_root(None) as ledger:
-        for index, (kind, key, item) in enumerate(steps):
-            if kind == "put":
-                revisions[key] = revisions.get(key, 0) + 1
-                model[key] = (item, revisions[key])
-                assert write(ledger, f"r{index}", lambda s, k=key, i=item: s(RECORDS).put(k, i)) == revisions[key]
-            elif kind == "remove":
-                there = model.pop(key, None) is not None
-                revisions[key] = revisions.get(key, 0) + there
-                removed = write(ledger, f"r{index}", lambda s, k=key: s(RECORDS).remove(k))
-                assert removed == (revisions[key] if there else None)
-            else:
-                found = [(name, *entry) for name, entry in model.items() if fits(entry[0], item)]
-                store = ledger.store(RECORDS)
-                assert store.list(item, limit) == (found[:limit], len(found))
-                assert store.count(item) == len(found)
-        assert [entry["key"] for entry in ledger.records(RECORDS)] == list(model)
+    for index, (kind, key, item) in enumerate(steps):
+        if kind == "put":
+            revisions[key] = revisions.get(key, 0) + 1
+            model[key] = (item, revisions[key])
+            assert write(ledger, f"k{index}", lambda s, k=key, i=item: s(RECORDS).put(k, i)) == revisions[key]
+        elif kind == "remove":
+            there = model.pop(key, None) is not None
+            revisions[key] = revisions.get(key, 0) + there
+            removed = write(ledger, f"k{index}", lambda s, k=key: s(RECORDS).remove(k))
+            assert removed == (revisions[key] if there else None)
+        else:
+            found = [(name, *entry) for name, entry in model.items() if fits(entry[0], item)]
+            store = ledger.store(RECORDS)
+            assert store.list(item, limit) == (found[:limit], len(found))
+            assert store.count(item) == len(found)
+    assert [entry["key"] for entry in ledger.records(RECORDS)] == list(model)
 
 
 def test_one_and_one_point_nought_are_the_same_and_true_is_not(ledger: Ledger) -> None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 
 from cut_lines import Line, line_to
@@ -13,6 +14,7 @@ from omnibachi import Workspace
 from omnibachi_ledger import Ledger, open_root
 from omnibachi_ledger.journal import Journal
 from omnibachi_ledger.postgres import server as module
+from omnibachi_ledger.postgres.troubles import of_postgres
 from omnibachi_model.diagnostics import Trouble
 from omnibachi_model.digests import digest
 from performing import RECORDS, REGISTRY, SEALED, STREAM, events, journal, perform, raw, trouble
@@ -222,6 +224,17 @@ def test_a_server_that_takes_no_writes(ledger: Ledger, root: str) -> None:
             "OB720"
         )
         assert [item["key"] for item in other.records(REGISTRY)] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [("53100", "OB724"), ("53300", "OB720"), ("40P01", "OB721"), ("57014", "OB721"), ("XX001", "OB723"),
+     ("42501", "OB720"), ("28P01", "OB720"), ("3D000", "OB720")],
+)  # fmt: skip
+def test_what_else_a_server_may_say(state: str, code: str) -> None:
+    found = of_postgres(psycopg.errors.lookup(state)("no. such thing."), "postgresql://u@h/d", "such")
+    assert isinstance(found, Trouble) and found.diagnostic.code == code
+    assert "such" not in found.diagnostic.message
 
 
 def test_a_server_that_is_restarted(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,17 +13,22 @@ import re
 
 from omnibachi_model.diagnostics import Diagnostic, Trouble
 
-_LIKE = re.compile(r"postgres(?:ql)?:|[A-Za-z][A-Za-z0-9+.-]+://")
-_ADDRESS = re.compile(
+# Compiled when it is first needed: a run on a folder imports this module too.
+_ADDRESS = (
     r"postgres(?:ql)?://(?:(?P<user>[^:@/?#\s]*)(?::[^@/?#\s]*)?@)?(?P<host>[^@/?#\s]*)"
     r"(?P<database>/[^/?#@\s]*)?(?:\?(?P<more>(?:[a-z_]+=[^&=#\s]*)(?:&[a-z_]+=[^&=#\s]*)*))?"
 )
+_SCHEME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-")
 _SHOWN = frozenset(("host", "hostaddr", "port", "dbname", "user", "service", "options"))
 
 
 def is_address(root: str) -> bool:
     """Tell whether a data root is meant to be a server and no folder."""
-    return _LIKE.match(root) is not None
+    head, colon, rest = root.partition(":")
+    if head in ("postgres", "postgresql"):
+        return bool(colon)
+    # A scheme of one letter would be a drive.
+    return rest.startswith("//") and len(head) > 1 and head[0].isalpha() and set(head) <= _SCHEME
 
 
 def shown(root: str) -> str:
@@ -33,7 +38,7 @@ def shown(root: str) -> str:
     """
     if not is_address(root):
         return root
-    found = _ADDRESS.fullmatch(root)
+    found = re.fullmatch(_ADDRESS, root)
     if found is None:
         raise malformed()
     user, more = found["user"], found["more"] or ""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 
-_USER = re.compile(r"(postgres(?:ql)?:/+[^\s:@/`]*):[^\s`]*@")
-_PARAMETER = re.compile(r"(postgres(?:ql)?:/+[^\s`]*?[?&](?:password|passfile|sslpassword)=)[^\s&`]*")
+# Compiled when they are first needed: every run imports this module.
+_USER = r"(postgres(?:ql)?:/+[^\s:@/`]*):[^\s`]*@"
+_PARAMETER = r"(postgres(?:ql)?:/+[^\s`]*?[?&](?:password|passfile|sslpassword)=)[^\s&`]*"
 
 
 def without_passwords(text: str) -> str:
     """Return a text with the passwords of PostgreSQL's addresses in it left out, however such an address is spoilt."""
     if "postgres" not in text:
         return text
-    return _PARAMETER.sub(r"\1…", _USER.sub(r"\1@", text))
+    return re.sub(_PARAMETER, r"\1…", re.sub(_USER, r"\1@", text))

@@ -63,7 +63,7 @@ def _is_record(workspace: Workspace, target: str) -> bool:
     if os.path.lexists(target):
         return os.path.basename(target) != MANIFEST
     file, mark, _ = target.rpartition("#")
-    return TRACE_ID.match(target) is not None or bool(mark) and os.path.isfile(file)
+    return TRACE_ID.match(target) is not None or (bool(mark) and os.path.isfile(file))
 
 
 def _records(output: Output, workspace: Workspace, old: str, new: str) -> int:

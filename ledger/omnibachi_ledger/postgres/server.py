@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .holders import Holders
 
 BUSY_SECONDS = 5.0
+_OLDEST = 130000
 _PAUSE = 0.05
 _BATCH = 1000
 _CLASS = 0x6F6D6E69  # "omni": the first half of the key of a schema's write lock; the other is the schema's number
@@ -135,6 +136,8 @@ class Server:
             connection.adapters.register_loader("text", Texts)
             connection.adapters.register_dumper(int, Int8Dumper)
             self._connection, self._cursor = connection, psycopg.RawCursor(connection)
+            if connection.info.server_version < _OLDEST:
+                raise self._unusable(f"it is older than PostgreSQL {_OLDEST // 10000}")
             if connection.info.parameter_status("server_encoding") != "UTF8":
                 raise self._unusable("its encoding is not UTF8")
             self._cursor.execute((_SESSION % (BUSY_SECONDS * 1000)).encode())
