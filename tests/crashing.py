@@ -171,6 +171,8 @@ def in_child(
             if largest:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
             _child(arguments, folder, writing, Edges(fatal, with_signal))
+        except KeyboardInterrupt:
+            os._exit(130)  # It came before the front door was called, or after.
         finally:
             os._exit(99)
     os.close(writing)

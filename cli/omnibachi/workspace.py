@@ -52,8 +52,9 @@ class Workspace:
     """A folder that holds `protocols/` or `protocol_snapshot/`.
 
     `data_root` and `traces` are where state and traces go unless a call says otherwise: `data` and `traces` in the
-    workspace. `trust` is the file that says whose signatures count, `trust.json` there. `borrowed` tells that it is the
-    shipped one, used from a folder outside any: it is there to be run.
+    workspace. A data root is a folder or the address of a PostgreSQL, whose mirrors go to `mirrors`. `trust` is the
+    file that says whose signatures count, `trust.json` there. `borrowed` tells that it is the shipped one, used from a
+    folder outside any: it is there to be run.
     """
 
     __slots__ = ("borrowed", "capabilities", "data_root", "mirrors", "root", "traces", "trust")
