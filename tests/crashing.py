@@ -26,7 +26,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from omnibachi.__main__ import main
-from omnibachi_ledger import is_address
+from omnibachi_ledger.addresses import is_address
 
 NOW_NS = 1_767_225_600_123_456_789
 SECONDS = 60.0

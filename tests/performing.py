@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from omnibachi_capabilities.catalogue import CATALOGUE
-from omnibachi_ledger import Ledger, is_address, open_root
+from omnibachi_ledger import Ledger, open_root
+from omnibachi_ledger.addresses import is_address
 from omnibachi_ledger.journal import Journal
 from omnibachi_model.checks import link, listed
 from omnibachi_model.diagnostics import Trouble

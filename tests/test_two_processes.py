@@ -14,7 +14,8 @@ import pytest
 from children import HERE, SECONDS, children, together
 from errands import REGISTER_ACTOR, actor
 from omnibachi import Workspace, verify
-from omnibachi_ledger import is_address, open_root
+from omnibachi_ledger import open_root
+from omnibachi_ledger.addresses import is_address
 from omnibachi_model.digests import encode
 from performing import RECORDS, REGISTRY, STREAM, everywhere, root
 from trial import CLAIM, COUNT_UP, NAMES, SAY, THINGS, a_copy, lay_trial

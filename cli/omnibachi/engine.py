@@ -10,7 +10,6 @@ import os
 
 from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
 from omnibachi_model.digests import decode, digest, digest_of, encode
-from omnibachi_model.passwords import without_passwords
 from omnibachi_model.record import Broken
 from omnibachi_model.record import read as read_record
 from omnibachi_model.sealed import EXIT_CODES, REJECTED_EXIT
@@ -101,6 +100,8 @@ class Engine:
         self._linked: dict[str, Linked] = {} if linked is None else linked
 
     def __repr__(self) -> str:
+        from omnibachi_model.passwords import without_passwords
+
         return f"Engine({without_passwords(self.data_root or 'in memory')})"
 
     def __enter__(self) -> Engine:

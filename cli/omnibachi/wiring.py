@@ -89,10 +89,10 @@ if TYPE_CHECKING:
     from omnibachi_ledger import SCHEMA_VERSION as SCHEMA_VERSION
     from omnibachi_ledger import Ledger as Ledger
     from omnibachi_ledger import RunRow as RunRow
-    from omnibachi_ledger import is_address as is_address
-    from omnibachi_ledger import may_be_there as may_be_there
     from omnibachi_ledger import open_root as open_root
-    from omnibachi_ledger import shown as _shown
+    from omnibachi_ledger.addresses import is_address as is_address
+    from omnibachi_ledger.addresses import may_be_there as may_be_there
+    from omnibachi_ledger.addresses import shown as _shown
     from omnibachi_ledger.locks import acquire as acquire
     from omnibachi_observer.examine import examine as examine
     from omnibachi_observer.exports.cloudevents import cloudevents as cloudevents
@@ -245,10 +245,10 @@ _PLACES = {
     "markdown": "omnibachi_observer.markdown",
     "mermaid": "omnibachi_observer.mermaid",
     "names_of": "omnibachi_compiler.editing.names",
-    "is_address": "omnibachi_ledger",
-    "may_be_there": "omnibachi_ledger",
+    "is_address": "omnibachi_ledger.addresses",
+    "may_be_there": "omnibachi_ledger.addresses",
     "open_root": "omnibachi_ledger",
-    "shown_root": "omnibachi_ledger:shown",
+    "shown_root": "omnibachi_ledger.addresses:shown",
     "acquire": "omnibachi_ledger.locks",
     "open_snapshot": "omnibachi_runtime.load",
     "openlineage": "omnibachi_observer.exports.openlineage",

@@ -9,8 +9,7 @@ the last byte. Whatever a database or the file system refuses leaves this room a
 itself is a `Defect`.
 """
 
-from .addresses import is_address, may_be_there, shown
 from .root import Ledger, RunRow, open_root
 from .schema import VERSION as SCHEMA_VERSION
 
-__all__ = ["SCHEMA_VERSION", "Ledger", "RunRow", "is_address", "may_be_there", "open_root", "shown"]
+__all__ = ["SCHEMA_VERSION", "Ledger", "RunRow", "open_root"]

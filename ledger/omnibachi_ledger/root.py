@@ -9,7 +9,6 @@ import orjson
 from omnibachi_model.diagnostics import Defect, Diagnostic, Trouble
 from omnibachi_model.record import INTENDED, digest_of, export
 
-from .addresses import is_address, shown
 from .connect import connect
 from .journal import Journal, Run, take_over
 from .locks import Locks
@@ -108,14 +107,17 @@ def open_root(
     server. Raises Trouble: OB720 unusable, OB721 busy, OB722 newer schema, OB723 damaged, OB724 disk full, OB725
     network file system; and of a server OB783 address, OB784 lost, OB788 no driver.
     """
-    if path is not None and is_address(path):
-        shown(path)  # One that cannot be read is refused before a driver is looked for.
-        from .postgres import open_server
+    if path is not None and ":" in path:  # Few paths have one: for the others nothing more is loaded.
+        from .addresses import is_address, shown
 
-        found = open_server(path, create=create, reading=reading, note=note)
-        if found is not None:
-            return Ledger(*found, mirrors)
-        path = None
+        if is_address(path):
+            shown(path)  # One that cannot be read is refused before a driver is looked for.
+            from .postgres import open_server
+
+            found = open_server(path, create=create, reading=reading, note=note)
+            if found is not None:
+                return Ledger(*found, mirrors)
+            path = None
     db = connect(path, create=create, reading=reading)
     root = path if db.path != "memory" else None
     return Ledger(db, Locks(None if root is None else os.path.join(root, LOCKS), note), root)

@@ -7,8 +7,6 @@ graph path that proves it where there is one.
 
 from __future__ import annotations
 
-from .passwords import without_passwords
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -96,8 +94,12 @@ class Diagnostic:
         fix: Fix | None = None,
     ) -> None:
         self.code = code
-        # An address is quoted where it stands in the wrong place; its password is not.
-        self.message = without_passwords(message) if ":/" in message else message
+        self.message = message
+        if ":/" in message:
+            # An address is quoted where it stands in the wrong place; its password is not.
+            from .passwords import without_passwords
+
+            self.message = without_passwords(message)
         self.span = span
         self.help = help
         self.related = tuple(related)
