@@ -334,7 +334,6 @@ def test_what_the_loader_reported_as_left_out_is_not_reported_again() -> None:
         "OB212",
         "OB220",
         "OB221",
-        "OB314",
     ],
 )
 def test_the_example_of_each_code_provokes_it(code: str) -> None:
