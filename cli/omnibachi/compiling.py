@@ -20,6 +20,7 @@ from omnibachi_model.diagnostics import Diagnostic, Span, in_order
 from omnibachi_model.sealed import MANIFEST, SIGNATURE, VERSIONS
 
 from . import remembered, wiring
+from .laying import lay_down
 from .results import Compiled
 from .traces_folder import runs_here
 from .workspace import PROTOCOLS, SNAPSHOT
@@ -271,27 +272,7 @@ def write_snapshot(root: str, files: dict[str, bytes]) -> None:
         if name.startswith(f".{SNAPSHOT}.") and process.isdecimal() and not runs_here(int(process)):
             shutil.rmtree(os.path.join(root, name), ignore_errors=True)
     files = {**_signature_kept(place, files), **files}
-    aside = tempfile.mkdtemp(prefix=f".{SNAPSHOT}.{os.getpid()}.", dir=root)
-    try:
-        os.chmod(aside, 0o755)
-        for name, data in files.items():
-            path = os.path.join(aside, *name.split("/"))
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            if not _shared(os.path.join(place, *name.split("/")), path, data):
-                with open(path, "wb") as file:
-                    file.write(data)
-        old = aside + ".old"
-        if os.path.isdir(place):
-            os.rename(place, old)
-        try:
-            os.rename(aside, place)
-        except BaseException:
-            if os.path.isdir(old):
-                os.rename(old, place)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    lay_down(place, tempfile.mkdtemp(prefix=f".{SNAPSHOT}.{os.getpid()}.", dir=root), files, _shared)
 
 
 def _signature_kept(place: str, files: dict[str, bytes]) -> dict[str, bytes]:

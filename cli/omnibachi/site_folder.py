@@ -7,13 +7,13 @@ name, is somebody's own.
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 
 from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
 
 from .exits import FINDINGS
+from .laying import lay_down
 
 MARK = ".omnibachi-site"
 HEAD = "omnibachi.site/1"
@@ -64,23 +64,4 @@ def _strange(place: str) -> str | None:
 def _write(place: str, files: Mapping[str, bytes]) -> None:
     above = os.path.dirname(place)
     os.makedirs(above, exist_ok=True)
-    aside = tempfile.mkdtemp(prefix=f".{os.path.basename(place)}.", dir=above)
-    old = aside + ".old"
-    try:
-        os.chmod(aside, 0o755)
-        for name, data in files.items():
-            path = os.path.join(aside, *name.split("/"))
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, "wb") as file:
-                file.write(data)
-        if os.path.isdir(place):
-            os.rename(place, old)
-        try:
-            os.rename(aside, place)
-        except BaseException:
-            if os.path.isdir(old):
-                os.rename(old, place)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    lay_down(place, tempfile.mkdtemp(prefix=f".{os.path.basename(place)}.", dir=above), files)
