@@ -23,8 +23,16 @@ from omnibachi_model.sealed import WRITES
 REGISTRY = "shop::ST_REGISTRY_V0"
 RECORDS = "shop::ST_RECORDS_V0"
 STREAM = "shop::ST_STREAM_V0"
-KEEPS = {REGISTRY: "registry", RECORDS: "records", STREAM: "events"}
-SEALED = encode({"format": "omnibachi.workflow/1", "stores": {store: {"keeps": kind} for store, kind in KEEPS.items()}})
+ACCOUNTS = "shop::ST_ACCOUNTS_V0"
+OPENED = "shop::ST_OPENED_ACCOUNTS_V0"
+KEEPS = {REGISTRY: "registry", RECORDS: "records", STREAM: "events", ACCOUNTS: "accounts", OPENED: "accounts"}
+# What is sealed of the two stores of accounts besides: the second one opens accounts by what they receive.
+DECLARED: dict[str, dict[str, Any]] = {
+    ACCOUNTS: {"overdraft": ["SUPPLY"], "opened": ["POOL"]},
+    OPENED: {"overdraft": ["SUPPLY"], "open_on_receipt": True},
+}
+STORES = {store: {"keeps": kind, **DECLARED.get(store, {})} for store, kind in KEEPS.items()}
+SEALED = encode({"format": "omnibachi.workflow/1", "stores": STORES})
 EVENT = "shop::EV_SOLD_V0"
 NOW_NS = 1_767_225_600_123_456_789
 
@@ -57,8 +65,9 @@ class Fixed:
 class Call:
     """A call as the runtime makes it."""
 
-    def __init__(self, run: str, path: str) -> None:
+    def __init__(self, run: str, path: str, store: str | None = None) -> None:
         self.run = run
+        self.declared = STORES.get(store or "", {})
         self.path = path
         self.key = digest(f"{run} {path}".encode())
         self.deadline = None
@@ -67,7 +76,7 @@ class Call:
 
 
 def journal(ledger: Ledger, run: str, *, sealed: bytes = SEALED) -> Journal:
-    """Return the journal of a new run of a workflow that names the three stores."""
+    """Return the journal of a new run of a workflow that names the stores."""
     return ledger.journal(
         run,
         workflow="shop::WF_SELL_V0",
@@ -84,7 +93,7 @@ def perform(
 ) -> tuple[str, dict[str, Any]]:
     """Do one operation as a run of its own; what is of a writing class gets a receipt and an end."""
     held = journal(ledger, run)
-    call = Call(run, "node")
+    call = Call(run, "node", store)
     function: Any = CATALOGUE[address]
     if effect not in WRITES:
         answer: tuple[str, dict[str, Any]] = function(inputs, held.store(store) if store else None, call)
@@ -105,8 +114,8 @@ def events(count: int) -> Sequence[tuple[str, bytes, bytes]]:
 
 
 def state(ledger: Ledger) -> dict[str, list[dict[str, Any]]]:
-    """Return all records of the three stores."""
-    return {store: ledger.records(store) for store in KEEPS}
+    """Return all records of the stores."""
+    return {store: ledger.records(store, kind) for store, kind in KEEPS.items()}
 
 
 def trouble(action: Callable[[], Any]) -> str:

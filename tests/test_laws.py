@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from declared import EXAMPLES, OPERATIONS, transform
 from omnibachi_ledger import Ledger, open_root
-from performing import RECORDS, REGISTRY, STREAM, perform, state
+from performing import ACCOUNTS, RECORDS, REGISTRY, STREAM, perform, state
 
 # What leaves the house has laws of its own, and servers to try them on (test_web.py, test_outside_crash.py).
 LOCAL = {
@@ -27,13 +27,24 @@ LOCAL = {
     for name, item in OPERATIONS.items()
     if item["effect"] != "EXTERNAL" and "hosts" not in item.get("needs", ())
 }
-STORES = {"CS_REGISTRY_V0": REGISTRY, "CS_RECORDS_V0": RECORDS, "CS_EVENTS_V0": STREAM}
+STORES = {
+    "CS_REGISTRY_V0": REGISTRY,
+    "CS_RECORDS_V0": RECORDS,
+    "CS_EVENTS_V0": STREAM,
+    "CS_ACCOUNTS_V0": ACCOUNTS,
+}
 KINDS = ("memory", "file", "postgres")
 Step = tuple[str, dict[str, Any]]
 
 key = st.sampled_from(["k", "l", "ü", ""])
 value = st.dictionaries(st.sampled_from("abc"), st.integers(-3, 3) | st.text(max_size=2) | st.none(), max_size=2)
 record = st.fixed_dictionaries({"a": st.sampled_from(["x", "y"])}, optional={"n": st.integers(0, 2) | st.booleans()})
+account = st.sampled_from(["SUPPLY", "POOL", "W", "ü"])
+entry = st.fixed_dictionaries({"from": account, "to": account, "amount": st.integers(-1, 3) | st.just(2**53 - 1)})
+# IDEMPOTENT by its key; without one each run is a posting of its own (test_accounts.py).
+posting = st.fixed_dictionaries(
+    {"key": key, "entries": st.lists(entry, max_size=3), "after": st.none() | st.integers(0, 3)}
+)
 INPUTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "CS_REGISTRY_V0.REGISTER": st.fixed_dictionaries({"key": key, "value": value}),
     "CS_REGISTRY_V0.RESOLVE": st.fixed_dictionaries({"key": key}),
@@ -47,6 +58,9 @@ INPUTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "CS_EVENTS_V0.APPEND": st.fixed_dictionaries({"record": record | value}),
     "CS_EVENTS_V0.FIND": st.fixed_dictionaries({"match": value | record}),
     "CS_EVENTS_V0.COUNT": st.fixed_dictionaries({"match": value | record}),
+    "CS_ACCOUNTS_V0.OPEN": st.fixed_dictionaries({"account": account}),
+    "CS_ACCOUNTS_V0.BALANCE": st.fixed_dictionaries({"account": account}),
+    "CS_ACCOUNTS_V0.POST": posting,
     "CS_CLOCK_V0.NOW": st.just({}),
     "CS_ENTROPY_V0.DRAW": st.fixed_dictionaries({"bytes": st.integers(1, 64)}),
 }

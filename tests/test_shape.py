@@ -168,8 +168,8 @@ MARKED = [
     ("OB206", "store: ST_X_V0\ngoverned_by: «ST_Y_V0»", "write it as in `CS_REGISTRY_V0`"),
     ("OB212", "«policy»: PL_X_V0", "leave the document out"),
     ("OB212", "store: ST_X_V0\ngoverned_by: CS_X_V0\n«overdraft»: SUPPLY", "leave it out"),
-    ("OB212", "event: EV_X_V0\nrecord: {properties: {a: {items: {«secret»: true}}}}", "leave it out"),
-    ("OB212", "intent: IN_X_V0\npayload: {$defs: {a: {«public»: true}}}", "leave it out"),
+    ("OB204", "event: EV_X_V0\nrecord: {properties: {a: {items: {secret: «1»}}}}", None),
+    ("OB204", "intent: IN_X_V0\npayload: {$defs: {a: {public: «often»}}}", None),
 ]  # fmt: skip
 
 
@@ -229,7 +229,7 @@ CAPABILITIES = [
     ("OB204", "outcomes: {OK: «[]»}"),
     ("OB206", "outcomes: {OK: {«Id»: {}}}"),
     ("OB204", "outcomes: {OK: {id: «string»}}"),
-    ("OB212", "outcomes: {OK: {id: {«secret»: true}}}"),
+    ("OB204", "outcomes: {OK: {id: {secret: «very»}}}"),
     ("OB203", "outcomes: {OK: {}}\nexamples: [{«gives»: OK}]"),
     ("OB202", "outcomes: {OK: {}}\nexamples: [{with: {}, gives: OK, «takes»: 1}]"),
 ]

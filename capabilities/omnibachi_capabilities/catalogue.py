@@ -1,11 +1,15 @@
-"""The one visible list of what stands behind each address of `std`. The compiler reads it; running does not."""
+"""The one visible list of what stands behind each shipped address. The compiler reads it; running does not."""
 
 from __future__ import annotations
 
-from . import clock, entropy, events, mail, records, registry, web
+from . import accounts, clock, curve, entropy, events, mail, records, registry, web
+from .collatz import collatz
+from .derived_keys import derive_key
 from .digest import digest
 from .elapsed import elapsed
 from .generate_id import generate_id
+from .keccak import keccak256
+from .mnemonics import entropy_to_mnemonic, mnemonic_to_seed
 from .shift_time import shift_time
 
 TYPE_CHECKING = False
@@ -15,10 +19,23 @@ if TYPE_CHECKING:
     from omnibachi_model.ports import Operation, Transform
 
 CATALOGUE: Mapping[str, Transform | Operation] = {
+    "ai_governance::CT_COLLATZ_V0": collatz,
+    "std::CT_ADDRESS_V0": curve.address,
+    "std::CT_CHECKSUM_ADDRESS_V0": curve.checksum_address,
+    "std::CT_DERIVE_KEY_V0": derive_key,
     "std::CT_DIGEST_V0": digest,
+    "std::CT_ECDSA_RECOVER_V0": curve.ecdsa_recover,
+    "std::CT_ECDSA_SIGN_V0": curve.ecdsa_sign,
     "std::CT_ELAPSED_V0": elapsed,
+    "std::CT_ENTROPY_TO_MNEMONIC_V0": entropy_to_mnemonic,
     "std::CT_GENERATE_ID_V0": generate_id,
+    "std::CT_KECCAK256_V0": keccak256,
+    "std::CT_MNEMONIC_TO_SEED_V0": mnemonic_to_seed,
+    "std::CT_PUBLIC_KEY_V0": curve.public_key,
     "std::CT_SHIFT_TIME_V0": shift_time,
+    "std::CS_ACCOUNTS_V0.BALANCE": accounts.balance,
+    "std::CS_ACCOUNTS_V0.OPEN": accounts.open_,
+    "std::CS_ACCOUNTS_V0.POST": accounts.post,
     "std::CS_CLOCK_V0.NOW": clock.now,
     "std::CS_EMAIL_V0.SEND": mail.send,
     "std::CS_ENTROPY_V0.DRAW": entropy.draw,
@@ -29,6 +46,7 @@ CATALOGUE: Mapping[str, Transform | Operation] = {
     "std::CS_HTTP_V0.GET": web.get,
     "std::CS_HTTP_V0.POST": web.post,
     "std::CS_HTTP_V0.PUT": web.put,
+    "std::CS_RECORDS_V0.ADMIT": records.admit,
     "std::CS_RECORDS_V0.COUNT": records.count,
     "std::CS_RECORDS_V0.CREATE": records.create,
     "std::CS_RECORDS_V0.GET": records.get,

@@ -41,6 +41,20 @@ def swap(inputs: Inputs, store: Txn, call: Call) -> Answer:
     return "SUCCESS", {"revision": store.put(key, inputs["value"], revision=seen)}
 
 
+def admit(inputs: Inputs, store: Txn, call: Call) -> Answer:
+    """Write a record as `swap` does (revision 0: where none is), while fewer than `below` records match `where`."""
+    key, seen = inputs["key"], inputs["revision"]
+    found = store.get(key)
+    if found is None and seen != 0:
+        return "NOT_FOUND", {}
+    if found is not None and found[1] != seen:
+        return "CONFLICT", {"value": found[0], "revision": found[1]}
+    count = store.count(inputs["where"])
+    if count >= inputs["below"]:
+        return "FULL", {"count": count}
+    return "SUCCESS", {"revision": store.put(key, inputs["value"], revision=seen)}
+
+
 def remove(inputs: Inputs, store: Txn, call: Call) -> Answer:
     """Remove the record of a key; the removal has a revision of its own."""
     revision = store.remove(inputs["key"])

@@ -128,9 +128,14 @@ def _workflow(
     return {
         "format": WORKFLOW_FORMAT, "address": capability, "intent": "", "payload": _narrowed(signature, kept),
         "run": [], "journal": effect in WRITES or effect == EXTERNAL, "capabilities": [capability],
-        "stores": {store: {"keeps": kept["keeps"]}} if kept else {}, "events": {event: shape} if shape else {},
+        "stores": {store: _sealed_with(kept)} if kept else {}, "events": {event: shape} if shape else {},
         "start": 0, "nodes": [node, *exits],
     }  # fmt: skip
+
+
+def _sealed_with(store: dict[str, Any]) -> dict[str, Any]:
+    """Return what a workflow that uses a store has sealed of it."""
+    return {key: value for key, value in store.items() if key not in ("governed_by", "record", "seed", "evidence")}
 
 
 def _outside(snapshot: Snapshot, capability: str, signature: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

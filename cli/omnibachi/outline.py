@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omnibachi_model.sealed import ALL, CALL, COMPUTE, EACH, EXIT, FAULT, LOOPS, REPEAT, SILENT
+from omnibachi_model.sealed import ALL, CALL, COMPUTE, EACH, EXIT, FAULT, LOOPS, REPEAT, SILENT, WAIT
+from omnibachi_model.waits import written_duration
 from omnibachi_model.ways import bodies, holders, onward, rounds, ways
 
 PURE = "PURE"
@@ -18,6 +19,7 @@ def depends_on(workflow: dict[str, Any]) -> list[str]:
         for node in workflow["nodes"]
         if node["kind"] == CALL and node["effect"] != PURE
     ]
+    answers += [f"what people say at `{node['name']}`" for node in workflow["nodes"] if node["kind"] == WAIT]
     return ["the payload", *(f"`$.run.{name}`" for name in workflow["run"]), *answers]
 
 
@@ -73,6 +75,13 @@ def _bounds(bounds: dict[str, Any] | None, limits: dict[str, Any] | None) -> Ite
         yield f"  at most {count} effect{'' if count == 1 else 's'} of class {name}{kept}"
 
 
+def awaited(node: dict[str, Any]) -> str:
+    """Say for whom a WAIT waits, and for how long."""
+    count, roles = node["quorum"], " or ".join(node["roles"])
+    until = "" if node["within_ms"] is None else f", at most {written_duration(node['within_ms'])}"
+    return f"waits for {count} approval{'' if count == 1 else 's'} by {roles}{until}"
+
+
 def _used(node: dict[str, Any]) -> str:
     return f"{node['use']} on {node['store']}" if node["store"] else str(node["use"])
 
@@ -91,4 +100,6 @@ def _kind(node: dict[str, Any]) -> str:
         return f"again and again, at most {node['max']} times"
     if node["kind"] == ALL:
         return "all of its members"
+    if node["kind"] == WAIT:
+        return awaited(node)
     return f"decides by {len(node['rows'])} rows"

@@ -78,10 +78,13 @@ if TYPE_CHECKING:
     from omnibachi_compiler.incremental import Recompiled as Recompiled
     from omnibachi_compiler.incremental import recompile as recompile
     from omnibachi_compiler.law_search import Moments as Moments
+    from omnibachi_compiler.laws import binds as binds
+    from omnibachi_compiler.laws import courses_of as courses_of
     from omnibachi_compiler.laws import inlined_uses as inlined_uses
     from omnibachi_compiler.library import Library as Library
     from omnibachi_compiler.phase import Implementation as Implementation
     from omnibachi_compiler.phase import Source as Source
+    from omnibachi_compiler.points import among as among
     from omnibachi_compiler.points import moments as moments
     from omnibachi_compiler.points import subject as subject
     from omnibachi_compiler.tree import Tree as Tree
@@ -233,7 +236,10 @@ _PLACES = {
     "link": "omnibachi_runtime.link",
     "Library": "omnibachi_compiler.library",
     "Moments": "omnibachi_compiler.law_search",
+    "binds": "omnibachi_compiler.laws",
+    "courses_of": "omnibachi_compiler.laws",
     "inlined_uses": "omnibachi_compiler.laws",
+    "among": "omnibachi_compiler.points",
     "moments": "omnibachi_compiler.points",
     "subject": "omnibachi_compiler.points",
     "link_expression": "omnibachi_runtime.expressions:link",

@@ -225,17 +225,17 @@ class Workspace:
             return CallResult(None, {}, [trouble.diagnostic])
 
     def records(self, store: str, *, data_root: str | PathLike[str] | None = None) -> list[dict[str, JSON]]:
-        """Return a store's records: {key, value} in order of creation, or {sequence, event, record}.
+        """Return a store's records: {key, value} in order of creation, {sequence, event, record}, {account, balance}.
 
         Empty where nothing was written. Raises Refused (OB303) for an unknown store and Trouble for a data root that
         cannot be read.
         """
         from .calling import store_of
 
-        store_of(self.load(), store)
+        kept = store_of(self.load(), store)
         root = self.data_root if data_root is None else os.fspath(data_root)
         with wiring.open_root(root, reading=True) as ledger:
-            return ledger.records(store)
+            return ledger.records(store, kept["keeps"])
 
     def load_facts(self, file: str | PathLike[str], *, data_root: str | PathLike[str] | None = None) -> LoadResult:
         """Put the facts of a file (format `omnibachi.seed/1`) into the stores that take them, all or none.

@@ -20,7 +20,7 @@ from .fixes import renamed, replaced
 from .frozen import dataclass
 from .kinds import inner_of
 from .loader import is_hole, short
-from .templates import First, Items, Literal, Record, Reference, Template, Unread
+from .templates import First, Items, Literal, Record, Reference, Secret, Template, Unread
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -73,6 +73,8 @@ def type_of(template: Template, reader: Reader) -> Schema:
         return array_of([type_of(item, reader) for item in template.items])
     if isinstance(template, First):
         return _first(template, reader)
+    if isinstance(template, Secret):
+        return {"type": "string"}
     if isinstance(template, Unread):
         return OPEN
     schema, presence = _reference(template, reader)

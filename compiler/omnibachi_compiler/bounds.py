@@ -1,8 +1,8 @@
 """Bounds: the most node visits, and the most effects of each class, that any run of a sealed workflow can make.
 
 Each is the largest over all paths, on its own, so no single run need reach all of them. A visit is one of a node that
-people see: CALL, DECIDE, COMPUTE, EACH, REPEAT and ALL; PASS, END and EXIT count nothing. An effect counts once for
-each attempt that its node may make. An EACH does its body at most `max` times, as does a REPEAT; an ALL asks each
+people see: CALL, DECIDE, COMPUTE, EACH, REPEAT, ALL and WAIT; PASS, END and EXIT count nothing. An effect counts once
+for each attempt that its node may make. An EACH does its body at most `max` times, as does a REPEAT; an ALL asks each
 member once. What a body counts is the largest over its paths to the END that the next iteration, or the loop's outcome,
 asks for, so every bound is reached by a path. Indices only grow along edges and nested nodes stand behind their loop:
 the nodes of each graph are gone through once, innermost loops first, so the time grows with nodes and edges.

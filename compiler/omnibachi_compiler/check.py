@@ -122,7 +122,7 @@ def _node(node: Linked, reader: Reader) -> CheckedNode:
     if node.calls:
         calls, until = judge_loop(node, reader, judge_call)
         return CheckedNode(node, node.bindings, None, (), {}, calls, until)
-    if not isinstance(declaration, Decide | Compute):  # not understood, which is reported already
+    if not isinstance(declaration, Decide | Compute):  # a wait, or not understood, which is reported already
         type_of(node.bindings, reader)
         reader.facts.outputs[node.name] = dict(node.outcomes)
         return CheckedNode(node, node.bindings, None, (), {})

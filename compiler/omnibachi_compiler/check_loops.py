@@ -14,6 +14,7 @@ from omnibachi_model.sealed import SUCCESS
 
 from .binding import Reader, describe, type_of
 from .declarations import Each, Repeat, Use
+from .expressions import names_read
 from .fits import Fit, Presence, fits, join_all, literal, member
 from .infer import check_expression
 from .kinds import values
@@ -85,7 +86,7 @@ def _until(declaration: Repeat, gives: Schema, reader: Reader) -> list[Any]:
     if not may_be(found.type, "boolean") and not phase.diagnostics:
         message = f"`{short(text.text, 80)}` is {shown(found.type)}, not a condition"
         reader.report("OB518", message, text.span, help="`until` is true when enough is done, and else false")
-    absent = [key for key in _names(found.sealed) if names.get(key, ({}, None))[1] is Presence.OPTIONAL]
+    absent = [key for key in names_read(found.sealed) if names.get(key, ({}, None))[1] is Presence.OPTIONAL]
     if absent:
         reader.check(text.span, f"`{absent[0]}` may be absent")
     elif found.may_misfit or not only(found.type, "boolean"):
@@ -93,10 +94,3 @@ def _until(declaration: Repeat, gives: Schema, reader: Reader) -> list[Any]:
     elif found.may_fault:
         reader.check(text.span, f"`{short(text.text)}` {NO_RESULT}")
     return found.sealed
-
-
-def _names(sealed: Any) -> list[str]:
-    """Return the names that a sealed expression reads."""
-    if not isinstance(sealed, list) or sealed[:1] == ["lit"]:
-        return []
-    return [sealed[1]] if sealed[:1] == ["name"] else [name for part in sealed for name in _names(part)]

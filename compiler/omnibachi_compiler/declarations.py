@@ -11,7 +11,7 @@ from typing import TypeAlias
 from omnibachi_model.diagnostics import Span
 
 from .frozen import dataclass
-from .tree import Mapping, Tree
+from .tree import Entry, Mapping, Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +135,19 @@ class Compute:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """A node that waits for people: `kind` of them is `approval`, `within` as written (`24h`)."""
+
+    name: Name
+    kind: Name
+    roles: tuple[Name, ...]
+    quorum: int
+    within: Name | None
+    bindings: Mapping | None
+    routes: tuple[Route, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Broken:
     """A node whose shape is wrong, which is reported; `ways` are the routes of it that can be read. The other nodes of
     its workflow are judged without it."""
@@ -145,7 +158,7 @@ class Broken:
     routes: tuple[Route, ...] = ()
 
 
-Node: TypeAlias = Use | Decide | Compute | Each | Repeat | All | Broken
+Node: TypeAlias = Use | Decide | Compute | Each | Repeat | All | Wait | Broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,34 +225,55 @@ Body: TypeAlias = Workflow | Contract
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What a law speaks of: one of `start`, `exit`, `status`, `node`, `use`, `effect`, named by `kind`; `name` is what
-    stands behind it (for a plain `start` and `exit` the word itself). The rest narrows it."""
+    """What a law speaks of: one of `start`, `exit`, `status`, `node`, `use`, `effect`, told by `kind`; `names` are what
+    stands behind it, any of them (for a plain `start` and `exit` the word itself). The rest narrows it: left by one of
+    `outcomes`, or by any but `others`, where there are some; at one of `stores`, with one of `events`. With a status,
+    `others` are exits that are not meant."""
 
     kind: str
-    name: Name
-    outcome: Name | None
-    store: Name | None
-    event: Name | None
+    names: tuple[Name, ...]
+    outcomes: tuple[Name, ...]
+    others: tuple[Name, ...]
+    stores: tuple[Name, ...]
+    events: tuple[Name, ...]
     evidence: bool | None
     span: Span
 
 
 @dataclass(frozen=True, slots=True)
-class Invariant:
-    """A law: every path from `source` passes (`never`: avoids) `passes` before `before`.
+class Scope:
+    """The workflows that a law binds: those named, or those that use one of `uses`, or (both None) all; in both of the
+    latter without `others`."""
 
-    It binds the `workflows` named, those that use `uses`, or, where both are None, all. `failed_too`: also on paths to
-    exits that are FAILED.
+    workflows: tuple[Name, ...] | None
+    uses: tuple[Name, ...] | None
+    others: tuple[Name, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What a law says of paths: each from `source` passes `passes` before `before`; of the workflows in `scope` alone,
+    where there is one."""
+
+    source: Point
+    passes: Point
+    before: Point
+    scope: Scope | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """A law: every path of the workflows in `scope` keeps each of `courses` (`never`: avoids what it would pass).
+
+    `failed_too`: also on paths to exits that are FAILED.
     """
 
     name: Name
     domain: str
     summary: str
-    workflows: tuple[Name, ...] | None
-    uses: Name | None
-    source: Point
-    passes: Point
-    before: Point
+    scope: Scope
+    courses: tuple[Course, ...]
     never: bool
     failed_too: bool
     span: Span
@@ -303,6 +337,7 @@ class Store:
     seed: bool
     evidence: bool
     span: Span
+    accounts: tuple[Entry, ...] = ()  # the keys that only stores of accounts have, as written
 
 
 @dataclass(frozen=True, slots=True)

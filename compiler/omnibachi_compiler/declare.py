@@ -46,6 +46,7 @@ from .shape import check_shape
 from .tree import Entry, Mapping, Tree
 
 DEFAULT_KEEPS = "records"
+OF_ACCOUNTS = ("overdraft", "opened", "open_on_receipt")
 
 
 def declare(source: Source, trees: Iterable[Tree]) -> Phase[tuple[Declaration, ...]]:
@@ -98,7 +99,8 @@ def _read(kind: str, tree: Mapping, source: Source, broken: frozenset[str]) -> D
     if kind == "store":
         seed, evidence = (value_at(tree, key) is True for key in ("seed", "evidence"))
         governor = name_at(tree, "governed_by")
-        return Store(name, domain, summary, governor, mapping_at(tree, "record"), seed, evidence, span)
+        accounts = tuple(entry for entry in tree if entry.key in OF_ACCOUNTS)
+        return Store(name, domain, summary, governor, mapping_at(tree, "record"), seed, evidence, span, accounts)
     if kind == "intent":
         return Intent(name, domain, summary, required_at(tree, "payload"), span)
     if kind == "event":

@@ -18,6 +18,7 @@ from .declarations import (
     Route,
     Row,
     Use,
+    Wait,
     Workflow,
 )
 from .reading import (
@@ -120,6 +121,12 @@ def _node(entry: Entry, broken: bool) -> Node:
     if body.entry("decide"):
         rows = tuple(_row(item) for item in items_at(body, "decide") if isinstance(item, Mapping))
         return Decide(name, rows, bindings, routes)
+    waiting = mapping_at(body, "wait")
+    if waiting is not None:
+        quorum = value_at(waiting, "quorum")
+        most = int(quorum) if isinstance(quorum, int | float) else 1
+        within = optional(waiting, "within")
+        return Wait(name, name_at(waiting, "for"), names_at(waiting, "roles"), most, within, bindings, routes)
     fields = tuple((key_of(field), named(field.value)) for field in entries_at(body, "compute"))
     return Compute(name, fields, bindings, routes)
 

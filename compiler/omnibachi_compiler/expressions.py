@@ -1,8 +1,10 @@
 """The parser of expressions: text with the syntax of CEL to a tree, and the tree to its sealed form.
 
 Precedence from loose to tight, as in CEL: `?:` (to the right), `||`, `&&`, relations and `in`, `+ -`, `* / %`, then
-`!` or `-`, then `.f`, `[i]` and calls. Functions are `size(x)`, `type(x)`, `has(x.f)`; methods are `x.size()`,
-`x.startsWith(y)`, `x.endsWith(y)`, `x.contains(y)`.
+`!` or `-`, then `.f`, `[i]` and calls. Functions are `size(x)`, `type(x)`, `string(x)`, `has(x.f)`; methods are
+`x.size()`, `x.startsWith(y)`, `x.endsWith(y)`, `x.contains(y)`; macros go over the items of a list: `l.all(x, p)`,
+`l.exists(x, p)`, `l.exists_one(x, p)`, `l.filter(x, p)`, `l.map(x, e)`. `l.map(x, p, e)` is read as
+`l.filter(x, p).map(x, e)`.
 
 Chains of `&&` and `||` become balanced trees: both are associative and go from left to right, and a long table of
 alternatives stays shallow. Trees are at most 48 levels deep, since a sealed file has 64 in all.
@@ -21,9 +23,12 @@ from .lexer import RESERVED, WORDS, Token, Wrong, tokens
 MOST_CHARACTERS = 10_000
 MOST_LEVELS = 48
 MOST_NESTING = 40
+MOST_MACROS = 2  # inside one another
 
-FUNCTIONS = ("size", "type", "has")
+FUNCTIONS = ("size", "type", "string", "has")
 METHODS = {"size": 0, "startsWith": 1, "endsWith": 1, "contains": 1}
+MACROS = {"all": "x, condition", "exists": "x, condition", "exists_one": "x, condition", "filter": "x, condition"}
+MACROS["map"] = "x, value"
 
 MIRROR = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne"}  # with the operands exchanged
 
@@ -45,7 +50,8 @@ class Expression:
     """One node: an operation of the sealed form (docs/formats.md), its operands, and the stretch of text it covers.
 
     `operands` are expressions, but for `lit` a value (a float where the text has a point or an exponent), for `name`
-    a name, and for `get` and `has` a field in the second place.
+    a name, for `get` and `has` a field in the second place, for a macro its variable there, and for `record` all its
+    fields in the first place.
     """
 
     operation: str
@@ -57,11 +63,12 @@ class Expression:
 
 @dataclass(frozen=True, slots=True)
 class ExpressionError:
-    """Why a text is no expression: the offset in characters from its start, the reason, and what to do."""
+    """Why a text is no expression: the offset in characters from its start, the reason, what to do, and the code."""
 
     offset: int
     message: str
     help: str | None
+    code: str = "OB215"
 
 
 def parse_expression(text: str) -> Expression | ExpressionError:
@@ -73,7 +80,7 @@ def parse_expression(text: str) -> Expression | ExpressionError:
         found = parser.expression()
         parser.expect_end()
     except Wrong as wrong:
-        return ExpressionError(wrong.offset, wrong.message, wrong.help)
+        return ExpressionError(wrong.offset, wrong.message, wrong.help, wrong.code)
     return found
 
 
@@ -84,18 +91,33 @@ def seal_expression(expression: Expression) -> Sealed:
         return ["lit", admit(operands[0])]
     if operation == "list":
         return ["list", [seal_expression(item) for item in operands]]
+    if operation == "record":
+        return ["record", {key: seal_expression(item) for key, item in zip(operands[0], operands[1:], strict=True)}]
     return [operation, *(seal_expression(item) if isinstance(item, Expression) else item for item in operands)]
+
+
+def names_read(sealed: Any) -> list[str]:
+    """Return the names that a sealed expression reads, each as often as it does, without the variables of macros."""
+    operation = sealed[0]
+    if operation == "lit":
+        return []
+    if operation == "name":
+        return [sealed[1]]
+    parts = sealed[1].values() if operation == "record" else sealed[1] if operation == "list" else sealed[1:]
+    own = sealed[2] if operation in MACROS else None
+    return [name for part in parts if isinstance(part, list) for name in names_read(part) if name != own]
 
 
 class _Parser:
     """A recursive-descent parser over tokens; raises Wrong."""
 
-    __slots__ = ("_at", "_level", "_tokens")
+    __slots__ = ("_at", "_level", "_macros", "_tokens")
 
     def __init__(self, found: list[Token]) -> None:
         self._tokens = found
         self._at = 0
         self._level = 0
+        self._macros = 0
 
     def _peek(self) -> Token:
         return self._tokens[self._at]
@@ -209,12 +231,32 @@ class _Parser:
         name = str(self._next().value)
         if not self._take("("):
             return _made("get", (owner, name), owner.start, token.end)
+        if name in MACROS:
+            return self._macro(name, token.start, owner)
         if name not in METHODS:
-            raise Wrong(token.start, f"there is no method `{name}`", _known(name, METHODS, "method"))
+            raise Wrong(token.start, f"there is no method `{name}`", _known(name, (*METHODS, *MACROS), "method"))
         given, end = self._arguments()
         if len(given) != METHODS[name]:
             raise Wrong(token.start, f"`{name}` takes {METHODS[name] or 'nothing'} in its brackets")
         return _made(name, (owner, *given), owner.start, end)
+
+    def _macro(self, name: str, start: int, owner: Expression) -> Expression:
+        """Read what stands in the brackets of a macro: its variable, and what is asked or made of each item."""
+        if self._macros == MOST_MACROS:
+            advice = "compute a part of it in a node before"
+            raise Wrong(start, f"macros are nested at most {MOST_MACROS} deep", advice, "OB226")
+        self._macros += 1
+        given, end = self._arguments()
+        self._macros -= 1
+        if len(given) != 2 and not (name == "map" and len(given) == 3):
+            raise Wrong(start, f"`{name}` takes a variable and what it is for", f"write `list.{name}({MACROS[name]})`")
+        if given[0].operation != "name":
+            advice = f"write `list.{name}({MACROS[name]})`"
+            raise Wrong(given[0].start, f"`{name}` begins with the name of its variable", advice)
+        variable = given[0].operands[0]
+        if len(given) == 3:
+            owner = _made("filter", (owner, variable, given[1]), owner.start, given[1].end)
+        return _made(name, (owner, variable, given[-1]), owner.start, end)
 
     def _arguments(self) -> tuple[list[Expression], int]:
         """Read expressions up to `)`."""
@@ -241,6 +283,8 @@ class _Parser:
             return _made(inner.operation, inner.operands, token.start, end)
         if self._take("["):
             return self._list(token)
+        if self._take("{"):
+            return self._record(token)
         raise self._unexpected("a value was expected")
 
     def _list(self, opened: Token) -> Expression:
@@ -254,12 +298,34 @@ class _Parser:
                 closed = self._take("]")
         return _made("list", tuple(items), opened.start, closed.end)
 
+    def _record(self, opened: Token) -> Expression:
+        items: dict[str, Expression] = {}
+        closed = self._take("}")
+        while not closed:
+            token = self._peek()
+            if token.kind != "value" or not isinstance(token.value, str):
+                wrong = self._unexpected("the name of a field was expected, as text")
+                wrong.help = f"write `'{token.value}': …`" if token.kind == "name" else "write `{'field': value}`"
+                raise wrong
+            if token.value in items:
+                raise Wrong(token.start, f"the record has a field `{token.value}` already")
+            self._next()
+            self._expect(":")
+            items[token.value] = self.expression()
+            closed = self._take("}")
+            if not closed:
+                self._expect(",")
+                closed = self._take("}")
+        return _made("record", (tuple(items), *items.values()), opened.start, closed.end)
+
     def _called(self, token: Token) -> Expression:
         """Read a call of a function whose opening bracket was taken."""
         name = str(token.value)
         if name not in FUNCTIONS:
             if name in METHODS:
                 raise Wrong(token.start, f"`{name}` is a method", f"write `text.{name}(…)`")
+            if name in MACROS:
+                raise Wrong(token.start, f"`{name}` is a method", f"write `list.{name}({MACROS[name]})`")
             if name in _ELSEWHERE:
                 raise Wrong(token.start, f"`{name}` is no operator here", f"write `{_ELSEWHERE[name]}`")
             raise Wrong(token.start, f"there is no function `{name}`", _known(name, FUNCTIONS, "function"))
@@ -281,7 +347,7 @@ def _name(token: Token) -> Expression:
 
 def _made(operation: str, operands: tuple[Any, ...], start: int, end: int) -> Expression:
     depth = 1 + max((item.depth for item in operands if isinstance(item, Expression)), default=0)
-    depth += operation == "list"  # the sealed form holds the items in a list of their own
+    depth += operation in ("list", "record")  # the sealed form holds the items in a list or a record of their own
     if depth > MOST_LEVELS:
         raise Wrong(
             start, f"an expression is at most {MOST_LEVELS} operations deep", "compute a part of it in a node before"

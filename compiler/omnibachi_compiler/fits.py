@@ -15,6 +15,7 @@ import math
 from typing import Any
 
 from omnibachi_model.checks import link, same
+from omnibachi_model.quick import MARKS
 from omnibachi_model.values import LIMIT
 
 from .kinds import Schema, always, inner_of, integral, kinds, number_range, settled, values
@@ -40,7 +41,7 @@ class Presence(enum.Enum):
 
 def fits(a: Schema, b: Schema) -> Fit:
     """Tell whether every value of `a` (FITS), or no value of `a` (DISJOINT), satisfies `b`; else CHECK."""
-    if not b.keys() - {"default"}:
+    if not b.keys() - MARKS:
         return Fit.FITS
     given = values(a)
     if given is not None:

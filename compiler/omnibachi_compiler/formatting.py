@@ -23,7 +23,7 @@ STEP = 2
 # By the title of their schema: the order of reading, where the schema groups keys by another thought.
 _ORDERS = {
     "a node": (
-        *("each", "as", "max", "repeat", "all", "use", "store", "event", "decide", "compute", "with"),
+        *("each", "as", "max", "repeat", "all", "wait", "use", "store", "event", "decide", "compute", "with"),
         *("deadline", "retry", "good", "next"),
     ),
     "a step": ("workflow", "payload", "payload_of", "load", "expect"),

@@ -27,6 +27,7 @@ from .declarations import (
     Repeat,
     Route,
     Use,
+    Wait,
     Workflow,
 )
 from .fixes import removed, renamed, replaced
@@ -37,6 +38,7 @@ from .phase import Phase
 from .reach import check_form
 from .templates import Record, parse_bindings, references
 from .uses import Known, link_use
+from .waits import waited_outcomes
 
 MAX_NODES = 5000
 MAX_EDGES = 250_000
@@ -162,7 +164,7 @@ def _link(node: Node, body: Body, known: Known, found: list[Diagnostic]) -> Link
     linked: Linked | None = None
     if isinstance(node, Use):
         linked = link_use(node, known, found)
-    elif isinstance(node, Decide | Compute):
+    elif isinstance(node, Decide | Compute | Wait):
         bindings = parse_bindings(node.bindings, node.name.span)
         found.extend(bindings.diagnostics)
         outcomes: dict[str, Schema] = {SUCCESS: {}}
@@ -170,6 +172,8 @@ def _link(node: Node, body: Body, known: Known, found: list[Diagnostic]) -> Link
             outcomes = {row.outcome.text: {} for row in node.rows}
             for row in node.rows:
                 _reserved(row.outcome, found)
+        elif isinstance(node, Wait):
+            outcomes = waited_outcomes(node, found)
         linked = Linked(node, None, None, None, outcomes, {}, {}, bindings.value)
     elif isinstance(node, Each | Repeat | All):
         linked = link_loop(node, body, known, found)
@@ -196,7 +200,7 @@ def _opaque(node: Node, body: Body) -> Linked:
         targets.setdefault(FAULT, crash.text)
     outcomes: dict[str, Schema] = {outcome: {} for outcome in targets if outcome != FAULT}
     bindings = Record((), node.name.span)
-    if isinstance(node, Use | Decide | Compute):
+    if isinstance(node, Use | Decide | Compute | Wait):
         bindings = parse_bindings(node.bindings, node.name.span).value
     return Linked(node, None, None, None, outcomes, targets, {}, bindings)
 

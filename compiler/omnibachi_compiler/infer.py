@@ -12,6 +12,8 @@ left to the run, where it is FAULT and never true or false:
   divides as numbers do. So whether a run-time value happens to be a whole number never changes what `/` means.
 - `&& || !` and the condition of `?:` need booleans; `in` needs a list, or a text and a record.
 - `.f` and `[i]` need a record or a list that may have that member; one that may be absent is FAULT when it is.
+- `string(x)` needs an integer, a boolean or a text. A macro goes over a list; its variable has the type of the items,
+  and hides no other name. `filter` keeps the items' type and what its condition tells of them, `map` gives what it makes.
 
 What a condition has asked is known where it decides: after `type(x) == 'integer' &&` the name is an integer.
 
@@ -29,12 +31,12 @@ from omnibachi_model.nearest import nearest
 from omnibachi_model.values import admit
 
 from .declarations import Name
-from .expressions import Expression, ExpressionError, Sealed, parse_expression
-from .fits import Presence, literal, member
+from .expressions import MACROS, Expression, ExpressionError, Sealed, parse_expression
+from .fits import Presence, literal, member, object_of
 from .guards import narrowed
-from .kinds import Schema, kinds
+from .kinds import Schema, kinds, settled, values
 from .loader import short
-from .operations import BOOLEAN, NOTHING, RULES, Problem, Scope, Typed, joined, may_be, only, shown
+from .operations import BOOLEAN, NOTHING, RULES, Problem, Scope, Typed, items_of, joined, may_be, only, shown, truth
 from .phase import Phase
 
 
@@ -72,7 +74,7 @@ def check_expression(text: Name, names: Mapping[str, Schema], giver: str = "`wit
     if isinstance(parsed, ExpressionError):
         place = place_of(text, parsed.offset, parsed.offset + 1)
         message = f"`{short(text.text, 80)}` is no expression: {parsed.message}"
-        return Phase(None, (Diagnostic("OB215", message, place, help=parsed.help),))
+        return Phase(None, (Diagnostic(parsed.code, message, place, help=parsed.help),))
     found = infer(parsed, names, giver)
     return Phase(
         found,
@@ -118,6 +120,8 @@ def _infer(source: Expression, scope: Scope) -> Typed:
         return Typed(kind, ["lit", value], source)
     if operation == "name":
         return Typed(_name(source, scope), ["name", operands[0]], source)
+    if operation in MACROS:
+        return _macro(source, scope)
     parts = _operands(source, scope)
     if scope.problems and not all(kinds(part.type) for part in parts):
         return Typed(NOTHING, ["lit", None], source)
@@ -126,6 +130,10 @@ def _infer(source: Expression, scope: Scope) -> Typed:
         if parts:
             kind["items"] = joined([part.type for part in parts])
         return Typed(kind, ["list", [part.sealed for part in parts]], source)
+    if operation == "record":
+        record = dict(zip(operands[0], parts, strict=True))
+        kind = object_of({key: part.type for key, part in record.items()})
+        return Typed(kind, ["record", {key: part.sealed for key, part in record.items()}], source)
     if operation in ("get", "has"):
         kind = _field(source, parts[0].type, scope)
         return Typed(BOOLEAN if operation == "has" else kind, [operation, parts[0].sealed, operands[1]], source)
@@ -142,6 +150,34 @@ def _operands(source: Expression, scope: Scope) -> list[Typed]:
     yes, no = (replace(scope, names=narrowed(first, scope.names, truth=truth)) for truth in (True, False))
     scopes = {"and": (yes,), "or": (no,), "if": (yes, no)}[source.operation]
     return [_infer(first, scope), *(_infer(item, inner) for item, inner in zip(operands[1:], scopes, strict=True))]
+
+
+def _macro(source: Expression, scope: Scope) -> Typed:
+    """Judge a macro: its list, and what it asks or makes of each item, which its variable stands for."""
+    operation, variable = source.operation, source.operands[1]
+    owner = _infer(source.operands[0], scope)
+    if not may_be(owner.type, "array"):
+        scope.report(source, "OB508", f"`{operation}` goes over a list, not {shown(owner.type)}")
+    scope.doubt(source, unless=only(owner.type, "array"))
+    if variable in scope.names:
+        advice = "give the variable a name that nothing else has here"
+        scope.report(source, "OB540", f"`{operation}` calls its items `{variable}`, which is another value here", advice)
+    items = settled(items_of(owner.type))
+    inner = replace(scope, names={**scope.names, variable: items if kinds(items) else {}})
+    body = _infer(source.operands[2], inner)
+    if operation != "map":
+        truth(body, operation, scope)
+    listed = [len(value) for value in values(owner.type) or () if isinstance(value, list)]
+    least = min(listed, default=owner.type.get("minItems", 0))
+    most = max(listed, default=owner.type.get("maxItems"))
+    kind: Schema = {"type": "array"} if most is None else {"type": "array", "maxItems": most}
+    if operation == "filter":
+        kind["items"] = narrowed(source.operands[2], inner.names, truth=True)[variable] if kinds(items) else items
+    elif operation == "map":
+        kind |= {"items": body.type, **({"minItems": least} if least else {})}
+    else:
+        kind = BOOLEAN
+    return Typed(kind, [operation, owner.sealed, variable, body.sealed], source)
 
 
 def _name(source: Expression, scope: Scope) -> Schema:

@@ -16,7 +16,7 @@ from omnibachi_model.sealed import CALL, COMPUTE, DECIDE, EXIT, FAULT, PASS, REJ
 
 from .calling import Calling, origin_of, written_span
 from .check import Checked, CheckedNode
-from .declarations import Compute, Decide, Use
+from .declarations import Compute, Decide, Use, Wait
 from .facts import walk
 from .fits import Presence
 from .flat import OWN, Flat, Note, Origin, Parts, Step, Via, ordered, rewritten
@@ -28,6 +28,7 @@ from .links import Ending
 from .phase import Phase
 from .retries import sealed
 from .templates import First, Reference, Template
+from .waits import sealed_wait
 
 Json = dict[str, Any]
 MAX_STEPS = 100_000  # silent ones too: an outcome that nobody sees takes its room all the same
@@ -140,6 +141,8 @@ def shape(node: CheckedNode) -> Json:
         return {"kind": DECIDE, "rows": rows}
     if isinstance(linked.declaration, Compute):
         return {"kind": COMPUTE, "fields": dict(node.fields)}
+    if isinstance(linked.declaration, Wait):
+        return sealed_wait(linked.declaration)
     assert isinstance(linked.declaration, Use) and linked.capability is not None
     return {
         "kind": CALL,

@@ -1,10 +1,10 @@
 """Laws: what every path of the workflows that they bind must keep, proven on the sealed graphs.
 
-A law is sealed in canonical form: `{"applies_to": "all" | {"workflows": [ADDRESS, …]} | {"uses": ADDRESS},
-"every_path": {"from": POINT, "passes": POINT, "before": POINT}, "never": boolean, "exits": "all" | "not_failed"}`, its
-points as in `points`. What a law says of a run, and how a run that breaks it is looked for, stands in `law_search`. A
-point that a workflow does not have means no moment of it: a law from there, or before there, holds; one that asks to
-pass there is broken.
+A law is sealed in canonical form: `{"applies_to": SCOPE, "every_path": COURSE | [COURSE, …], "never": boolean,
+"exits": "all" | "not_failed"}`, a course being `{"from": POINT, "passes": POINT, "before": POINT, "applies_to"?:
+SCOPE}`. Each is proven on its own. docs/formats.md says what a scope is, `points` what a point; what a law says of a
+run, and how a run that breaks it is looked for, stands in `law_search`. A point that a workflow does not have means no
+moment of it: a law from there, or before there, holds; one that asks to pass there is broken.
 """
 
 from __future__ import annotations
@@ -15,15 +15,27 @@ from typing import Any
 
 from omnibachi_model.addresses import candidates
 from omnibachi_model.diagnostics import Diagnostic, Span
-from omnibachi_model.digests import digest_of
+from omnibachi_model.digests import digest_of, encode
 from omnibachi_model.sealed import CALL, REJECTED_EXIT
 
-from .declarations import Body, Each, Invariant, Point, Repeat, Use
+from .declarations import Body, Course, Each, Invariant, Name, Point, Repeat, Scope, Use
 from .fixes import renamed
 from .law_search import BEFORE, FROM, PASSES, Moments, broken_run
 from .library import Library, lookup
 from .phase import Phase
-from .points import SealedPoint, Subject, has_outcome, moments, near, outcomes, resolve, resolve_use, uses
+from .points import (
+    SealedPoint,
+    Subject,
+    among,
+    has_outcome,
+    moments,
+    near,
+    one_or_more,
+    outcomes,
+    resolve,
+    resolve_use,
+    uses,
+)
 from .told_paths import written_step
 
 Json = dict[str, Any]
@@ -31,19 +43,26 @@ MARKS = {FROM: "from", PASSES: "passes", BEFORE: "before"}
 
 
 @dataclass(frozen=True, slots=True)
-class Law:
-    """A law whose names are resolved: its declaration and its sealed form."""
+class Part:
+    """One course of a law: as declared, and as sealed."""
 
-    address: str
-    declaration: Invariant
+    declared: Course
     sealed: Json
 
     @property
     def points(self) -> list[tuple[int, Point, SealedPoint]]:
         """What is meant by each mark, as declared and as sealed."""
-        told = self.declaration
-        declared = {FROM: told.source, PASSES: told.passes, BEFORE: told.before}
-        return [(mark, declared[mark], self.sealed["every_path"][key]) for mark, key in MARKS.items()]
+        declared = {FROM: self.declared.source, PASSES: self.declared.passes, BEFORE: self.declared.before}
+        return [(mark, declared[mark], self.sealed[key]) for mark, key in MARKS.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """A law whose names are resolved: its declaration, its parts and its sealed form."""
+
+    declaration: Invariant
+    parts: tuple[Part, ...]
+    sealed: Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,109 +103,162 @@ def prove_laws(library: Library, subjects: Mapping[str, Subject]) -> Phase[Prove
     bound: dict[str, dict[str, str]] = {address: {} for address in subjects}
     whole = len(subjects) == len(library.workflows) and not library.broken
     for address, invariant in sorted(library.invariants.items()):
-        law = _resolved(address, invariant, library, found)
+        law = _resolved(invariant, library, found)
         if law is None:
             continue
         laws[address] = law.sealed
-        binds = [item for item in sorted(subjects) if _binds(law.sealed, subjects[item])]
-        if not binds:
-            found.extend(_unbound(law) if whole else ())
-            continue
-        named = _named(law, {item: subjects[item] for item in binds}, whole)
-        found.extend(named)
-        if not named:
-            found.extend(_proven(law, [subjects[item] for item in binds]))
-        for item in binds:
-            bound[item][address] = digest_of(law.sealed)
+        meant = {item: subjects[item] for item in sorted(subjects) if binds(law.sealed["applies_to"], subjects[item])}
+        if not meant:
+            found.extend(_unbound(law, invariant.scope, invariant.name.span) if whole else ())
+        for part in law.parts if meant else ():
+            scope = part.sealed.get("applies_to", "all")
+            own = {item: subject for item, subject in meant.items() if binds(scope, subject)}
+            if not own:
+                found.extend(_unbound(law, part.declared.scope or invariant.scope, part.declared.span) if whole else ())
+                continue
+            named = _named(part, invariant, own, whole)
+            found.extend(named or _proven(law, part, own.values()))
+            for item in own:
+                bound[item][address] = digest_of(law.sealed)
     return Phase(Proven(laws, bound), tuple(found))
 
 
-def _resolved(address: str, invariant: Invariant, library: Library, found: list[Diagnostic]) -> Law | None:
+def _resolved(invariant: Invariant, library: Library, found: list[Diagnostic]) -> Law | None:
     """Return a law in its sealed form; None where a name of it is wrong."""
-    domain = invariant.domain
-    applies: Any = "all"
-    if invariant.workflows is not None:
-        known, broken = library.workflows, library.broken
-        meant = [lookup(name, domain, known, "OB317", "workflow", found, broken) for name in invariant.workflows]
-        applies = None if None in meant else {"workflows": sorted({item for item in meant if item})}
-    elif invariant.uses is not None:
-        used = resolve_use(invariant.uses, domain, library, found)
-        applies = {"uses": used} if used else None
-    points = [
-        resolve(point, domain, library, found) for point in (invariant.source, invariant.passes, invariant.before)
-    ]
-    if applies is None or None in points:
+    scope = _scoped(invariant.scope, invariant.domain, library, found)
+    parts = [_part(course, invariant.domain, library, found) for course in invariant.courses]
+    known = tuple(part for part in parts if part is not None)
+    if scope is None or len(known) < len(parts):
         return None
-    source, passes, before = points
+    paths = sorted({encode(part.sealed): part.sealed for part in known}.items())
     sealed: Json = {
-        "applies_to": applies,
-        "every_path": {"from": source, "passes": passes, "before": before},
+        "applies_to": scope,
+        "every_path": paths[0][1] if len(paths) == 1 else [path for _, path in paths],
         "never": invariant.never,
         "exits": "all" if invariant.failed_too else "not_failed",
     }
-    return Law(address, invariant, sealed)
+    return Law(invariant, known, sealed)
 
 
-def _binds(law: Json, subject: Subject) -> bool:
-    applies = law["applies_to"]
-    if applies == "all":
+def _part(course: Course, domain: str, library: Library, found: list[Diagnostic]) -> Part | None:
+    points = [resolve(point, domain, library, found) for point in (course.source, course.passes, course.before)]
+    scope = _scoped(course.scope, domain, library, found) if course.scope else "all"
+    if None in points or scope is None:
+        return None
+    sealed: Json = {
+        **dict(zip(MARKS.values(), points, strict=True)),
+        **({} if scope == "all" else {"applies_to": scope}),
+    }
+    return Part(course, sealed)
+
+
+def _scoped(scope: Scope, domain: str, library: Library, found: list[Diagnostic]) -> Any:
+    """Return which workflows are meant, as it is sealed; None where a name is wrong."""
+    known, broken = library.workflows, library.broken
+
+    def workflows(names: Iterable[Name]) -> list[str | None]:
+        return [lookup(name, domain, known, "OB317", "workflow", found, broken) for name in names]
+
+    if scope.workflows is not None:
+        meant = workflows(scope.workflows)
+        return None if None in meant else {"workflows": sorted({item for item in meant if item})}
+    used = [resolve_use(name, domain, library, found) for name in scope.uses or ()]
+    others = workflows(scope.others)
+    if None in (*used, *others):
+        return None
+    sealed: Json = {"uses": one_or_more(used)} if used else {}
+    if others:
+        sealed["except"] = sorted({item for item in others if item})
+    return sealed or "all"
+
+
+def courses_of(law: Mapping[str, Any]) -> list[Json]:
+    """Return the courses of a sealed law."""
+    paths = law["every_path"]
+    return paths if isinstance(paths, list) else [paths]
+
+
+def binds(scope: Any, subject: Subject) -> bool:
+    """Tell whether a workflow is among those that a sealed law means with `applies_to`."""
+    if scope == "all":
         return True
-    if "workflows" in applies:
-        return subject.workflow["address"] in applies["workflows"]
-    called = (node["use"] for node in subject.nodes if node["kind"] == CALL)
-    return applies["uses"] in subject.inlined.values() or any(uses(item, applies["uses"]) for item in called)
+    address = subject.workflow["address"]
+    if "workflows" in scope or address in scope.get("except", ()):
+        return address in scope.get("workflows", ())
+    if "uses" not in scope:
+        return True
+    meant = among(scope, "uses")
+    called = {node["use"] for node in subject.nodes if node["kind"] == CALL}
+    return any(item in subject.inlined.values() or any(uses(call, item) for call in called) for item in meant)
 
 
-def _unbound(law: Law) -> Iterator[Diagnostic]:
-    if law.declaration.workflows is None:
-        name = law.declaration.uses
-        which = f"no workflow uses `{name.text}`" if name else "there is no workflow"
-        message = f"`{law.declaration.name.text}` binds nothing: {which}"
-        yield Diagnostic("OB523", message, law.declaration.name.span, severity="warning")
+def _unbound(law: Law, scope: Scope, span: Span) -> Iterator[Diagnostic]:
+    if scope.workflows is None:
+        names = " or ".join(f"`{name.text}`" for name in scope.uses or ())
+        without = " without those excepted" if scope.others else ""
+        which = f"no workflow uses {names}{without}" if names else f"there is no workflow{without}"
+        yield Diagnostic("OB523", f"`{law.declaration.name.text}` binds nothing: {which}", span, severity="warning")
 
 
-def _named(law: Law, subjects: Mapping[str, Subject], whole: bool) -> list[Diagnostic]:
+def _named(part: Part, law: Invariant, subjects: Mapping[str, Subject], whole: bool) -> list[Diagnostic]:
     """Report the nodes, exits and outcomes that a law names and that are not there: in each workflow that it names
-    itself, else in none of those that it binds."""
-    each = law.declaration.workflows is not None
-    groups = [[subject] for subject in subjects.values()] if each else [list(subjects.values())] if whole else []
+    itself, else in none of those that it binds. Of several names each must be somewhere, and one of them in each."""
+    each = (part.declared.scope or law.scope).workflows is not None
+    everything = list(subjects.values())
     found: list[Diagnostic] = []
-    for _, point, sealed in law.points:
-        if not isinstance(sealed, dict) or point.kind not in ("node", "exit"):
+    for _, point, sealed in part.points:
+        excepted = point.kind == "status"
+        kind = "exit" if excepted else point.kind
+        names = point.others if excepted else point.names
+        if isinstance(sealed, str) or kind not in ("node", "exit") or not names:
             continue
-        for group in groups:
-            having = [subject for subject in group if point.name.text in subject.names(point.kind)]
-            where = f"`{group[0].workflow['address']}`" if each else "what the law binds"
-            if not having:
-                known = {name for subject in group for name in subject.names(point.kind)} - {REJECTED_EXIT}
-                message = f"{where} has no {point.kind} `{point.name.text}`"
-                fix = renamed(point.name.span, point.name.text, known)
-                found.append(Diagnostic("OB325", message, point.name.span, help=near(point.name.text, known), fix=fix))
-            elif point.outcome is not None:
-                given = {name for subject in having for name in outcomes(subject, point.name.text)}
-                has_outcome(f"`{point.name.text}` of {where}", point.outcome, given, found)
+        alone = each and len(names) == 1 and not excepted
+        for group in [[subject] for subject in everything] if alone else [everything] if whole else []:
+            where = f"`{group[0].workflow['address']}`" if alone else "what the law binds"
+            _missed(where, kind, point, names, group, found)
+        for subject in everything if each and not alone and not excepted else ():
+            if not any(name.text in subject.names(kind) for name in names):
+                words = " or ".join(f"`{name.text}`" for name in names)
+                message = f"`{subject.workflow['address']}` has no {kind} {words}"
+                found.append(Diagnostic("OB325", message, names[0].span))
     return found
 
 
-def _proven(law: Law, subjects: Iterable[Subject]) -> list[Diagnostic]:
-    """Prove a law on the workflows that it binds; warn where none of them has a stretch that it speaks of."""
+def _missed(
+    where: str, kind: str, point: Point, names: Iterable[Name], group: Iterable[Subject], found: list[Diagnostic]
+) -> None:
+    """Report the names, and their outcomes, that none of some workflows has."""
+    given: set[str] = set()
+    for name in names:
+        having = [subject for subject in group if name.text in subject.names(kind)]
+        if not having:
+            known = {known for subject in group for known in subject.names(kind)} - {REJECTED_EXIT}
+            fix = renamed(name.span, name.text, known)
+            message = f"{where} has no {kind} `{name.text}`"
+            found.append(Diagnostic("OB325", message, name.span, help=near(name.text, known), fix=fix))
+            return
+        given |= (
+            {outcome for subject in having for outcome in outcomes(subject, name.text)} if kind == "node" else set()
+        )
+    if kind == "node":
+        words = " or ".join(f"`{name.text}`" for name in names)
+        for outcome in (*point.outcomes, *point.others):
+            has_outcome(f"{words} of {where}", outcome, given, found)
+
+
+def _proven(law: Law, part: Part, subjects: Iterable[Subject]) -> list[Diagnostic]:
+    """Prove a course of a law on the workflows that it binds; warn where none has a stretch that it speaks of."""
     found: list[Diagnostic] = []
-    speaks = False
+    told, speaks = law.declaration, False
     for subject in subjects:
-        marked = moments(subject, {mark: sealed for mark, _, sealed in law.points})
-        run = broken_run(subject.workflow, marked, law.declaration.never, law.declaration.failed_too)
+        marked = moments(subject, {mark: sealed for mark, _, sealed in part.points})
+        run = broken_run(subject.workflow, marked, told.never, told.failed_too)
         if run is not None:
-            found.append(_broken(law, subject, marked, run))
+            found.append(_broken(law, part, subject, marked, run))
         speaks = speaks or run is not None or _speaks(law, subject, marked)
     if not speaks:
-        found.append(
-            Diagnostic(
-                "OB524",
-                f"`{law.declaration.name.text}` says nothing: no path that counts leads from `from` to `before`",
-                law.declaration.name.span,
-                severity="warning",
-            )
-        )
+        message = f"`{told.name.text}` says nothing: no path that counts leads from `from` to `before`"
+        found.append(Diagnostic("OB524", message, part.declared.span, severity="warning"))
     return found
 
 
@@ -203,15 +275,15 @@ def _speaks(law: Law, subject: Subject, marked: Moments) -> bool:
     return broken_run(subject.workflow, bare, False, law.declaration.failed_too) is not None
 
 
-def _broken(law: Law, subject: Subject, marked: Moments, run: tuple[str, ...]) -> Diagnostic:
+def _broken(law: Law, part: Part, subject: Subject, marked: Moments, run: tuple[str, ...]) -> Diagnostic:
     told = law.declaration
-    source, passes, before = (_written(sealed) for _, _, sealed in law.points)
+    source, passes, before = (_written(sealed) for _, _, sealed in part.points)
     way = f"passes {passes} on the way" if told.never else f"never passes {passes}"
     message = f"`{told.name.text}` is broken by `{subject.workflow['address']}`: a path from {source} to {before} {way}"
     return Diagnostic(
         "OB520",
         message,
-        told.name.span,
+        part.declared.span,
         help="change the graph so that no such path is left, or the law",
         related=_places(subject, marked, run, FROM | BEFORE | (PASSES if told.never else 0)),
         path=run,
@@ -223,10 +295,12 @@ def _written(point: SealedPoint) -> str:
     if isinstance(point, str):
         return "the start" if point == "start" else "an exit"
     kind = next(iter(point.keys() & {"exit", "status", "node", "use", "effect"}))
-    more = [str(point[key]) for key in ("outcome", "store", "event") if key in point]
+    words = [" or ".join(among(point, key)) for key in (kind, "outcome", "store", "event") if key in point]
+    if "except" in point:
+        words.append(f"but not {' or '.join(among(point, 'except'))}")
     if "evidence" in point:
-        more.append("as evidence" if point["evidence"] else "not as evidence")
-    return f"{kind} `{' '.join([point[kind], *more])}`"
+        words.append("as evidence" if point["evidence"] else "not as evidence")
+    return f"{kind} `{' '.join(words)}`"
 
 
 def _places(subject: Subject, marked: Moments, run: Iterable[str], shown: int) -> list[tuple[Span, str]]:

@@ -27,7 +27,7 @@ WORDS = {"true": True, "false": False, "null": None}
 _SPACE = re.compile(r"[ \t\n\f\r]+")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_OPERATOR = re.compile(r"==|!=|<=|>=|&&|\|\||[-+*/%<>!?:.,()\[\]]")
+_OPERATOR = re.compile(r"==|!=|<=|>=|&&|\|\||[-+*/%<>!?:.,()\[\]{}]")
 _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _ESCAPES.update({char: char for char in "\\'\"`?"})
 _CODES = {"x": re.compile(r"[0-9A-Fa-f]{2}"), "u": re.compile(r"[0-9A-Fa-f]{4}"), "U": re.compile(r"[0-9A-Fa-f]{8}")}
@@ -35,7 +35,6 @@ _MEANT = {
     "=": "equality is `==`",
     "&": "and is `&&`",
     "|": "or is `||`",
-    "{": "an expression builds no records",
     "$": "bind the path to a name in `with`, and use the name here",
     **dict.fromkeys("\u201c\u201d\u2018\u2019", "text stands in `'` or `\"`"),
 }
@@ -53,13 +52,14 @@ class Token:
 
 
 class Wrong(Exception):
-    """What cannot be read: where (offset in characters), why, and what to do."""
+    """What cannot be read: where (offset in characters), why, what to do, and the code of such a mistake."""
 
-    def __init__(self, offset: int, message: str, help: str | None = None) -> None:
+    def __init__(self, offset: int, message: str, help: str | None = None, code: str = "OB215") -> None:
         super().__init__(message)
         self.offset = offset
         self.message = message
         self.help = help
+        self.code = code
 
 
 def tokens(text: str) -> list[Token]:

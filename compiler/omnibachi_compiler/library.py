@@ -6,7 +6,7 @@ functions that are missing or do not match are found; workflows are only filed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,9 +33,11 @@ from .declarations import (
 from .declarations import Operation as OperationDeclaration
 from .fixes import readdressed
 from .leaving import check_hosts, check_leaving
+from .marks import GIVEN, NONE, TAKEN
 from .phase import Phase
 from .schemas import member_places, seal_fields, seal_schema
 from .tree import Mapping as TreeMapping
+from .tree import Scalar, Sequence
 
 Schema = dict[str, Any]
 
@@ -81,6 +83,7 @@ class SealedStore:
     evidence: bool
     summary: str
     span: Span
+    rules: Mapping[str, Any] = field(default_factory=dict)  # of accounts: what was declared, sealed with workflows too
 
     @property
     def sealed(self) -> dict[str, Any]:
@@ -91,6 +94,7 @@ class SealedStore:
             "record": self.record,
             "seed": self.seed,
             "evidence": self.evidence,
+            **self.rules,
         }
 
 
@@ -182,7 +186,7 @@ def _file(item: Declaration, address: str, library: Library, found: list[Diagnos
         library.workflows[address] = item
     elif isinstance(item, Contract):
         library.contracts[address] = item
-        library.contract_inputs[address] = _taken(seal_fields(item.inputs), found)
+        library.contract_inputs[address] = _taken(seal_fields(item.inputs, marks=TAKEN), found)
     elif isinstance(item, Invariant):
         library.invariants[address] = item
     elif isinstance(item, Scenario):
@@ -193,8 +197,8 @@ def _file(item: Declaration, address: str, library: Library, found: list[Diagnos
             address,
             "PURE",
             frozenset(),
-            _taken(seal_fields(item.inputs), found),
-            _outcomes(item.outcomes, found),
+            _taken(seal_fields(item.inputs, marks=TAKEN), found),
+            _outcomes(item.outcomes, found, GIVEN),
             None,
             None,
             item.summary,
@@ -206,7 +210,7 @@ def _file(item: Declaration, address: str, library: Library, found: list[Diagnos
             found.extend(check_leaving(operation))
             library.capabilities[f"{address}.{operation.name.text}"] = _operation(item, operation, address, found)
     elif isinstance(item, Intent):
-        payload = _record("payload", item.payload, found, defaults=True)
+        payload = _record("payload", item.payload, found, defaults=True, marks=TAKEN)
         library.intents[address] = Shape(
             address, payload, item.summary, item.name.span, item.payload.span, member_places(item.payload)
         )
@@ -230,8 +234,13 @@ def _operation(item: SideEffect, operation: OperationDeclaration, address: str, 
     )
 
 
-def _outcomes(outcomes: tuple[Outcome, ...], found: list[Diagnostic]) -> dict[str, Schema]:
-    return {outcome.name.text: _taken(seal_fields(outcome.fields, defaults=False), found) for outcome in outcomes}
+def _outcomes(
+    outcomes: tuple[Outcome, ...], found: list[Diagnostic], marks: frozenset[str] = NONE
+) -> dict[str, Schema]:
+    return {
+        outcome.name.text: _taken(seal_fields(outcome.fields, defaults=False, marks=marks), found)
+        for outcome in outcomes
+    }
 
 
 def _taken(phase: Phase[Schema], found: list[Diagnostic]) -> Schema:
@@ -239,9 +248,16 @@ def _taken(phase: Phase[Schema], found: list[Diagnostic]) -> Schema:
     return phase.value
 
 
-def _record(key: str, tree: TreeMapping, found: list[Diagnostic], *, defaults: bool = False) -> Schema:
+def _record(
+    key: str,
+    tree: TreeMapping,
+    found: list[Diagnostic],
+    *,
+    defaults: bool = False,
+    marks: frozenset[str] = NONE,
+) -> Schema:
     """Seal the schema of a payload or a record: an object, also where the text does not say so."""
-    schema = _taken(seal_schema(tree, defaults=defaults), found)
+    schema = _taken(seal_schema(tree, defaults=defaults, marks=marks), found)
     named = tree.get("type")
     if named is not None and schema.get("type", "object") != "object":
         found.append(Diagnostic("OB208", f"a {key} is an object", named.span, help="write `type: object`"))
@@ -283,6 +299,7 @@ def _store(store: Store, library: Library, found: list[Diagnostic]) -> None:
                 severity="warning",
             )
         )
+    found.extend(_misplaced(store, governor, side_effect))
     library.stores[address] = SealedStore(
         address,
         governor,
@@ -292,7 +309,32 @@ def _store(store: Store, library: Library, found: list[Diagnostic]) -> None:
         store.evidence,
         store.summary,
         store.name.span,
+        _rules(store),
     )
+
+
+def _misplaced(store: Store, governor: str, side_effect: SideEffect) -> Iterator[Diagnostic]:
+    """Find what is said of accounts where there are none, and of records where there are only accounts."""
+    related = [(side_effect.name.span, "declared here")]
+    if side_effect.keeps != "accounts":
+        for entry in store.accounts:
+            message = f"`{entry.key}` speaks of accounts, and `{governor}` keeps none"
+            help = "leave it out, or let `std::CS_ACCOUNTS_V0` govern the store"
+            yield Diagnostic("OB405", message, entry.key_span, help=help, related=related)
+    elif store.record is not None:
+        message = f"`{governor}` keeps accounts, which have a balance and no `record`"
+        yield Diagnostic("OB405", message, store.record.span, help="leave `record` out", related=related)
+
+
+def _rules(store: Store) -> dict[str, Any]:
+    """Return what is declared of accounts as it is sealed: names once and in order, switches where they are on."""
+    rules: dict[str, Any] = {}
+    for entry in store.accounts:
+        if isinstance(entry.value, Sequence):
+            rules[entry.key] = sorted({str(item.value) for item in entry.value.items if isinstance(item, Scalar)})
+        elif isinstance(entry.value, Scalar) and entry.value.value is True:
+            rules[entry.key] = True
+    return rules
 
 
 def lookup(

@@ -8,7 +8,7 @@ from typing import Any
 from omnibachi_model.diagnostics import Span
 from omnibachi_model.sealed import FAULT
 
-from .declarations import Body, Compute, Decide, Exit, Node
+from .declarations import Body, Compute, Decide, Exit, Node, Wait
 from .frozen import dataclass
 from .library import Capability, SealedStore, Shape
 from .templates import Record, Template
@@ -59,7 +59,7 @@ class Linked:
     def understood(self) -> bool:
         """Whether it is known what it does; else that was reported, and it stands for any node."""
         named = self.capability is not None or self.body is not None or self.calls != ()
-        return named or isinstance(self.declaration, Decide | Compute)
+        return named or isinstance(self.declaration, Decide | Compute | Wait)
 
     @property
     def name(self) -> str:

@@ -9,14 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from omnibachi_model.sealed import ALL, COMPUTE, DECIDE, EACH, EXIT, ORIGINS_FORMAT, REPEAT, WORKFLOW_FORMAT
+from omnibachi_model.sealed import (
+    ALL,
+    COMPUTE,
+    DECIDE,
+    EACH,
+    EXIT,
+    ORIGINS_FORMAT,
+    REPEAT,
+    WAIT,
+    WORKFLOW_FORMAT,
+)
 
 from .calling import written_span
 from .check import Checked
 from .declarations import Limits, Workflow
 from .flat import Flat, Step, calls
 from .library import Shape
-from .templates import First, Items, Literal, Record, Reference, Template, references
+from .templates import First, Items, Literal, Record, Reference, Secret, Template, references
 
 Json = dict[str, Any]
 
@@ -37,9 +47,10 @@ def lower(checked: Checked, flat: Flat) -> Json:
         "intent": intent.address,
         "payload": intent.schema,
         "run": sorted(_run_fields(steps)),
-        "journal": any(capability.governor is not None for capability in capabilities.values()),
+        "journal": any(capability.governor is not None for capability in capabilities.values())
+        or any(step.kind == WAIT for step in steps),
         "capabilities": sorted(capabilities),
-        "stores": {address: {"keeps": store.keeps} for address, store in stores.items()},
+        "stores": {address: {"keeps": store.keeps, **store.rules} for address, store in stores.items()},
         "events": {address: event.schema for address, event in events.items()},
         "start": index[flat.start],
         "nodes": [_node(step, index) for step in steps],
@@ -84,6 +95,8 @@ def template(item: Template, index: Mapping[str, int]) -> list[Any]:
         return ["map", {key: template(value, index) for key, value in item.entries}]
     if isinstance(item, Items):
         return ["list", [template(value, index) for value in item.items]]
+    if isinstance(item, Secret):
+        return ["secret", item.name]
     assert isinstance(item, First)
     return ["first", [template(value, index) for value in item.alternatives]]
 

@@ -13,14 +13,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from omnibachi_model.diagnostics import Diagnostic, Span
-from omnibachi_model.sealed import ALL, CALL, COMPUTE, DECIDE, EACH, END, EXIT, PASS
+from omnibachi_model.sealed import ALL, CALL, COMPUTE, DECIDE, EACH, END, EXIT, PASS, WAIT
 from omnibachi_model.values import MAX_DEPTH
 from omnibachi_model.ways import holders
 
 Json = dict[str, Any]
 Slots = Mapping[Any, int]
 MOST_LEVELS = 190  # a line of a record has 200; what is built stands some levels down in it
-_BUILT = {CALL: "with", PASS: "with", EACH: "items", END: "output", EXIT: "result"}
+_BUILT = {CALL: "with", WAIT: "with", PASS: "with", EACH: "items", END: "output", EXIT: "result"}
 
 
 def check_nesting(workflow: Json, name: Span) -> list[Diagnostic]:
@@ -38,6 +38,8 @@ def check_nesting(workflow: Json, name: Span) -> list[Diagnostic]:
         slots[index] = built
         if node["kind"] == CALL:
             slots[index] = max(map(_levels, node["outcomes"].values()), default=1)
+        elif node["kind"] == WAIT:
+            slots[index] = 3
         elif node["kind"] == COMPUTE:
             slots[index] = MAX_DEPTH + 1
         elif node["kind"] == EACH:
@@ -64,6 +66,8 @@ def _deep(template: list[Any], slots: Slots) -> int:
         return max(0, slots.get(content, 0) - len(template[2]))
     if kind == "lit":
         return _levels_of(content)
+    if kind == "secret":
+        return 1  # as it is recorded
     levels = [_deep(part, slots) for part in (content.values() if kind == "map" else content)]
     return max(levels, default=0) + (0 if kind == "first" else 1)
 

@@ -160,7 +160,7 @@ def _add(source: Expression, parts: list[Typed], scope: Scope) -> tuple[str, Sch
     if may_be(a, "string") and may_be(b, "string"):
         found.append(STRING)
     if may_be(a, "array") and may_be(b, "array"):
-        found.append({"type": "array", "items": join(_items(a), _items(b))})
+        found.append({"type": "array", "items": join(items_of(a), items_of(b))})
     if not found:
         _mixed(source, a, b, scope, "`+` adds numbers and joins texts or lists")
         return "add", NOTHING
@@ -168,7 +168,8 @@ def _add(source: Expression, parts: list[Typed], scope: Scope) -> tuple[str, Sch
     return "add", join_all(found)
 
 
-def _items(schema: Schema) -> Schema:
+def items_of(schema: Schema) -> Schema:
+    """Return the type of the items of a schema's lists; one without values where there is none."""
     listed = values(schema)
     if listed is not None:
         found = [literal(item) for value in listed if isinstance(value, list) for item in value]
@@ -286,12 +287,12 @@ def _contained(source: Expression, parts: list[Typed], scope: Scope) -> tuple[st
         advice = "`text.contains(part)` looks into a text" if may_be(b, "string") else None
         scope.report(source, "OB508", f"`in` needs a list or a record after it, not {shown(b)}", advice)
         return "in", BOOLEAN
-    among_items = may_be(b, "array") and (_share(a, _items(b)) or b.get("maxItems") == 0)
+    among_items = may_be(b, "array") and (_share(a, items_of(b)) or b.get("maxItems") == 0)
     among_fields = may_be(b, "object") and may_be(a, "string")
     if not among_items and not among_fields:
-        what = f"a list whose items are {shown(_items(b))}" if may_be(b, "array") else "the fields of a record"
+        what = f"a list whose items are {shown(items_of(b))}" if may_be(b, "array") else "the fields of a record"
         scope.report(source, "OB508", f"`in` cannot look for {shown(a)} in {what}")
-    in_list = only(b, "array") and _comparable(a, _items(b))
+    in_list = only(b, "array") and _comparable(a, items_of(b))
     scope.doubt(source, unless=in_list or (only(b, "object") and only(a, "string")))
     return "in", BOOLEAN
 
@@ -314,6 +315,17 @@ def _typed(source: Expression, parts: list[Typed], scope: Scope) -> tuple[str, S
     return "type", {"type": "string", "enum": sorted(found or TYPE_NAMES)}
 
 
+def _worded(source: Expression, parts: list[Typed], scope: Scope) -> tuple[str, Schema]:
+    kind = parts[0].type
+    whole = may_be(kind, "number") and "integer" in types_of(kind)
+    if not (whole or may_be(kind, "boolean") or may_be(kind, "string")):
+        advice = "a text is made of integers, booleans and texts"
+        scope.report(source, "OB508", f"`string` cannot take {shown(kind)}", advice)
+    known = only(kind, "boolean", "number", "string") and (integral(kind) or only(kind, "boolean", "string"))
+    scope.doubt(source, unless=known)
+    return "string", STRING
+
+
 def _textual(source: Expression, parts: list[Typed], scope: Scope) -> tuple[str, Schema]:
     for part in parts:
         if not may_be(part.type, "string"):
@@ -332,7 +344,7 @@ def _indexed(source: Expression, parts: list[Typed], scope: Scope) -> tuple[str,
     listed = values(index)
     if in_record or listed is None or len(listed) != 1:
         scope.doubt(source)
-        return "at", {} if in_record else _items(owner)
+        return "at", {} if in_record else items_of(owner)
     if listed[0] < 0:
         scope.report(source, "OB508", "an index counts from 0, never backwards", "`x[size(x) - 1]` is the last")
         return "at", NOTHING
@@ -356,6 +368,7 @@ RULES: dict[str, Rule] = {
     "in": _contained,
     "size": _sized,
     "type": _typed,
+    "string": _worded,
     **dict.fromkeys(("startsWith", "endsWith", "contains"), _textual),
     "at": _indexed,
 }

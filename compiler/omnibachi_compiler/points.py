@@ -1,14 +1,15 @@
 """The points that laws speak of: resolved to full addresses, and found among the moments of a workflow.
 
 A point is sealed as `"start"`, `"exit"` (any), or a mapping of one of `exit`, `status`, `node`, `use`, `effect` to what
-is meant, and what narrows it. A node, a use and an effect mean the moment at which such a node is reached; with an
-`outcome`, that at which it is left by it. What is inlined is reached at its entry and left by the outcome that it
-gives: where the leaving PASS of that name is done, and FAULT wherever a crash leads out of it.
+is meant, and what narrows it; several names of which any is meant are a sorted list. A node, a use and an effect mean
+the moment at which such a node is reached; with an `outcome`, or any `except` some, that at which it is left by it.
+What is inlined is reached at its entry and left by the outcome that it gives: where the leaving PASS of that name is
+done, and FAULT wherever a crash leads out of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,35 +81,57 @@ def resolve(point: Point, domain: str, library: Library, found: list[Diagnostic]
 
     Diagnostics: OB301, OB303, OB304, OB309, OB317, OB326.
     """
-    if point.kind in ALONE and point.name.text == point.kind:
+    if point.kind in ALONE and [name.text for name in point.names] == [point.kind]:
         return point.kind
-    sealed: Json = {point.kind: point.name.text}
-    for key, name, known, code in (
-        ("store", point.store, library.stores, "OB303"),
-        ("event", point.event, library.events, "OB304"),
-    ):
-        if name is not None:
-            address = lookup(name, domain, known, code, key, found, library.broken)
-            if address is None:
-                return None
-            sealed[key] = address
+    meant: list[str | None] = [name.text for name in point.names]
+    if point.kind == "use":
+        meant = [resolve_use(name, domain, library, found) for name in point.names]
+    stores = [lookup(item, domain, library.stores, "OB303", "store", found, library.broken) for item in point.stores]
+    events = [lookup(item, domain, library.events, "OB304", "event", found, library.broken) for item in point.events]
+    if None in (*meant, *stores, *events):
+        return None
+    if point.kind in ("use", "effect") and not _has_outcomes(point, meant, library, found):
+        return None
+    sealed: Json = {point.kind: one_or_more(meant)}
+    narrowed: dict[str, list[str | None]] = {
+        "store": stores,
+        "event": events,
+        "outcome": [name.text for name in point.outcomes],
+        "except": [name.text for name in point.others],
+    }
+    sealed |= {key: one_or_more(names) for key, names in narrowed.items() if names}
     if point.evidence is not None:
         sealed["evidence"] = point.evidence
-    if point.outcome is not None:
-        sealed["outcome"] = point.outcome.text
-    if point.kind == "use":
-        used = resolve_use(point.name, domain, library, found)
-        if used is None or not _declares(used, point.outcome, library, found):
-            return None
-        sealed["use"] = used
-    elif point.kind == "effect" and point.outcome is not None:
-        classed = [capability for capability in library.capabilities.values() if capability.effect == point.name.text]
-        given = {FAULT}.union(*(capability.outcomes for capability in classed))
-        given |= {TIMEOUT} if any(capability.governor for capability in classed) else set()
-        given |= {OUTCOME_UNKNOWN} if point.name.text == EXTERNAL else set()
-        if not has_outcome(f"no effect of class `{point.name.text}`", point.outcome, given, found, "has the"):
-            return None
     return sealed
+
+
+def one_or_more(names: Iterable[str | None]) -> str | list[str]:
+    """Return names as they are sealed: the one, or a sorted list."""
+    found = sorted({name for name in names if name is not None})
+    return found[0] if len(found) == 1 else found
+
+
+def among(point: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """Return the names under a key of a sealed point, or of another sealed choice."""
+    found = point.get(key, ())
+    return (found,) if isinstance(found, str) else tuple(found)
+
+
+def _has_outcomes(point: Point, meant: Iterable[str | None], library: Library, found: list[Diagnostic]) -> bool:
+    """Tell whether each outcome that a point names is one of something that it means; report the others (OB326)."""
+    named = (*point.outcomes, *point.others)
+    if not named:
+        return True
+    words = " or ".join(f"`{item}`" for item in meant)
+    if point.kind == "use":
+        known = set().union(*(_given(item, library) for item in meant if item is not None))
+        return [has_outcome(words, name, known, found) for name in named].count(False) == 0
+    classed = [item for item in library.capabilities.values() if item.effect in meant]
+    known = {FAULT}.union(*(item.outcomes for item in classed))
+    known |= {TIMEOUT} if any(item.governor for item in classed) else set()
+    known |= {OUTCOME_UNKNOWN} if EXTERNAL in meant else set()
+    what = f"no effect of class {words}"
+    return [has_outcome(what, name, known, found, "has the") for name in named].count(False) == 0
 
 
 def resolve_use(use: Name, domain: str, library: Library, found: list[Diagnostic]) -> str | None:
@@ -133,10 +156,8 @@ def resolve_use(use: Name, domain: str, library: Library, found: list[Diagnostic
     return None
 
 
-def _declares(used: str, outcome: Name | None, library: Library, found: list[Diagnostic]) -> bool:
-    """Tell whether something has an outcome; report it otherwise."""
-    if outcome is None:
-        return True
+def _given(used: str, library: Library) -> set[str]:
+    """Return the outcomes that something may have."""
     known = {FAULT}
     if used in library.bodies:
         known |= {leaving.name.text for leaving in library.bodies[used].exits}
@@ -146,7 +167,7 @@ def _declares(used: str, outcome: Name | None, library: Library, found: list[Dia
             known |= capability.outcomes.keys()
             known |= {TIMEOUT} if capability.governor else set()
             known |= reserved_of(capability).keys()
-    return has_outcome(f"`{used}`", outcome, known, found)
+    return known
 
 
 def has_outcome(what: str, outcome: Name, known: set[str], found: list[Diagnostic], lacks: str = "has no") -> bool:
@@ -188,10 +209,11 @@ def moments(subject: Subject, points: Mapping[int, SealedPoint]) -> Moments:
             continue
         assert isinstance(point, dict)
         for index in _nodes(subject, point):
-            if "outcome" not in point:
+            if "outcome" not in point and "except" not in point:
                 reached[index] = reached.get(index, 0) | mark
                 continue
-            for edge in edges(subject, index, point["outcome"]):
+            named = among(point, "outcome") or sorted(_outcomes(subject, index) - {*among(point, "except")})
+            for edge in {edge for outcome in named for edge in edges(subject, index, outcome)}:
                 left[edge] = left.get(edge, 0) | mark
     return Moments(start, reached, left, ended)
 
@@ -199,7 +221,9 @@ def moments(subject: Subject, points: Mapping[int, SealedPoint]) -> Moments:
 def _exits(subject: Subject, point: SealedPoint) -> Iterator[int]:
     for index, node in enumerate(subject.nodes):
         if node["kind"] == EXIT and (
-            isinstance(point, str) or point.get("exit") == node["name"] or point.get("status") == node["status"]
+            isinstance(point, str)
+            or node["name"] in among(point, "exit")
+            or (node["status"] in among(point, "status") and node["name"] not in among(point, "except"))
         ):
             yield index
 
@@ -207,11 +231,11 @@ def _exits(subject: Subject, point: SealedPoint) -> Iterator[int]:
 def _nodes(subject: Subject, point: Json) -> Iterator[int]:
     """Yield the nodes that a point means."""
     if "node" in point:
-        if point["node"] in subject.names("node"):
-            yield subject.places[point["node"]]
+        known = subject.names("node")
+        yield from (subject.places[name] for name in among(point, "node") if name in known)
         return
-    if "use" in point:
-        yield from (subject.entered[name] for name, used in subject.inlined.items() if used == point["use"])
+    used = among(point, "use")
+    yield from (subject.entered[name] for name, inlined in subject.inlined.items() if inlined in used)
     for index, node in enumerate(subject.nodes):
         if node["kind"] == CALL and _meant(subject, node, point):
             yield index
@@ -220,10 +244,10 @@ def _nodes(subject: Subject, point: Json) -> Iterator[int]:
 def _meant(subject: Subject, node: Json, point: Json) -> bool:
     """Tell whether a point means a call."""
     return (
-        ("use" not in point or uses(node["use"], point["use"]))
-        and ("effect" not in point or node["effect"] == point["effect"])
-        and ("store" not in point or node["store"] == point["store"])
-        and ("event" not in point or node["event"] == point["event"])
+        ("use" not in point or any(uses(node["use"], used) for used in among(point, "use")))
+        and ("effect" not in point or node["effect"] in among(point, "effect"))
+        and ("store" not in point or node["store"] in among(point, "store"))
+        and ("event" not in point or node["event"] in among(point, "event"))
         and ("evidence" not in point or (node["store"] in subject.evidence) == point["evidence"])
     )
 
@@ -251,10 +275,14 @@ def edges(subject: Subject, index: int, outcome: str) -> Iterator[tuple[int, str
 
 def outcomes(subject: Subject, name: str) -> set[str]:
     """Return the outcomes that a node may have, by its name."""
-    node = subject.nodes[subject.places[name]]
+    return _outcomes(subject, subject.places[name])
+
+
+def _outcomes(subject: Subject, index: int) -> set[str]:
+    node = subject.nodes[index]
     if node["kind"] != PASS:
         return set(node["next"])
-    inner = f"{name}/"
+    inner = f"{node['name']}/"
     leaving = {
         each["name"][len(inner) :]
         for at, each in enumerate(subject.nodes)

@@ -41,6 +41,7 @@ class _Without:
 
 FAULT, LIST, RECORD = _Without(), _Without(), _Without()
 BOOLEANS = frozenset(("eq", "ne", "lt", "le", "gt", "ge", "in", "has", "startsWith", "endsWith", "contains"))
+BOOLEANS |= {"all", "exists", "exists_one"}
 ORDERS = frozenset(("lt", "le", "gt", "ge"))
 
 

@@ -7,7 +7,7 @@ the proofs that rest on it worthless.
 
 A member with a `default` is taken out of `required`: it need not be given and is always there once defaults are
 filled in, which happens at the gate and at a call only. Elsewhere (outcomes, records of stores, events) `default` is
-refused with `defaults=False`.
+refused with `defaults=False`. `secret` and `public` are kept where they say true (see `marks`).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from .declarations import Field
 from .fixes import renamed
 from .keywords import READERS, SUBJECTS, applies, judge_default, settle, text_of
 from .loader import is_hole
+from .marks import MARKS, NONE, contradiction, mark
 from .phase import Phase
 from .tree import Mapping, Scalar, Sequence, Tree, plain
 
@@ -32,9 +33,8 @@ Schema: TypeAlias = dict[str, Any]
 
 MOST_NODES = 20_000
 MOST_LEVELS = 48  # levels of JSON in a sealed schema; a sealed file may have 64 in all
-LATER = ("secret", "public")
-KEYWORDS = ("type", "enum", "const", "default", "title", "description", "$ref", "$defs", *SUBJECTS)
-_BESIDE_REFERENCE = ("$ref", "$defs", "default", "title", "description")
+KEYWORDS = ("type", "enum", "const", "default", "title", "description", "$ref", "$defs", *SUBJECTS, *MARKS)
+_BESIDE_REFERENCE = ("$ref", "$defs", "default", "title", "description", *MARKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class _Sealing:
 
     definitions: dict[str, Tree]
     defaults: bool
+    marks: frozenset[str] = NONE
     found: list[Diagnostic] = field(default_factory=list)
     sealed: dict[str, _Sealed] = field(default_factory=dict)
     trail: list[str] = field(default_factory=list)  # definitions that are being expanded
@@ -75,16 +76,16 @@ class _Sealing:
         self.found.append(Diagnostic(code, message, span, help=help, severity=severity, fix=fix))
 
 
-def seal_schema(tree: Mapping, *, defaults: bool = True) -> Phase[Schema]:
-    """Seal a schema; what could not be understood is left open in the value and reported (OB207 to OB210, OB212).
+def seal_schema(tree: Mapping, *, defaults: bool = True, marks: frozenset[str] = NONE) -> Phase[Schema]:
+    """Seal a schema; what could not be understood is left open in the value and reported (OB207 to OB210, OB530).
 
-    A pattern that may take long is a warning (OB216).
+    `marks` are those that may stand in it. A pattern that may take long is a warning (OB216).
     """
-    return _seal_whole(tree, defaults=defaults, member=False)
+    return _seal_whole(tree, defaults=defaults, marks=marks, member=False)
 
 
-def seal_fields(fields: tuple[Field, ...], *, defaults: bool = True) -> Phase[Schema]:
-    """Seal the fields of `inputs` or of an outcome as a closed object schema.
+def seal_fields(fields: tuple[Field, ...], *, defaults: bool = True, marks: frozenset[str] = NONE) -> Phase[Schema]:
+    """Seal the fields of `inputs` or of an outcome as a closed object schema; `marks` are those that they may have.
 
     All are required unless their schema says `optional: true` or has a `default`.
     """
@@ -101,8 +102,11 @@ def seal_fields(fields: tuple[Field, ...], *, defaults: bool = True) -> Phase[Sc
                 optional = entry.value.value
             else:
                 found.append(Diagnostic("OB208", "`optional` is true or false", entry.value.span))
-        phase = _seal_whole(tree, defaults=defaults, member=True)
+        phase = _seal_whole(tree, defaults=defaults, marks=marks, member=True)
         found.extend(phase.diagnostics)
+        wrong = contradiction(phase.value, tree)
+        if wrong is not None:
+            found.append(wrong)
         properties[item.name.text] = phase.value
         if not optional and "default" not in phase.value:
             required.append(item.name.text)
@@ -127,9 +131,9 @@ def member_places(tree: Tree | None, at: str = "") -> dict[str, Span]:
     return found | member_places(tree.get("items"), f"{at}/{ITEM}")
 
 
-def _seal_whole(tree: Mapping, *, defaults: bool, member: bool) -> Phase[Schema]:
+def _seal_whole(tree: Mapping, *, defaults: bool, marks: frozenset[str], member: bool) -> Phase[Schema]:
     definitions = tree.get("$defs")
-    state = _Sealing({}, defaults)
+    state = _Sealing({}, defaults, marks)
     if isinstance(definitions, Mapping):
         state.definitions.update((entry.key, entry.value) for entry in definitions)
     elif definitions is not None:
@@ -172,7 +176,7 @@ def _keywords(tree: Mapping, state: _Sealing, *, member: bool, top: bool) -> _Se
     size, depth = 1, 1
     for entry in tree:
         key = entry.key
-        if key in ("type", "default") or (key == "$defs" and top):
+        if key in ("type", "default", *MARKS) or (key == "$defs" and top):
             continue
         if types and not applies(key, types):
             shown = " or ".join(f"`{name}`" for name in types)
@@ -183,8 +187,19 @@ def _keywords(tree: Mapping, state: _Sealing, *, member: bool, top: bool) -> _Se
             out[key] = part.value
             size, depth = size + part.size, max(depth, part.depth + 1)
     settle(tree, out, state.report)
+    out |= _marks(tree, state, field=top)
     _default(tree, out, state, member=member)
     return _Sealed(out, size, max(depth, 1 + _levels(out.get("default"))))
+
+
+def _marks(tree: Mapping, state: _Sealing, *, field: bool) -> Schema:
+    """Read the marks of one schema; `field`: it is the outermost one."""
+    entries = [entry for entry in tree if entry.key in MARKS]
+    return {
+        entry.key: True
+        for entry in entries
+        if mark(entry.key, entry.value, entry.key_span, state.marks, field=field, found=state.found)
+    }
 
 
 def _keyword(key: str, tree: Tree, key_span: Span, state: _Sealing) -> _Sealed | None:
@@ -206,10 +221,7 @@ def _keyword(key: str, tree: Tree, key_span: Span, state: _Sealing) -> _Sealed |
     if key in READERS:
         value = READERS[key](key, tree, state.report)
         return None if value is None else _Sealed(value, 0, 1 + _levels(value))
-    if key in LATER:
-        # The words are those of the shape check, which finds the same: one finding is left of the two.
-        state.report("OB212", f"`{key}` is reserved for a later version", key_span, "leave it out until then")
-    elif key == "optional":
+    if key == "optional":
         advice = "use `required`"
         state.report("OB207", "`optional` stands at a field of `inputs` or of an outcome only", key_span, advice)
     elif key == "$defs":
@@ -303,6 +315,11 @@ def _reference(tree: Mapping, state: _Sealing, *, member: bool, top: bool) -> _S
         return OPEN
     sealed = _definition(name, state)
     out = {key: item for key, item in sealed.value.items() if member or key != "default"}
+    for entry in tree:
+        if entry.key in MARKS and mark(
+            entry.key, entry.value, entry.key_span, state.marks, field=top, found=state.found
+        ):
+            out[entry.key] = True
     _default(tree, out, state, member=member)
     return _Sealed(out, sealed.size, max(sealed.depth, 1 + _levels(out.get("default"))))
 

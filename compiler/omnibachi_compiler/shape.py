@@ -19,7 +19,7 @@ from omnibachi_model.nearest import nearest
 
 from .fixes import removed, renamed
 from .language import LATER, LATER_KINDS, SCHEMAS
-from .language.durations import DURATION
+from .language.durations import DURATION, WITHIN
 from .loader import is_hole, short
 from .shape_nodes import homeless, lonely
 from .shape_places import Place, at
@@ -202,10 +202,12 @@ def _one(place: Place, error: ValidationError) -> Iterator[Diagnostic]:
         yield from _unknown(place, schema)
     elif rule == "oneOf":
         yield from homeless(place) if "dependentSchemas" in error.absolute_schema_path else _not_one(place, schema)
-    elif schema == DURATION:
+    elif schema in (DURATION, WITHIN):
         value = plain(place.tree)
         message = f"{place.name} must be a duration, and {_told(value)} is none"
-        yield Diagnostic("OB220", message, place.span, help="write `200ms`, `5s`, `10m` or `2h`; at most 24 hours")
+        forms = "`200ms`, `5s`, `10m` or `2h`; at most 24 hours"
+        advice = forms if schema == DURATION else "`30m`, `24h` or `3d`; at most 366 days"
+        yield Diagnostic("OB220", message, place.span, help=f"write {advice}")
     elif rule == "type":
         value = plain(place.tree)
         message = f"{place.name} must be {schema['title']}, not {mistyped(value)}"

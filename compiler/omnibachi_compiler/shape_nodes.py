@@ -1,4 +1,4 @@
-"""Words of the shape check for keys of a node that need others beside them: those of loops."""
+"""Words of the shape check for keys of a node that need others beside them: those of loops and waits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def lonely(place: Place, error: ValidationError) -> Iterator[Diagnostic]:
-    """Report keys of a node that need others: `each` and `repeat` a call, `as` and `max` a loop."""
+    """Report keys of a node that need others: `each` and `repeat` a call, `as` and `max` a loop, `wait` a `with`."""
     assert isinstance(place.tree, Mapping)
     wanted: Any = error.validator_value
     properties: Any = error.schema["properties"]  # type: ignore[index]

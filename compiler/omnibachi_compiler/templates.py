@@ -11,6 +11,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, TypeAlias
 
 from omnibachi_model.diagnostics import Diagnostic, Span
+from omnibachi_model.named_secrets import SECRET_NAME
 from omnibachi_model.nearest import nearest
 
 from .fixes import renamed
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 SCOPES = ("payload", "inputs", "nodes", "each", "run")
 RUN_FIELDS = ("id", "started_at", "actor")
+OPERATORS = ("$first", "$literal", "$secret")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +78,21 @@ class First:
 
 
 @dataclass(frozen=True, slots=True)
+class Secret:
+    """A named secret: a text that is looked up under this name when the call is made."""
+
+    name: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Unread:
     """What could not be read and was reported; it may be anything, so that nothing more is said of it."""
 
     span: Span
 
 
-Template: TypeAlias = Literal | Reference | Record | Items | First | Unread
+Template: TypeAlias = Literal | Reference | Record | Items | First | Secret | Unread
 
 
 def inside(template: Template) -> tuple[Template, ...]:
@@ -112,8 +122,16 @@ def references(template: Template) -> list[Reference]:
     return [part for part in parts(template) if type(part) is Reference]
 
 
-def parse_bindings(tree: Mapping | None, span: Span) -> Phase[Record]:
-    """Take a whole `with` (or result) apart: a mapping of names to templates, never an operator itself."""
+def secrets_in(template: Template) -> list[Secret]:
+    """Return every named secret in a template, in the order of the text."""
+    return [part for part in parts(template) if type(part) is Secret]
+
+
+def parse_bindings(tree: Mapping | None, span: Span, *, secrets: bool = False) -> Phase[Record]:
+    """Take a whole `with` (or result) apart: a mapping of names to templates, never an operator itself.
+
+    Named secrets stand only in the `with` of a call (`secrets`), where the rest is for its capability to say.
+    """
     if tree is None:
         return Phase(Record((), span), ())
     found: list[Diagnostic] = []
@@ -124,13 +142,23 @@ def parse_bindings(tree: Mapping | None, span: Span) -> Phase[Record]:
             found.append(Diagnostic("OB214", message, entry.key_span, help=f"write `name: {{{entry.key}: …}}`"))
             continue
         entries.append((_unescaped(entry.key), _template(entry.value, found)))
-    return Phase(Record(tuple(entries), tree.span, _keys(tree)), tuple(found))
+    made = Record(tuple(entries), tree.span, _keys(tree))
+    if not secrets:
+        found.extend(_misplaced(made))
+    return Phase(made, tuple(found))
+
+
+def _misplaced(template: Template) -> list[Diagnostic]:
+    advice = "bind it where it is needed, in the `with` of the side effect"
+    message = "`$secret` cannot stand here: only what a side effect is given may be a secret"
+    return [Diagnostic("OB223", message, secret.span, help=advice) for secret in secrets_in(template)]
 
 
 def parse_template(tree: Tree) -> Phase[Template]:
     """Take a single template apart."""
     found: list[Diagnostic] = []
-    return Phase(_template(tree, found), tuple(found))
+    made = _template(tree, found)
+    return Phase(made, (*found, *_misplaced(made)))
 
 
 def _template(tree: Tree, found: list[Diagnostic]) -> Template:
@@ -169,11 +197,10 @@ def _operator(tree: Mapping, key: str, found: list[Diagnostic]) -> Template:
                 )
             )
             return Unread(tree.span)
-        return First(tuple(_template(item, found) for item in entry.value), tree.span)
+        return _first(entry.value, tree.span, found)
     if key == "$secret":
-        found.append(Diagnostic("OB212", "`$secret` is not yet built", entry.key_span))
-        return Unread(tree.span)
-    near = nearest(key, ("$first", "$literal"))
+        return _secret(entry.value, tree.span, found)
+    near = nearest(key, OPERATORS)
     found.append(
         Diagnostic(
             "OB214",
@@ -183,6 +210,25 @@ def _operator(tree: Mapping, key: str, found: list[Diagnostic]) -> Template:
         )
     )
     return Unread(tree.span)
+
+
+def _first(tree: Sequence, span: Span, found: list[Diagnostic]) -> Template:
+    made = First(tuple(_template(item, found) for item in tree), span)
+    for secret in secrets_in(made):
+        message = "`$secret` cannot stand in `$first`: which secret a call gets is told by the graph alone"
+        found.append(Diagnostic("OB223", message, secret.span, help="let two nodes make the call, one with each"))
+        return Unread(span)
+    return made
+
+
+def _secret(tree: Tree, span: Span, found: list[Diagnostic]) -> Template:
+    name = tree.value if isinstance(tree, Scalar) else None
+    if isinstance(name, str) and SECRET_NAME.match(name):
+        return Secret(name, span)
+    shown = f"`{name[:80]}` is no name of a secret" if isinstance(name, str) else "`$secret` takes a name"
+    advice = "write capital letters, digits and `_`, as in `$secret: SHOP_KEY`: at most 64, and a letter first"
+    found.append(Diagnostic("OB222", shown, tree.span, help=advice))
+    return Unread(span)
 
 
 def _scalar(tree: Scalar, found: list[Diagnostic]) -> Template:

@@ -21,6 +21,7 @@ from .fixes import removed, renamed
 from .leaving import check_urls, hosts_of
 from .library import Capability, Library, SealedStore, Shape, address_of, lookup
 from .links import Linked, Signature
+from .named_secrets import check_secrets
 from .narrowing import narrow_outcomes
 from .retries import timed
 from .templates import parse_bindings
@@ -49,12 +50,13 @@ class Known:
 
 def link_use(node: Use, known: Known, found: list[Diagnostic]) -> Linked | None:
     """Resolve what a call uses, without its routes; None where that is not understood, which is reported."""
-    bindings = parse_bindings(node.bindings, node.name.span)
+    bindings = parse_bindings(node.bindings, node.name.span, secrets=True)
     found.extend(bindings.diagnostics)
     if split(node.use.text)[1].startswith(BODIES):
         body = _body(node, known, found)
         if body is None:
             return None
+        found.extend(check_secrets(bindings.value, None, node.use.text))
         outcomes = timed(node, None, body.outcomes, found)
         return Linked(node, None, None, None, outcomes, {}, {}, bindings.value, body)
     capability = _capability(node.use, known.domain, known.library, found)
@@ -64,6 +66,7 @@ def link_use(node: Use, known: Known, found: list[Diagnostic]) -> Linked | None:
     outcomes = timed(node, capability, narrow_outcomes(capability, store, event), found)
     hosts = hosts_of(capability, known.library.domains.get(known.domain))
     found.extend(check_urls(bindings.value, hosts, known.domain))
+    found.extend(check_secrets(bindings.value, capability, node.use.text))
     return Linked(node, capability, store, event, outcomes, {}, {}, bindings.value, hosts=hosts)
 
 

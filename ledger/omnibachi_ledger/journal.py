@@ -7,6 +7,7 @@ first checks the fence: if another process took the run over, this one must not 
 from __future__ import annotations
 
 from omnibachi_model.diagnostics import Defect, Diagnostic, Trouble
+from omnibachi_model.record import WAITING
 
 from .stores import READS_ONLY, Store
 
@@ -26,9 +27,10 @@ _BEGUN = f"SELECT (SELECT fence FROM runs WHERE run=?), ({NUMBER})"
 RECEIPT = "INSERT INTO receipts (number, run, path, capability, outcome) VALUES (?, ?, ?, ?, ?)"
 _EVENT = "INSERT INTO events (run, seq, path, body, obs) VALUES (?, ?, ?, ?, ?)"
 _STANDS = "SELECT fence, holder, seq, exit, (SELECT run FROM receipts WHERE number=?) FROM runs WHERE run=?"
-_TAKE = "UPDATE runs SET fence=fence+1, holder=? WHERE run=? AND fence=? AND seq=? AND exit IS NULL"
+_TAKE = "UPDATE runs SET fence=fence+1, holder=?, status=NULL WHERE run=? AND fence=? AND seq=? AND exit IS NULL"
 _TAKEN = "SELECT fence, holder FROM runs WHERE run=?"
 _PROGRESS = "UPDATE runs SET seq=? WHERE run=? AND fence=?"
+_PARK = "UPDATE runs SET seq=?, holder=NULL, status=? WHERE run=? AND fence=?"
 _END = "UPDATE runs SET seq=?, exit=?, status=?, digest=? WHERE run=? AND fence=?"
 
 
@@ -74,6 +76,7 @@ class Journal:
         "_kept",
         "_number",
         "_open",
+        "_parked",
         "_run",
         "_seq",
         "_taken",
@@ -104,6 +107,7 @@ class Journal:
         self._claimed = False  # a store wrote under that number
         self._given = False  # a receipt was given in the open transaction
         self._end: tuple[str, str, str] | None = None
+        self._parked = False  # the run is given up in the open transaction
 
     def store(self, address: str) -> Store:
         """Return the store with that address."""
@@ -154,6 +158,17 @@ class Journal:
         self._must_be_open()
         self._end = (exit, status, digest)
 
+    def park(self) -> None:
+        """Give the run up in this transaction: it waits for people, and whoever goes on with it takes it over."""
+        self._must_be_open()
+        self._parked = True
+
+    def approvals(self, path: str, subject: str) -> tuple[list[tuple[str, bytes, int]], int]:
+        """Return the statements that count at a node, with key and arrival, and the latest instant known of any."""
+        from .approvals import People
+
+        return People(self._db).counted(self._run.run, path)
+
     def commit(self) -> None:
         """Commit the transaction; when that fails, everything in it is undone and Trouble raised."""
         self._must_be_open()
@@ -185,18 +200,21 @@ class Journal:
             return False
         if found[0] > fence:
             raise Trouble(self._lost())
-        wanted = (fence, self._holder(), seq, self._end and self._end[0])
+        wanted = (fence, None if self._parked else self._holder(), seq, self._end and self._end[0])
         return tuple(found[:4]) == wanted and (not self._given or found[4] == self._run.run)
 
     def _enrol(self, seq: int) -> None:
         run = self._run
         begun = (run.run, run.workflow, run.workflow_digest, run.seal, run.payload_digest, run.started_at)
-        self._db.run(_ENROL, (*begun, self._holder(), seq, *(self._end or (None, None, None))))
+        holder, status = (None, WAITING) if self._parked else (self._holder(), None)
+        self._db.run(_ENROL, (*begun, holder, seq, *(self._end or (None, status, None))))
         if run.workflow_digest not in self._kept:
             self._db.run(_KEEP, (run.workflow_digest, run.sealed, run.workflow_digest))
 
     def _progress(self, seq: int) -> None:
-        if self._end is None:
+        if self._parked:
+            changed = self._db.run(_PARK, (seq, WAITING, self._run.run, self._fence))
+        elif self._end is None:
             changed = self._db.run(_PROGRESS, (seq, self._run.run, self._fence))
         else:
             changed = self._db.run(_END, (seq, *self._end, self._run.run, self._fence))
@@ -211,7 +229,7 @@ class Journal:
         self._db.rollback()
 
     def _clear(self) -> None:
-        self._open = self._claimed = self._given = False
+        self._open = self._claimed = self._given = self._parked = False
         self._written = self._number = 0
         self._end = None
 

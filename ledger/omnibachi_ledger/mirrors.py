@@ -209,4 +209,9 @@ def _records(db: Database, address: str, after: int) -> Iterator[bytes]:
         yield b'{"key":%b,"number":%d,"revision":%d,"value":%b}\n' % (encode(key), number, revision, value)
 
 
-_LINES = {"registry": _registry, "events": _events, "records": _records}
+def _accounts(db: Database, address: str, after: int) -> Iterator[bytes]:
+    for key, number, _, value in db.each(_RECORDS, (address, after)):
+        yield b"%b\n" % encode({"account": key, "number": number, **orjson.loads(value)})
+
+
+_LINES = {"registry": _registry, "events": _events, "records": _records, "accounts": _accounts}

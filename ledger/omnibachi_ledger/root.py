@@ -7,7 +7,7 @@ import os
 import orjson
 
 from omnibachi_model.diagnostics import Defect, Diagnostic, Trouble
-from omnibachi_model.record import INTENDED, digest_of, export
+from omnibachi_model.record import UNPLACED, digest_of, export
 
 from .connect import connect
 from .journal import Journal, Run, take_over
@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 
     from omnibachi_model.values import JSON
 
+    from .approvals import People
     from .loads import Facts
     from .seam import Database, Holders
 
 LOCKS = "locks"
+ACCOUNTS = "accounts"  # of all kinds of state the one that has both keyed records and a stream
 # SQLite keeps in a column what it is given; cast, a row that was written by hand still has the types of its table.
 _TEXTS = ("run", "workflow", "workflow_digest", "seal", "payload_digest", "started_at", "exit", "status", "digest")
 _COLUMNS = ", ".join(f"CAST({name} AS TEXT)" for name in _TEXTS) + (
@@ -42,7 +44,8 @@ _RECORDS = "SELECT key, value FROM records WHERE store=? AND value IS NOT NULL O
 _STREAM = "SELECT sequence, event, record FROM streams WHERE store=? ORDER BY sequence"
 _STORES = (
     "SELECT store, count(*) FROM records WHERE value IS NOT NULL GROUP BY store"
-    " UNION ALL SELECT store, count(*) FROM streams GROUP BY store ORDER BY store"
+    " UNION ALL SELECT store, count(*) FROM streams"
+    " WHERE store NOT IN (SELECT store FROM records WHERE value IS NOT NULL) GROUP BY store ORDER BY store"
 )
 
 
@@ -188,6 +191,13 @@ class Ledger:
         found = self._db.row(_RUN, (run_id,))
         return RunRow(*found) if found else None
 
+    @property
+    def people(self) -> People:
+        """What people say about runs that wait for them."""
+        from .approvals import People
+
+        return People(self._db)
+
     def taken(self, run_id: str) -> Diagnostic:
         """Say why a run that is recorded already cannot be started: OB713 held, OB712 unfinished, OB711 used."""
         found = self._db.row("SELECT exit, holder FROM runs WHERE run=?", (run_id,))
@@ -195,6 +205,12 @@ class Ledger:
             return Diagnostic("OB711", f"the trace id `{run_id}` belongs to another run")
         if self._locks.elsewhere(found[1]):
             return _held(run_id, found[1])
+        if self.people.parked(run_id) is not None:
+            return Diagnostic(
+                "OB712",
+                f"the run `{run_id}` waits for people",
+                help=f"see for whom with `omnibachi approve {run_id} --show`",
+            )
         return Diagnostic(
             "OB712",
             f"the run `{run_id}` was started and has not ended",
@@ -218,7 +234,7 @@ class Ledger:
         try:
             for number, (path, text, obs) in enumerate(events, 1):
                 body, seen = orjson.loads(text), orjson.loads(obs)
-                if ("" if body["kind"] == INTENDED else body.get("path", ""), seen["seq"]) != (path, number):
+                if ("" if body["kind"] in UNPLACED else body.get("path", ""), seen["seq"]) != (path, number):
                     return f"event {number} does not belong there"
                 if "receipt" in seen:
                     told.add((path, seen["receipt"], body["capability"], body["outcome"]))
@@ -286,12 +302,17 @@ class Ledger:
         return Store(self._db, address, _reading)
 
     def stores(self) -> dict[str, int]:
-        """Return how many records each store has that has any, by address."""
+        """Return how many records each store has that has any, by address; of accounts how many accounts."""
         return dict(self._db.rows(_STORES))
 
-    def records(self, address: str) -> list[dict[str, JSON]]:
-        """Return a store's records: {key, value} in order of creation, or {sequence, event, record}."""
+    def records(self, address: str, keeps: str = "") -> list[dict[str, JSON]]:
+        """Return a store's records: {key, value} in order of creation, or {sequence, event, record}.
+
+        Of one that `keeps` accounts: {account, balance}; what was posted is told by the records of the runs.
+        """
         keyed = self._db.rows(_RECORDS, (address,))
+        if keeps == ACCOUNTS:
+            return [{"account": key, **read_row(value, address)} for key, value in keyed]
         if keyed:
             return [{"key": key, "value": read_row(value, address)} for key, value in keyed]
         return [

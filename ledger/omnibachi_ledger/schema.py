@@ -1,4 +1,4 @@
-"""The tables of schema version 3, as docs/formats.md describes them ("Journal"), and the way there from older versions.
+"""The tables of schema version 4, as docs/formats.md describes them ("Journal"), and the way there from older versions.
 
 Tables with short rows have no rowid: a commit then touches fewer pages. Triggers guard what is written once; they
 also look before an insert, because `INSERT OR REPLACE` deletes without firing a delete trigger.
@@ -6,7 +6,7 @@ also look before an insert, because `INSERT OR REPLACE` deletes without firing a
 
 from __future__ import annotations
 
-VERSION = 3
+VERSION = 4
 
 _TABLES = (
     """CREATE TABLE runs (
@@ -47,6 +47,11 @@ _LOADS = """CREATE TABLE loads (
     stores BLOB NOT NULL)"""
 
 
+# What people say about runs that wait for them, with the verdict on it: refused statements too.
+_APPROVALS = """CREATE TABLE approvals (
+    number INTEGER PRIMARY KEY, run TEXT NOT NULL, path TEXT NOT NULL, at_us INTEGER NOT NULL,
+    statement BLOB NOT NULL, key TEXT NOT NULL, verdict TEXT NOT NULL)"""
+
 # Tables whose rows are written once: what makes a row one that is there already, and in `only` which rows these are.
 ONCE: dict[str, tuple[tuple[str, ...], str]] = {
     "events": (("run = NEW.run AND seq = NEW.seq", "run = NEW.run AND path = NEW.path AND path <> ''"), ""),
@@ -55,6 +60,7 @@ ONCE: dict[str, tuple[tuple[str, ...], str]] = {
     "streams": (("store = NEW.store AND sequence = NEW.sequence",), ""),
     "records": (("store = NEW.store AND key = NEW.key",), "fixed"),
     "loads": (("number = NEW.number",), ""),
+    "approvals": (("number = NEW.number",), ""),
 }
 
 
@@ -73,15 +79,21 @@ def _once(table: str) -> tuple[str, ...]:
 
 _LOADING = (_LOADS, *_once("loads"))
 
+_PEOPLE = (_APPROVALS, "CREATE INDEX approvals_run ON approvals (run, number)", *_once("approvals"))
+_SINCE_4 = (*_PEOPLE,)
+
 # The latest runs are listed without reading all of them.
 _LATEST = ("CREATE INDEX runs_started ON runs (started_at, run)",)
 
+_LATER = ("loads", "approvals")  # laid with their triggers by the upgrades that brought them
+
 SCHEMA = (
     *_TABLES,
-    *(statement for table in ONCE if table != "loads" for statement in _once(table)),
+    *(statement for table in ONCE if table not in _LATER for statement in _once(table)),
     *_LOADING,
     *_LATEST,
+    *_SINCE_4,
 )
 
 # What makes of a database of one version one of the next.
-UPGRADES = {1: _LOADING, 2: _LATEST}
+UPGRADES = {1: _LOADING, 2: _LATEST, 3: _SINCE_4}

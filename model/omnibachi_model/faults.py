@@ -10,6 +10,8 @@ UNDECLARED_OUTCOME = "undeclared-outcome"
 OUTPUT_MISFIT = "output-misfit"
 EXPRESSION = "expression"
 OUTPUT_TOO_LARGE = "output-too-large"
+SECRET_MISSING = "secret-missing"
+SECRET_SHOWN = "secret-shown"
 
 CODES = {
     RAISED: "OB702",
@@ -20,4 +22,6 @@ CODES = {
     EXPRESSION: "OB707",
     INPUT_CHANGED: "OB708",
     OUTPUT_TOO_LARGE: "OB717",
+    SECRET_MISSING: "OB727",
+    SECRET_SHOWN: "OB728",
 }

@@ -104,6 +104,7 @@ class Call(Protocol):
     entropy: Entropy
     event: Event | None
     hosts: tuple[str, ...]  # that the domain declares, where the operation needs them (see `hosts`)
+    declared: Mapping[str, JSON]  # what is sealed of the store; of accounts which may go below zero, and more
 
 
 Transform = Callable[[Inputs], Answer]
@@ -135,6 +136,15 @@ class Journal(Protocol):
 
     def finish(self, exit: str, status: str, digest: str) -> None:
         """Record in this transaction that the run ended, and give up the lease."""
+        ...
+
+    def park(self) -> None:
+        """Give the run up in this transaction: it waits for people, and whoever goes on with it takes it over."""
+        ...
+
+    def approvals(self, path: str, subject: str) -> tuple[list[tuple[str, bytes, int]], int]:
+        """Return what people said of `subject` at a node, as far as it counts, as (key id, statement, arrival in
+        microseconds), and the latest arrival of any statement."""
         ...
 
     def commit(self) -> None:

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     Schema: TypeAlias = "dict[str, Any]"
     Search: TypeAlias = "Callable[[str], Any]"
 
-TEXT_KEYS = {"type", "default", "minLength", "maxLength", "pattern", "format"}
-NUMBER_KEYS = {"type", "default", "minimum", "maximum"}
-LIST_KEYS = {"type", "default", "items", "minItems", "maxItems"}
-RECORD_KEYS = {"type", "default", "properties", "required", "additionalProperties"}
+MARKS = {"default", "secret", "public"}  # what says nothing of which values fit
+TEXT_KEYS = MARKS | {"type", "minLength", "maxLength", "pattern", "format"}
+NUMBER_KEYS = MARKS | {"type", "minimum", "maximum"}
+LIST_KEYS = MARKS | {"type", "items", "minItems", "maxItems"}
+RECORD_KEYS = MARKS | {"type", "properties", "required", "additionalProperties"}
 
 
 def quick(schema: Schema, compile_pattern: Callable[[str], Any]) -> Fits | None:
@@ -29,7 +30,7 @@ def quick(schema: Schema, compile_pattern: Callable[[str], Any]) -> Fits | None:
     kind = schema.get("type")
     keys = schema.keys()
     if kind is None:
-        return _open if keys <= {"default"} else None
+        return _open if keys <= MARKS else None
     if isinstance(kind, list):
         if len(kind) != 2 or kind[1] != "null" or "enum" in schema or "const" in schema:
             return None
@@ -39,7 +40,7 @@ def quick(schema: Schema, compile_pattern: Callable[[str], Any]) -> Fits | None:
         return _text(schema, compile_pattern)
     if kind in ("integer", "number") and keys <= NUMBER_KEYS:
         return _integer(schema)
-    if kind == "boolean" and keys <= {"type", "default"}:
+    if kind == "boolean" and keys <= MARKS | {"type"}:
         return lambda value: type(value) is bool
     if kind == "array" and keys <= LIST_KEYS:
         return _list(schema, compile_pattern)

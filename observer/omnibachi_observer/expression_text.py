@@ -146,6 +146,8 @@ def _template(tree: Any, nodes: Sequence[str]) -> str:
     head, value = tree[0], tree[1]
     if head == "lit":
         return json(value)
+    if head == "secret":
+        return f"$secret: {value}"
     if head == "ref":
         return reference(value, tree[2], nodes)
     if head == "map":

@@ -19,7 +19,7 @@ from omnibachi_model.faults import INPUT_CHANGED, INPUT_MISFIT, OUTPUT_MISFIT, U
 from omnibachi_model.sealed import EXTERNAL, HOSTS, TIMEOUT, WRITES
 
 from .faults import absent, fault, misfit, raised
-from .sites import SORTED, Call, EventShape, Site, inputs_of
+from .sites import NOTHING, SORTED, Call, EventShape, Site, inputs_of
 from .templates import ABSENT
 
 TYPE_CHECKING = False
@@ -47,7 +47,7 @@ def link_call(
     node: dict[str, Any],
     size: int,
     schemas: Schemas,
-    events: Mapping[str, dict[str, Any]],
+    workflow: Mapping[str, Any],
     function: Callable[..., Any],
     closings: Mapping[int, Step],
     only: Mapping[str, Callable[..., Any]],
@@ -63,8 +63,9 @@ def link_call(
         if site.patience is not None:
             raise ValueError("a transform that is tried again")
         return _transform(site, function) if site.check is None and site.frame.fixed else _reading(site)
-    event = EventShape(node["event"], events[node["event"]]) if node["event"] is not None else None
-    ask = _operation(function, node["store"], event, tuple(node.get(HOSTS, ())), only)
+    event = EventShape(node["event"], workflow["events"][node["event"]]) if node["event"] is not None else None
+    store, hosts = node["store"], tuple(node.get(HOSTS, ()))
+    ask = _operation(function, store, workflow["stores"].get(store, NOTHING), event, hosts, only)
     site = Site(index, node, size, schemas, ask, package)
     if node["effect"] == EXTERNAL:
         # Imported here: a workflow that stays in the house starts without it.
@@ -81,12 +82,13 @@ def _pure(function: Callable[..., Any], only: Mapping[str, Callable[..., Any]]) 
 def _operation(
     function: Callable[..., Any],
     store: str | None,
+    declared: Mapping[str, Any],
     event: EventShape | None,
     hosts: tuple[str, ...],
     only: Mapping[str, Callable[..., Any]],
 ) -> Ask:
     def ask(run: Walk, path: str, inputs: dict[str, Any], deadline: int | None) -> Any:
-        call = Call(run.run_id, path, deadline, run.clock, run.entropy, event, hosts)
+        call = Call(run.run_id, path, deadline, run.clock, run.entropy, event, hosts, declared)
         answer = only.get(path, function)
         if store is None:
             return answer(inputs, None, call)

@@ -10,6 +10,7 @@ of kinds that do not go together) is a fault, never true or false. The rules:
 - `add` takes numbers, texts or lists; `sub mul` numbers; `div mod` integers, truncating toward zero; `quo` divides
   numbers as binary64. Every result is canonical: a whole number is an integer.
 - `in` a list is true where an item is equal, else false if every item could be compared; `in` a record asks for a key.
+- Records, `string(x)` and what goes over the items of a list: `building`.
 - `at` counts from 0; `size` counts code points, items or members. Texts grow to 16 Mi characters, lists to 1 Mi items.
 - What a computation gives in all has at most these many characters and items, each field 64 levels (`bounded`).
 """
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     Names: TypeAlias = "Mapping[str, Any]"
     Value: TypeAlias = "Callable[[Names], Any]"
+    Pairs: TypeAlias = "Mapping[str, Callable[[Value, Value], Value]]"
 
 MOST_CHARACTERS = 16 * 1024 * 1024
 MOST_ITEMS = 1024 * 1024
@@ -46,17 +48,25 @@ class ExpressionFault(Exception):
     """An expression has no value for the values it met; the text says why, without showing them."""
 
 
-def link(expression: list[Any]) -> Value:
-    """Turn a sealed expression (docs/formats.md) into its function. Raises KeyError for an unknown operation."""
-    operation = expression[0]
+def link(expression: list[Any], pairs: Pairs | None = None) -> Value:
+    """Turn a sealed expression (docs/formats.md) into its function. Raises KeyError for an unknown operation.
+
+    `pairs` are the operations of two operands, where they are others than those below.
+    """
+    operation, pairs = expression[0], pairs or BINARY
     if operation in _LEAVES:
-        return _LEAVES[operation](*expression[1:])
+        return _LEAVES[operation](pairs, *expression[1:])
     if operation in _UNARY:
-        return _apply(_UNARY[operation], link(expression[1]))
-    return _BINARY[operation](link(expression[1]), link(expression[2]))
+        return apply(_UNARY[operation], link(expression[1], pairs))
+    if operation in pairs:
+        return pairs[operation](link(expression[1], pairs), link(expression[2], pairs))
+    from .building import link_built  # here: few expressions build anything
+
+    return link_built(expression, pairs)
 
 
-def _apply(function: Callable[[Any], Any], operand: Value) -> Value:
+def apply(function: Callable[[Any], Any], operand: Value) -> Value:
+    """Link an operation of one operand."""
     return lambda names: function(operand(names))
 
 
@@ -90,13 +100,13 @@ def type_name(value: Any) -> str:
     return "integer" if type(value) is int else KINDS[type(value)]
 
 
-def _a(value: Any) -> str:
+def a(value: Any) -> str:
     """Return a value's type with its article, for reasons."""
     name = type_name(value)
     return f"an {name}" if name == "integer" else name if name == "null" else f"a {name}"
 
 
-def _literal(value: Any) -> Value:
+def _literal(pairs: Pairs, value: Any) -> Value:
     return lambda names: value
 
 
@@ -104,7 +114,7 @@ def _absent(name: str) -> ExpressionFault:
     return ExpressionFault(f"`{name}` is absent")
 
 
-def _name(name: str) -> Value:
+def _name(pairs: Pairs, name: str) -> Value:
     def value(names: Names) -> Any:
         try:
             return names[name]
@@ -114,12 +124,12 @@ def _name(name: str) -> Value:
     return value
 
 
-def _list(items: list[Any]) -> Value:
-    linked = tuple(map(link, items))
+def _list(pairs: Pairs, items: list[Any]) -> Value:
+    linked = tuple(link(item, pairs) for item in items)
     return lambda names: [item(names) for item in linked]
 
 
-def _get(owner: list[Any], field: str) -> Value:
+def _get(pairs: Pairs, owner: list[Any], field: str) -> Value:
     if owner[0] == "name":
         name = owner[1]
 
@@ -131,33 +141,33 @@ def _get(owner: list[Any], field: str) -> Value:
             return _field(record, field)
 
         return get
-    record = link(owner)
+    record = link(owner, pairs)
     return lambda names: _field(record(names), field)
 
 
 def _field(record: Any, field: str) -> Any:
     if type(record) is not dict:
-        raise ExpressionFault(f"`.{field}` is read from {_a(record)}")
+        raise ExpressionFault(f"`.{field}` is read from {a(record)}")
     try:
         return record[field]
     except KeyError:
         raise ExpressionFault(f"the field `{field}` is absent") from None
 
 
-def _has(owner: list[Any], field: str) -> Value:
-    record = link(owner)
+def _has(pairs: Pairs, owner: list[Any], field: str) -> Value:
+    record = link(owner, pairs)
 
     def has(names: Names) -> bool:
         value = record(names)
         if type(value) is not dict:
-            raise ExpressionFault(f"`has` asks {_a(value)} for the field `{field}`")
+            raise ExpressionFault(f"`has` asks {a(value)} for the field `{field}`")
         return field in value
 
     return has
 
 
-def _if(condition: list[Any], yes: list[Any], no: list[Any]) -> Value:
-    test, then, other = link(condition), link(yes), link(no)
+def _if(pairs: Pairs, condition: list[Any], yes: list[Any], no: list[Any]) -> Value:
+    test, then, other = link(condition, pairs), link(yes, pairs), link(no, pairs)
 
     def choose(names: Names) -> Any:
         verdict = test(names)
@@ -165,18 +175,19 @@ def _if(condition: list[Any], yes: list[Any], no: list[Any]) -> Value:
             return then(names)
         if verdict is False:
             return other(names)
-        raise _no_boolean("?", verdict)
+        raise no_boolean("?", verdict)
 
     return choose
 
 
-def _no_boolean(sign: str, value: Any) -> ExpressionFault:
-    return ExpressionFault(f"`{sign}` needs true or false, not {_a(value)}")
+def no_boolean(sign: str, value: Any) -> ExpressionFault:
+    """Return the fault of a condition that is neither true nor false."""
+    return ExpressionFault(f"`{sign}` needs true or false, not {a(value)}")
 
 
 def _not(value: Any) -> bool:
     if type(value) is not bool:
-        raise _no_boolean("!", value)
+        raise no_boolean("!", value)
     return not value
 
 
@@ -191,7 +202,7 @@ def _logical(sign: str, stop: bool) -> Callable[[Value, Value], Value]:
                 verdict = right(names)
             if verdict is True or verdict is False:
                 return verdict
-            raise _no_boolean(sign, verdict)
+            raise no_boolean(sign, verdict)
 
         return decide
 
@@ -199,7 +210,7 @@ def _logical(sign: str, stop: bool) -> Callable[[Value, Value], Value]:
 
 
 def _mixed(sign: str, a: Any, b: Any) -> ExpressionFault:
-    return ExpressionFault(f"`{sign}` cannot take {_a(a)} and {_a(b)}")
+    return ExpressionFault(f"`{sign}` cannot take {a(a)} and {a(b)}")
 
 
 def equal(a: Any, b: Any) -> bool:
@@ -307,7 +318,7 @@ def _mod(a: Any, b: Any) -> int:
 
 def _neg(value: Any) -> Any:
     if KINDS[type(value)] != "number":
-        raise ExpressionFault(f"`-` cannot take {_a(value)}")
+        raise ExpressionFault(f"`-` cannot take {a(value)}")
     return -value
 
 
@@ -332,13 +343,13 @@ def _at(owner: Any, index: Any) -> Any:
         raise ExpressionFault("an index lies outside the list")
     if type(owner) is dict and type(index) is str:
         return _field(owner, index)
-    raise ExpressionFault(f"{_a(index)} is no index into {_a(owner)}")
+    raise ExpressionFault(f"{a(index)} is no index into {a(owner)}")
 
 
 def _size(value: Any) -> int:
     if type(value) in (str, list, dict):
         return len(value)
-    raise ExpressionFault(f"`size` cannot take {_a(value)}")
+    raise ExpressionFault(f"`size` cannot take {a(value)}")
 
 
 def _textual(name: str, holds: Callable[[str, str], bool]) -> Callable[[Value, Value], Value]:
@@ -363,7 +374,7 @@ _LEAVES: dict[str, Callable[..., Value]] = {
     "if": _if,
 }
 _UNARY: dict[str, Callable[[Any], Any]] = {"not": _not, "neg": _neg, "size": _size, "type": type_name}
-_BINARY: dict[str, Callable[[Value, Value], Value]] = {
+BINARY: dict[str, Callable[[Value, Value], Value]] = {
     "and": _logical("&&", False),
     "or": _logical("||", True),
     "eq": _equal,

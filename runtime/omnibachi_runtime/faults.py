@@ -74,6 +74,19 @@ class Frame:
         return self.before + inputs + self.middle(FAULT) + b"{}" + self.after
 
 
+class Told(Exception):
+    """What ends a call in FAULT with a reason of its own, raised by what stands around its function.
+
+    With an `error` the reason is that this was raised, and its text is not told.
+    """
+
+    def __init__(self, reason: str, error: BaseException | None = None, /, **known: Any) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.error = error
+        self.known = known
+
+
 def fault(run: Walk, frame: Frame, given: bytes | None, reason: str, text: str | None = None, /, **known: Any) -> None:
     """Record that a node ended in FAULT."""
     what = {"reason": reason, **{key: value for key, value in known.items() if value is not None}}
@@ -92,9 +105,17 @@ def misfit(run: Walk, frame: Frame, given: bytes | None, reason: str, violations
 
 def raised(run: Walk, frame: Frame, given: bytes, error: BaseException, package: str) -> None:
     """Record that a capability of the top-level `package` raised: the exception's type and its last own frame."""
+    text = None
+    if not isinstance(error, Told):
+        text = _text(error)
+    elif error.error is None:
+        fault(run, frame, given, error.reason, **error.known)
+        return
+    else:
+        error = error.error
     name = type(error).__qualname__
     place = _last_own(error.__traceback__, package)
-    fault(run, frame, given, RAISED, _text(error), exception=name, frame=place)
+    fault(run, frame, given, RAISED, text, exception=name, frame=place)
 
 
 def _text(error: BaseException) -> str | None:

@@ -22,6 +22,7 @@ from omnibachi_model.sealed import (
     LOOPS,
     PASS,
     REJECTED_EXIT,
+    WAIT,
     WORKFLOW_FORMAT,
     WRITES,
     sealed_name,
@@ -203,6 +204,12 @@ class _Linker:
             from .passes import link_pass
 
             return link_pass(index, node, size)
+        if kind == WAIT:
+            from .waits import link_wait
+
+            if not self.workflow["journal"]:
+                raise ValueError("a wait in a workflow without a journal")
+            return link_wait(index, node, size, self.forced)
         if kind == END:
             from .loops import link_end
 
@@ -237,7 +244,7 @@ class _Linker:
         only = {
             path: _forced(answer) for path, answer in self.forced.items() if path != name and sealed_name(path) == name
         }
-        return link_call(index, node, self.size, self.schemas, workflow["events"], function, self.closings, only)
+        return link_call(index, node, self.size, self.schemas, workflow, function, self.closings, only)
 
 
 def _closed(*_: Any) -> Answer:

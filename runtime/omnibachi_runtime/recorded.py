@@ -1,7 +1,8 @@
 """The recorded walk: along a program once more, with the events of an earlier run of it in hand.
 
 1. What has a row is not done again. A side effect answers from its row, a FAULT too; only its inputs are built anew.
-   One that left the house has a row before that, INTENDED; where that is the last row, the walk ends at its node.
+   One that left the house has a row before that, INTENDED; where that is the last row, the walk ends at its node. So
+   does the answer of people, WAITING.
 2. Everything else (transforms, decisions, computations, exits) is done by its own step and must give the recorded body,
    byte for byte; then the recorded event is kept, `obs` and all. What is silent is done too, and what it records where
    it does record something is compared likewise. Nothing is waited for.
@@ -16,11 +17,11 @@ from __future__ import annotations
 
 import orjson
 
-from omnibachi_model.checks import listed
+from omnibachi_model.checks import link, listed
 from omnibachi_model.diagnostics import Defect
 from omnibachi_model.digests import encode
 from omnibachi_model.record import RESUMED_BODY, RUN_FINISHED
-from omnibachi_model.sealed import CALL, EXIT, EXTERNAL, FAULT, LOOPS, SILENT
+from omnibachi_model.sealed import CALL, EXIT, EXTERNAL, FAULT, LOOPS, SILENT, WAIT
 from omnibachi_model.values import Outside
 
 from .sites import Site, inputs_of
@@ -138,6 +139,8 @@ def _along(program: Program) -> tuple[Along, ...]:
 def _of(program: Program, index: int, node: dict[str, Any], size: int) -> Along:
     if node["kind"] == CALL and node["effect"] != PURE:
         return _answering(index, node, size)
+    if node["kind"] == WAIT:
+        return _waiting(index, node, size)
     if node["kind"] in SILENT or node["kind"] in LOOPS:
         return _silent(program.steps[index])
     return _recomputing(program, index, node)
@@ -227,6 +230,46 @@ def _left(run: Walk, row: Recorded, frame: Frame, given: bytes) -> None:
     if row[1] != body:
         _differ(frame.name, row[1], body)
     run.events.append(row)
+
+
+def _waiting(index: int, node: dict[str, Any], size: int) -> Along:
+    """Make the recorded step of a wait: what was to be approved is built anew and compared, people are not asked."""
+    # Imported here: a workflow that waits for nobody starts without it.
+    from .waits import Wait
+
+    wait = Wait(index, node, size)
+
+    def along(run: Walk, tape: _Tape) -> int:
+        row, frame = tape.next(), wait.frame.here(run)
+        name = frame.name
+        recorded = _meet(row, name, False)
+        given = wait.inputs(run, frame)
+        if given is None:
+            _keep(run, row, name)
+            return wait.fault_target
+        body = wait.waiting(frame, given)
+        if row[1] != body:
+            _differ(name, row[1], body)
+        run.events.append(row)
+        if not tape.more(run):
+            run.intended = name
+            return index
+        row = tape.next()
+        recorded = _meet(row, name, False)
+        outcome, output = recorded.get("outcome"), recorded.get("output")
+        if outcome not in wait.outputs:
+            raise Difference(name, "outcome", outcome, sorted(wait.outputs))
+        misfits = link(wait.outputs[outcome])(output)
+        if misfits:
+            raise Difference(name, "output", output, {"violations": listed(misfits)})
+        body = wait.waited(frame, given, outcome, output)
+        if body != row[1]:
+            _differ(name, row[1], body)
+        run.values[index] = output
+        run.events.append(row)
+        return wait.targets[outcome]
+
+    return along
 
 
 def _never(run: Walk, path: str, inputs: dict[str, Any], deadline: int | None) -> NoReturn:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 dumps = orjson.dumps
 SORTED = orjson.OPT_SORT_KEYS
+NOTHING: Mapping[str, JSON] = {}
 
 
 class EventShape:
@@ -56,7 +57,7 @@ class EventShape:
 class Call:
     """What a side effect may know of its call besides its inputs and its store (see `ports.Call`)."""
 
-    __slots__ = ("clock", "deadline", "entropy", "event", "hosts", "path", "run")
+    __slots__ = ("clock", "deadline", "declared", "entropy", "event", "hosts", "path", "run")
 
     def __init__(
         self,
@@ -67,6 +68,7 @@ class Call:
         entropy: Entropy,
         event: EventShape | None,
         hosts: tuple[str, ...] = (),
+        declared: Mapping[str, JSON] = NOTHING,
     ) -> None:
         self.run = run
         self.path = path
@@ -75,6 +77,7 @@ class Call:
         self.entropy = entropy
         self.event = event
         self.hosts = hosts
+        self.declared = declared
 
     @property
     def key(self) -> str:

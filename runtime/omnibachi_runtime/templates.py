@@ -54,7 +54,18 @@ def link(template: Template, size: int) -> Bind:
         return lambda values: [item(values) for item in items]
     if kind == "first":
         return _first(template[1], size)
+    if kind == "secret":
+        return _secret(template[1])
     raise ValueError(f"no template of kind {kind!r}")
+
+
+def _secret(name: Any) -> Bind:
+    """Build what is recorded of a named secret; the text itself comes with the call (see `leaving`)."""
+    from omnibachi_model.named_secrets import NAMED, SECRET_NAME
+
+    if type(name) is not str or not SECRET_NAME.match(name):
+        raise ValueError(f"no name of a secret: {name!r}")
+    return lambda values: {NAMED: name}
 
 
 def _literal(value: Any) -> Bind:
@@ -172,7 +183,7 @@ def missing(template: Template, values: Values, scopes: Scopes) -> str | None:
     if kind == "first":
         absent = [missing(item, values, scopes) for item in template[1]]
         return None if None in absent else absent[-1]
-    if kind == "lit":
+    if kind in ("lit", "secret"):
         return None
     parts = template[1].values() if kind == "map" else template[1]
     return next((found for item in parts if (found := missing(item, values, scopes))), None)
@@ -203,7 +214,7 @@ def may_share(template: Template, schemas: Mapping[str | int, Sequence[Mapping[s
     `schemas` gives for each scope the schemas that its value has; a scope that is not there may hold anything.
     """
     kind = template[0]
-    if kind == "lit":
+    if kind in ("lit", "secret"):
         return False
     if kind == "ref":
         known = schemas.get(template[1])

@@ -43,10 +43,13 @@ class Start:
 
     `opening` is the part of the first event's `obs` that is the same for every run of one engine and program: JSON
     members without braces, in order, from `capabilities` to `seal`. `chance` is what the waits of this run are drawn
-    from, where its program has such.
+    from, where its program has such. `secrets` gives the text behind the name of a secret, None where there is none;
+    without it calls get the names.
     """
 
-    __slots__ = ("actor", "chance", "clock", "entropy", "journal", "opening", "run_id", "started_at", "started_ns")
+    __slots__ = (
+        "actor", "chance", "clock", "entropy", "journal", "opening", "run_id", "secrets", "started_at", "started_ns",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -59,6 +62,7 @@ class Start:
         entropy: Entropy,
         journal: Journal | None,
         chance: str | None = None,
+        secrets: Callable[[str], str | None] | None = None,
     ) -> None:
         self.run_id = run_id
         self.started_ns = started_ns
@@ -69,6 +73,7 @@ class Start:
         self.entropy = entropy
         self.journal = journal
         self.chance = chance
+        self.secrets = secrets
 
 
 class Mishap:
@@ -90,7 +95,8 @@ class Mishap:
 
 
 class Walk:
-    """One run in motion, and, once it has ended, its outcome: exit, status, result, digest and events.
+    """One run in motion, and, once it has ended, its outcome: exit, status, result, digest and events. One that waits
+    for people has ended here without an exit.
 
     `loops` are the iterations in which it is, outermost first.
     """
@@ -114,6 +120,7 @@ class Walk:
         "program",
         "result",
         "run_id",
+        "secrets",
         "started_ns",
         "status",
         "values",
@@ -126,6 +133,7 @@ class Walk:
         self.entropy = start.entropy
         self.journal = start.journal
         self.chance = start.chance
+        self.secrets = start.secrets
         self.now_ns = start.clock.now_ns
         # Set when it goes on: what is only walked along again waits for nothing.
         self.pause: Callable[[int], None] | None = None
@@ -137,7 +145,7 @@ class Walk:
         self.committed = 0
         self.closed = False
         self.mishaps: list[Mishap] = []
-        # Set on a walk that is resumed: the path of a call that had left, of which no answer was recorded.
+        # Set on a walk that is resumed: the path of a call that had left, or of a wait, of which no answer was recorded.
         self.intended: str | None = None
         self.exit = ""
         self.status = ""

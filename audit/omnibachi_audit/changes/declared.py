@@ -97,29 +97,64 @@ def compare_locks(old: Entries, new: Entries, users: dict[str, list[str]]) -> It
 
 
 def compare_laws(old: Entries, new: Entries) -> Iterator[Change]:
-    """Compare laws: stronger where the same is proven of all paths that were bound, and of more."""
+    """Compare laws: stronger where all that was proven is, of all paths that were bound, and more."""
     for address in sorted(old.keys() & new.keys()):
         was, now = old[address], new[address]
         if encode(was) == encode(now):
             continue
-        rest, others = ({key: law[key] for key in law if key not in ("applies_to", "exits")} for law in (was, now))
-        if encode(rest) != encode(others):
+        more, less = _holds(now, was), _holds(was, now)
+        if more:
+            yield Change("law-strengthened", address, "", "the law binds more workflows or exits, or says more")
+        elif less:
+            yield Change("law-weakened", address, "", "the law binds fewer workflows or exits, or says less")
+        elif _said(was) != _said(now):
             yield Change("law-changed", address, "", "the law says something else")
-        elif _binds(now, was):
-            yield Change("law-strengthened", address, "", "the law binds more workflows or exits")
-        elif _binds(was, now):
-            yield Change("law-weakened", address, "", "the law binds fewer workflows or exits")
         else:
             yield Change("law-changed", address, "", "the law binds other workflows or exits")
 
 
-def _binds(one: Entries, other: Entries) -> bool:
-    """Tell whether one law binds all that another of the same words binds."""
-    mine, yours = one.get("applies_to", "all"), other.get("applies_to", "all")
-    scope = mine == "all" or encode(mine) == encode(yours)
-    if isinstance(mine, dict) and isinstance(yours, dict) and set(mine) == set(yours) == {"workflows"}:
-        scope = scope or set(mine["workflows"]) >= set(yours["workflows"])
-    return scope and (one.get("exits") == "all" or one.get("exits") == other.get("exits"))
+def _courses(law: Entries) -> list[Entries]:
+    paths = law.get("every_path", {})
+    return paths if isinstance(paths, list) else [paths]
+
+
+def _said(law: Entries) -> list[bytes]:
+    """Return what a law says, apart from whom it binds."""
+    said = ({key: course[key] for key in course if key != "applies_to"} for course in _courses(law))
+    rest = {key: law[key] for key in law if key not in ("applies_to", "exits", "every_path")}
+    return [encode([rest, course]) for course in said]
+
+
+def _holds(one: Entries, other: Entries) -> bool:
+    """Tell whether one law says all that another says, of all paths that it binds."""
+    scope = _binds(one.get("applies_to", "all"), other.get("applies_to", "all"))
+    mine = list(zip(_said(one), _courses(one), strict=True))
+    courses = all(
+        any(
+            told == said and _binds(course.get("applies_to", "all"), asked.get("applies_to", "all"))
+            for told, course in mine
+        )
+        for said, asked in zip(_said(other), _courses(other), strict=True)
+    )
+    return scope and courses and (one.get("exits") == "all" or one.get("exits") == other.get("exits"))
+
+
+def _binds(mine: Any, yours: Any) -> bool:
+    """Tell whether one choice of workflows surely has all that another has."""
+    if mine == "all" or encode(mine) == encode(yours):
+        return True
+    if yours == "all":
+        return False
+    if "workflows" in mine:
+        return "workflows" in yours and set(mine["workflows"]) >= set(yours["workflows"])
+    if "workflows" in yours:
+        return "uses" not in mine and not set(mine.get("except", ())) & set(yours["workflows"])
+    users = "uses" not in mine or ("uses" in yours and _listed(mine["uses"]) >= _listed(yours["uses"]))
+    return users and set(mine.get("except", ())) <= set(yours.get("except", ()))
+
+
+def _listed(names: Any) -> set[str]:
+    return {names} if isinstance(names, str) else set(names)
 
 
 def compare_words(old: Entries, new: Entries) -> Iterator[Change]:

@@ -51,7 +51,7 @@ def _stores(number: int, tree: Any, engine: Engine, stage: Stage, domain: str) -
             yield address
             continue
         wanted: Any = plain(entry.value)
-        records = engine.ledger.records(address)
+        records = engine.ledger.records(address, stage.library.stores[address].keeps)
         if "count" in wanted and len(records) != wanted["count"]:
             message = f"step {number}: `{address}` holds {len(records)} records, expected {wanted['count']}"
             yield Diagnostic("OB743", message, entry.key_span)

@@ -7,10 +7,10 @@ and C mean in a sealed workflow is the compiler's word (`omnibachi_compiler.poin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from omnibachi.wiring import Library, Moments, inlined_uses, moments, subject
+from omnibachi.wiring import Library, Moments, binds, courses_of, inlined_uses, moments, subject
 from omnibachi_model.sealed import EXIT
 
 from .tours import Stop
@@ -19,27 +19,32 @@ FROM, BEFORE = 1, 4  # marks of moments
 
 
 class Law(NamedTuple):
-    """A law that binds a workflow: its sealed form, and what moments of that workflow it starts from and ends at."""
+    """A law that binds a workflow: its sealed form, and for each of its courses what moments of that workflow it starts
+    from and ends at."""
 
     sealed: Mapping[str, Any]
-    moments: Moments
+    moments: Sequence[Moments]
 
 
 def law_of(sealed: Mapping[str, Any], workflow: dict[str, Any], library: Library) -> Law:
     """Find the moments of a law in a sealed workflow that it binds."""
     inlined = inlined_uses(library.workflows[workflow["address"]], library)
-    path = sealed["every_path"]
-    points = {FROM: path["from"], BEFORE: path["before"]}
-    return Law(sealed, moments(subject(workflow, inlined, library, {}), points))
+    told = subject(workflow, inlined, library, {})
+    courses = [course for course in courses_of(sealed) if binds(course.get("applies_to", "all"), told)]
+    return Law(sealed, [moments(told, {FROM: course["from"], BEFORE: course["before"]}) for course in courses])
 
 
 def says_something(law: Law, workflow: Mapping[str, Any], stops: Sequence[Stop]) -> bool:
-    """Tell whether a run's tour came to where the law starts from and, after that, to what it protects."""
+    """Tell whether a run's tour came to where a course of the law starts from and, after that, to what it protects."""
     last = workflow["nodes"][stops[-1].at] if stops else None
     if last is None or last["kind"] != EXIT or (last["status"] == "FAILED" and law.sealed["exits"] != "all"):
         return False
+    return any(_walked(_moments(course, stops)) for course in law.moments)
+
+
+def _walked(marks: Iterable[int]) -> bool:
     started = False
-    for moment in _moments(law.moments, stops):
+    for moment in marks:
         if started and moment & BEFORE:
             return True
         started = started or bool(moment & FROM)

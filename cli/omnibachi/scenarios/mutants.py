@@ -19,6 +19,7 @@ import copy
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from omnibachi.wiring import among, courses_of
 from omnibachi_model.checks import types_of
 from omnibachi_model.sealed import CALL, COMPUTE, DECIDE, END, EXIT, FAULT, PASS, SILENT, SUCCESS
 
@@ -51,8 +52,8 @@ class Mutant(NamedTuple):
 def mutants(workflow: Mapping[str, Any], laws: Collection[Mapping[str, Any]] = ()) -> Iterator[Mutant]:
     """Yield the mutants of a sealed workflow, in the order of its nodes."""
     yield from _of_schema(GATE, "payload", workflow["payload"], lambda sealed: sealed["payload"])
-    points = [point for law in laws for point in law["every_path"].values()]
-    named = {point["node"] for point in points if isinstance(point, dict) and "node" in point}
+    points = [point for law in laws for course in courses_of(law) for point in course.values()]
+    named = {name for point in points if isinstance(point, dict) for name in among(point, "node")}
     for index, node in enumerate(workflow["nodes"]):
         if node["kind"] != END:
             yield from _routes(workflow, index)

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from omnibachi_compiler.declarations import All, Compute, Decide, Each, Node, Repeat, Use
+from omnibachi_compiler.declarations import All, Compute, Decide, Each, Node, Repeat, Use, Wait
 from omnibachi_compiler.leaving import reserved_of
 from omnibachi_compiler.library import Library
 from omnibachi_compiler.narrowing import narrow, narrow_outcomes
 from omnibachi_model.addresses import STD, candidates, split
 from omnibachi_model.diagnostics import Span
-from omnibachi_model.sealed import FAULT, REJECTED_EXIT
+from omnibachi_model.sealed import APPROVED, EXPIRED, FAULT, REJECTED, REJECTED_EXIT
 
 from .scan import Path
 from .spots import Open, Project
@@ -26,6 +26,7 @@ Schema = dict[str, Any]
 
 EACH = ("SUCCESS", "PARTIAL", "FAILED", "OVERFLOW")
 ALL = ("SUCCESS", "FAILED")
+WAITED = (APPROVED, REJECTED, EXPIRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,8 @@ def outcomes_at(project: Project, opened: Open, document: int, node: Path) -> li
         found = list(EACH)
     elif "all" in keys:
         found = list(ALL)
+    elif "wait" in keys:
+        found = list(WAITED)
     else:
         call = call_at(project, opened, document, node)
         found = list(call.outcomes) if call else []
@@ -148,8 +151,8 @@ def node_of(library: Library, workflow: str, path: str) -> tuple[Node, str] | No
 
 
 def answering(library: Library, address: str, above: str = "", within: frozenset[str] = frozenset()) -> Iterator[str]:
-    """Yield the paths of a workflow's nodes that call a capability, those of what it uses too: `read`, `look[]`,
-    `licence/read`."""
+    """Yield the paths of a workflow's nodes that call a capability or wait, those of what it uses too: `read`,
+    `look[]`, `licence/read`."""
     body = library.bodies.get(address)
     for node in body.nodes if body else ():
         name = above + node.name.text
@@ -160,6 +163,8 @@ def answering(library: Library, address: str, above: str = "", within: frozenset
             calls = [(f"{name}[]", node.call)]
         elif isinstance(node, Use):
             calls = [(name, node)]
+        elif isinstance(node, Wait):
+            yield name
         for path, call in calls:
             inner = address_in(library.bodies, call.use.text, body.domain) if body else None
             if inner is None:
@@ -172,6 +177,8 @@ def outcomes_of(library: Library, node: Node, domain: str) -> list[str]:
     """Return the outcomes of a node that is declared, but FAULT."""
     if isinstance(node, Decide):
         return list(dict.fromkeys(row.outcome.text for row in node.rows))
+    if isinstance(node, Wait):
+        return list(WAITED if node.within is not None else WAITED[:2])
     if isinstance(node, Each | All | Compute):
         return list(EACH if isinstance(node, Each) else ALL if isinstance(node, All) else ("SUCCESS",))
     call = node.call if isinstance(node, Repeat) else node

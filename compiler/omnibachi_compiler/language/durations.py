@@ -1,4 +1,5 @@
-"""Durations: how they are written (`200ms`, `5s`, `10m`, `2h`) and what they come to; at most a day."""
+"""Durations: how they are written (`200ms`, `5s`, `10m`, `2h`) and what they come to: at most a day, or, where people
+are waited for, a year (`3d`)."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from .words import Schema, named
 
 UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 DAY = 24 * UNITS["h"]
+MOST_DAYS = 366
 
 
 def at_most(limit: int) -> str:
@@ -29,7 +31,15 @@ DURATION: Schema = named(
 )
 
 
+WITHIN: Schema = named(
+    f"a duration of at most {MOST_DAYS} days",
+    "|".join(f"(?:{at_most(MOST_DAYS * DAY // size)}){unit}" for unit, size in {**UNITS, "d": DAY}.items()),
+    "24h",
+    "3d",
+)
+
+
 def milliseconds(text: str) -> int:
     """Return the milliseconds of a duration as it is written."""
     unit = text.lstrip("0123456789")
-    return int(text.removesuffix(unit)) * UNITS[unit]
+    return int(text.removesuffix(unit)) * (DAY if unit == "d" else UNITS[unit])

@@ -1,10 +1,11 @@
-"""The schemas of nodes: `use`, `decide`, `compute`, `all`, and the loops `each` and `repeat` around a `use`."""
+"""The schemas of nodes: `use`, `decide`, `compute`, `all`, `wait`, and the loops `each` and `repeat` around a `use`."""
 
 from __future__ import annotations
 
 from omnibachi_model.addresses import code_form
 
 from .durations import DURATION
+from .waits import WAIT
 from .words import (
     BINDINGS,
     FIELD_NAME,
@@ -23,8 +24,7 @@ from .words import (
     whole_number,
 )
 
-ACTIONS = ("use", "decide", "compute", "all")
-LATER_ACTIONS = ("wait",)
+ACTIONS = ("use", "decide", "compute", "all", "wait")
 MOST_ROUNDS = 10_000  # of a loop
 MOST_AGAIN = 100  # further attempts of a call
 
@@ -133,15 +133,22 @@ def node(outcomes: Schema, target: Schema) -> Schema:
                     entries("a mapping of fields to expressions", FIELD_NAME, EXPRESSION, least=1),
                     "{total: price * quantity}",
                 ),
+                "wait": WAIT,
                 "next": routes,
             },
-            later=LATER_ACTIONS,
         ),
         "oneOf": [{"required": [action]} for action in ACTIONS],
-        "dependentRequired": {"each": ["use", "max"], "repeat": ["use"], "as": ["each"], "max": ["each"]},
+        "dependentRequired": {
+            "each": ["use", "max"],
+            "repeat": ["use"],
+            "as": ["each"],
+            "max": ["each"],
+            "wait": ["with"],
+        },
         "dependentSchemas": {
             "decide": _CALLS_NOTHING,
             "compute": _CALLS_NOTHING,
+            "wait": _CALLS_NOTHING,
             "each": _without("a node with `each`", "put one of the two into a contract, and use that", "repeat"),
             "all": _without(
                 "a node with `all`",

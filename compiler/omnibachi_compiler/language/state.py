@@ -14,9 +14,11 @@ STORE: Schema = {
             "record": VALUE_SCHEMA,
             "seed": SWITCH,
             "evidence": SWITCH,
+            "overdraft": listed("a list of accounts", text("the name of an account"), least=1),
+            "opened": listed("a list of accounts", text("the name of an account"), least=1),
+            "open_on_receipt": SWITCH,
         },
         required=("store", "governed_by"),
-        later=("overdraft", "open_on_receipt"),
     ),
     "$defs": DEFS,
 }

@@ -110,14 +110,14 @@ def routes(target: Schema) -> Schema:
     return shown(entries("a mapping of outcomes to nodes or exits", OUTCOME_NAME, target), "{SUCCESS: registered}")
 
 
-# What a schema may say is decided by the phase that seals schemas; here only what is reserved is found, at any depth.
+# What a schema may say is decided by the phase that seals schemas; here only the marks are looked at, at any depth.
 VALUE_SCHEMA: Schema = {
     "type": "object",
     "title": "a schema",
     "examples": ["{type: string}"],
     "properties": {
-        "secret": LATER,
-        "public": LATER,
+        "secret": SWITCH,
+        "public": SWITCH,
         "properties": {"additionalProperties": {"$ref": "#/$defs/inner"}},
         "$defs": {"additionalProperties": {"$ref": "#/$defs/inner"}},
         "items": {"$ref": "#/$defs/inner"},
