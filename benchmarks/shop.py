@@ -13,6 +13,7 @@ from omnibachi import Workspace
 
 TEN, HUNDRED = "bench::WF_TEN_V0", "bench::WF_HUNDRED_V0"
 BRANCHES, DECISIONS = "bench::WF_BRANCHES_V0", "bench::WF_DECISIONS_V0"
+COMMITTED = "bench::WF_COMMITTED_V0"
 KEEP, SELL, LOOK, RAISE = "bench::WF_KEEP_V0", "bench::WF_SELL_V0", "bench::WF_LOOK_V0", "bench::WF_RAISE_V0"
 STEP, TURN, REGISTER = "bench::CT_STEP_V0", "bench::CT_TURN_V0", "std::CS_REGISTRY_V0.REGISTER"
 ORDERS, LOG, PRICES = "bench::ST_ORDERS_V0", "bench::ST_LOG_V0", "bench::ST_PRICES_V0"
@@ -169,7 +170,7 @@ def lay(folder: Path) -> Workspace:
     own.mkdir(parents=True)
     package.mkdir(parents=True)
     (own / "domain.yaml").write_text("domain: bench\nsummary: What the benchmarks run.\n", "utf-8")
-    documents = [DECLARED, chain("WF_TEN_V0", 10), chain("WF_HUNDRED_V0", 100), branches(), decisions()]
+    documents = [DECLARED, chain("WF_TEN_V0", 10), chain("WF_HUNDRED_V0", 100), branches(), decisions(), committed()]
     (own / "bench.yaml").write_text("\n---\n".join(text.strip() for text in documents) + "\n", "utf-8")
     (package / "__init__.py").write_text("", "utf-8")
     (package / "steps.py").write_text(FUNCTIONS.lstrip(), "utf-8")
@@ -194,6 +195,22 @@ def chain(code: str, size: int) -> str:
         use = f"use: CT_STEP_V0, with: {{n: {n}, name: $.payload.name}}"
         nodes += f"  node_{index}: {{{use}, next: {{SUCCESS: {following}}}}}\n"
     return _workflow(code, "node_0", nodes, f"{{n: $.nodes.node_{size - 1}.n}}")
+
+
+def committed() -> str:
+    """Declare ten transforms in line, each followed by an effect, with which it is committed."""
+    nodes = ""
+    for index in range(LEVELS):
+        n = f"$.nodes.node_{index - 1}.n" if index else "$.payload.n"
+        following = f"node_{index + 1}" if index + 1 < LEVELS else "done"
+        use = f"use: CT_STEP_V0, with: {{n: {n}, name: $.payload.name}}"
+        record = "{name: $.payload.name, kind: $.payload.name}"
+        nodes += (
+            f"  node_{index}: {{{use}, next: {{SUCCESS: keep_{index}}}}}\n"
+            f"  keep_{index}: {{use: CS_EVENTS_V0.APPEND, store: ST_LOG_V0, event: EV_SOLD_V0,"
+            f" with: {{record: {record}}}, next: {{SUCCESS: {following}, VIOLATION: failed}}}}\n"
+        )
+    return _workflow("WF_COMMITTED_V0", "node_0", nodes, f"{{n: $.nodes.node_{LEVELS - 1}.n}}")
 
 
 def branches() -> str:

@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_account import Account
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omnibachi_capabilities.curve import address, checksum_address, ecdsa_recover, ecdsa_sign, public_key
 from omnibachi_capabilities.derived_keys import derive_key
 from omnibachi_capabilities.digest import digest
+from omnibachi_capabilities.intrinsic_gas import intrinsic_gas
 from omnibachi_capabilities.keccak import keccak256
 from omnibachi_capabilities.mnemonics import entropy_to_mnemonic, mnemonic_to_seed
+from omnibachi_capabilities.transactions import sign_transaction
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -190,3 +193,53 @@ def test_what_is_no_point_of_the_curve(point: str) -> None:
 def test_what_is_no_signature(signature: str) -> None:
     assert ecdsa_recover({"hash": "11" * 32, "signature": signature}) == VIOLATION
     assert ecdsa_recover({"hash": "11" * 31, "signature": "01" * 64 + "00"}) == VIOLATION
+
+
+AMOUNTS = st.integers(0, 2**256 - 1) | st.integers(0, 300)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, ORDER - 1), st.integers(1, 2**53 - 1), st.integers(0, 2**32), AMOUNTS, AMOUNTS, AMOUNTS,
+       st.binary(max_size=40), st.binary(min_size=20, max_size=20))  # fmt: skip
+def test_transactions_are_those_of_eth_account(
+    key: int, chain: int, nonce: int, one: int, two: int, value: int, data: bytes, to: bytes
+) -> None:
+    tip, fee = sorted((one, two))
+    transaction = {
+        "chain_id": chain, "nonce": nonce, "max_priority_fee_per_gas": str(tip), "max_fee_per_gas": str(fee),
+        "gas_limit": 50000, "to_address": "0x" + to.hex(), "value": str(value), "data": "0x" + data.hex(),
+    }  # fmt: skip
+    outcome, made = sign_transaction({"transaction": transaction, "private_key": key.to_bytes(32).hex()})
+    theirs = Account.sign_transaction(
+        {"type": 2, "chainId": chain, "nonce": nonce, "maxPriorityFeePerGas": tip, "maxFeePerGas": fee, "gas": 50000,
+         "to": to, "value": value, "data": data}, key.to_bytes(32),
+    )  # fmt: skip
+    assert outcome == "SUCCESS"
+    assert made["raw"] == "0x" + bytes(theirs.raw_transaction).hex()
+    assert made["hash"] == "0x" + bytes(theirs.hash).hex()
+    assert made["from"] == Account.from_key(key.to_bytes(32)).address
+    signature = made["r"] + made["s"][2:] + f"{made['y_parity']:02x}"
+    assert ecdsa_recover({"hash": made["signing_hash"], "signature": signature})[1]["address"] == made["from"]
+
+
+@pytest.mark.parametrize("changed", [
+    {"value": str(2**256)}, {"value": "-1"}, {"value": "01"}, {"value": "1.0"}, {"value": ""}, {"value": "٣"},
+    {"max_fee_per_gas": str(2**256)}, {"max_priority_fee_per_gas": "21"}, {"data": "0x0"}, {"data": "data"},
+    {"to_address": "0x9D8A62f656a8d1615C1294fd71e9CFb3E4855A4F"}, {"to_address": ""}, {"nonce": -1},
+])  # fmt: skip
+def test_what_is_no_transaction(changed: dict[str, Any]) -> None:
+    transaction = {
+        "chain_id": 1, "nonce": 0, "max_priority_fee_per_gas": "20", "max_fee_per_gas": "20", "gas_limit": 21000,
+        "to_address": "0x9d8A62f656a8d1615C1294fd71e9CFb3E4855A4F", "value": "0", "data": "0x",
+    }  # fmt: skip
+    key = "46" * 32
+    assert sign_transaction({"transaction": transaction, "private_key": key})[0] == "SUCCESS"
+    assert sign_transaction({"transaction": {**transaction, **changed}, "private_key": key}) == VIOLATION
+    assert sign_transaction({"transaction": transaction, "private_key": "00" * 32}) == VIOLATION
+
+
+@given(st.binary(max_size=50))
+def test_the_gas_of_data(data: bytes) -> None:
+    gas = 21000 + sum(16 if byte else 4 for byte in data)
+    assert intrinsic_gas({"data": "0x" + data.hex()}) == ("SUCCESS", {"gas": gas})
+    assert intrinsic_gas({"data": data.hex() + "0"}) == VIOLATION

@@ -13,6 +13,7 @@ from omnibachi_compiler.declarations import (
     Node,
     Point,
     Repeat,
+    Scope,
     Use,
     Workflow,
 )
@@ -173,17 +174,19 @@ def law(bound: str, path: str, more: str = "") -> Invariant:
     return found
 
 
-def point(item: Point) -> tuple[str, str]:
-    return item.kind, item.name.text
+def point(item: Point) -> tuple[str, list[str]]:
+    return item.kind, [name.text for name in item.names]
 
 
 def test_a_law_with_nothing_but_what_it_needs() -> None:
     found = law("all", "{passes: {node: license/read}}")
-    assert (found.workflows, found.uses, found.never, found.failed_too) == (None, None, False, False)
-    assert [point(item) for item in (found.source, found.passes, found.before)] == [
-        ("start", "start"),
-        ("node", "license/read"),
-        ("exit", "exit"),
+    assert (found.scope, found.never, found.failed_too) == (Scope(None, None, ()), False, False)
+    (course,) = found.courses
+    assert course.scope is None and course.span == found.name.span
+    assert [point(item) for item in (course.source, course.passes, course.before)] == [
+        ("start", ["start"]),
+        ("node", ["license/read"]),
+        ("exit", ["exit"]),
     ]
 
 
@@ -191,23 +194,37 @@ def test_a_law_with_everything() -> None:
     passes = "{use: CS_R_V0.READ, outcome: SUCCESS, store: ST_X_V0, event: EV_X_V0, evidence: false}"
     path = f"{{from: {{exit: done}}, passes: {passes}, before: exit}}"
     found = law("{workflows: [WF_X_V0, other::WF_Y_V0]}", path, "never: true\nexits: all\n")
-    assert (texts(found.workflows), found.uses, found.never, found.failed_too) == (
-        ["WF_X_V0", "other::WF_Y_V0"],
-        None,
-        True,
-        True,
-    )
-    assert (point(found.source), point(found.before)) == (("exit", "done"), ("exit", "exit"))
-    seen = found.passes
-    assert (seen.kind, seen.name.text, seen.evidence) == ("use", "CS_R_V0.READ", False)
-    assert [name.text for name in (seen.outcome, seen.store, seen.event) if name] == ["SUCCESS", "ST_X_V0", "EV_X_V0"]
+    assert texts(found.scope.workflows) == ["WF_X_V0", "other::WF_Y_V0"]
+    assert (found.scope.uses, found.scope.others, found.never, found.failed_too) == (None, (), True, True)
+    (course,) = found.courses
+    assert (point(course.source), point(course.before)) == (("exit", ["done"]), ("exit", ["exit"]))
+    seen = course.passes
+    assert (point(seen), seen.evidence, seen.others) == (("use", ["CS_R_V0.READ"]), False, ())
+    assert [texts(names) for names in (seen.outcomes, seen.stores, seen.events)] == [
+        ["SUCCESS"],
+        ["ST_X_V0"],
+        ["EV_X_V0"],
+    ]
 
 
 def test_a_law_that_binds_what_uses_something() -> None:
     found = law("{uses: CC_X_V0}", "{passes: {effect: MUTABLE, evidence: true}, before: {status: COMPLETED}}")
-    assert (found.workflows, found.uses and found.uses.text) == (None, "CC_X_V0")
-    assert (point(found.passes), found.passes.evidence, point(found.before)) == (
-        ("effect", "MUTABLE"),
-        True,
-        ("status", "COMPLETED"),
+    assert (found.scope.workflows, texts(found.scope.uses), found.scope.others) == (None, ["CC_X_V0"], ())
+    (course,) = found.courses
+    assert (point(course.passes), course.passes.evidence) == (("effect", ["MUTABLE"]), True)
+    assert point(course.before) == ("status", ["COMPLETED"])
+
+
+def test_a_law_of_lists_and_exceptions() -> None:
+    found = law(
+        "{uses: [CC_X_V0, CT_Y_V0], except: [WF_X_V0]}",
+        "[{passes: {node: [a, b], except: [FAULT, LOST]}, before: {status: DENIED, except: lost}},"
+        " {passes: {effect: [READ, PURE], outcome: [SUCCESS, GONE]}, applies_to: {except: [WF_Y_V0]}}]",
     )
+    assert [texts(names) for names in (found.scope.uses, found.scope.others)] == [["CC_X_V0", "CT_Y_V0"], ["WF_X_V0"]]
+    first, second = found.courses
+    assert (point(first.passes), texts(first.passes.others)) == (("node", ["a", "b"]), ["FAULT", "LOST"])
+    assert (point(first.before), texts(first.before.others)) == (("status", ["DENIED"]), ["lost"])
+    assert (point(second.passes), texts(second.passes.outcomes)) == (("effect", ["READ", "PURE"]), ["SUCCESS", "GONE"])
+    assert second.scope is not None and texts(second.scope.others) == ["WF_Y_V0"]
+    assert second.span.column > first.span.column

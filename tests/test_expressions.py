@@ -75,7 +75,6 @@ def test_sealed_form(text: str, sealed: Any) -> None:
         ("a = b", 2, "`==`"),
         ("a & b", 2, "`&&`"),
         ("a | b", 2, "`||`"),
-        ("{}", 0, "no records"),
         ("a ? b", 5, "`:` was expected"),
         ("!-a", 1, "not `-`"),
         ("1.", 1, "digits are missing"),

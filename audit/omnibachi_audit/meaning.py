@@ -2,8 +2,8 @@
 
 `model.record.read` proves that no byte of a line was changed without its hash, and no line moved; anyone can make
 hashes anew. So the lines must also be ones that a run leaves (docs/formats.md, "Trace"): the members of each body and
-their types, `seq` without a gap, one start first, nothing after the end, no path twice, and no call that left
-the house without having been INTENDED.
+their types, `seq` without a gap, one start first, nothing after the end, no path twice, no call that left
+the house without having been INTENDED, and no answer of people that does not follow from what they said (`waits`).
 """
 
 from __future__ import annotations
@@ -22,10 +22,15 @@ from omnibachi_model.record import (
     RESUMED,
     RUN_FINISHED,
     RUN_STARTED,
+    UNPLACED,
+    WAITED,
+    WAITING,
     Broken,
     Event,
 )
 from omnibachi_model.sealed import EFFECTS, EXTERNAL, FAULT, REJECTED_EXIT, STATUSES, SUCCESS
+
+from .waits import check_waited, check_waiting
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 WORKFLOW = re.compile(r"[a-z][a-z0-9_]*::WF_[A-Z0-9_]+\Z")
@@ -40,6 +45,8 @@ _STEP = {"kind", "path", "capability", "effect", "inputs", "outcome", "output"}
 MEMBERS = {
     RUN_STARTED: {"kind", "workflow", "workflow_digest", "payload", "run"},
     INTENDED: {"kind", "path", "capability", "effect", "inputs"},
+    WAITING: {"kind", "path", "inputs", "roles", "quorum", "subject"},
+    WAITED: _STEP,
     CALLED: _STEP,
     DECIDED: _STEP | {"row", "because"},
     COMPUTED: _STEP,
@@ -51,12 +58,14 @@ MEMBERS = {
 class Sequence:
     """What is known of the events so far, so that the next one can be judged."""
 
-    __slots__ = ("count", "finished", "intended", "paths")
+    __slots__ = ("count", "finished", "intended", "paths", "run", "waiting")
 
     def __init__(self) -> None:
         self.count = 0
         self.finished = False
         self.intended: dict[str, Any] | None = None
+        self.waiting: Event | None = None
+        self.run = ""
         self.paths: set[str] = set()
 
     def take(self, event: Event) -> None:
@@ -72,11 +81,14 @@ class Sequence:
         _OF_KIND[kind](event)
         _observed(event, self.count)
         self._answered(event)
+        self._waited(event)
         path = event.body.get("path")
-        if path is not None and kind != INTENDED:
+        if path is not None and kind not in UNPLACED:
             _must(path not in self.paths, event, f"the path `{str(path)[:80]}` was walked before")
             self.paths.add(path)
         self.finished = kind == RUN_FINISHED
+        if kind == RUN_STARTED:
+            self.run = event.obs["trace_id"]
 
     def _answered(self, event: Event) -> None:
         """Hold a call that left the house to its INTENDED, which nothing comes between but a RESUMED."""
@@ -89,6 +101,19 @@ class Sequence:
             _must(same, event, "the answer of the call that was about to leave is not here")
         elif body["kind"] == CALLED and body["effect"] == EXTERNAL:
             _must(_unasked(event), event, "a call left the house without being INTENDED")
+
+    def _waited(self, event: Event) -> None:
+        """Hold the answer of people to its WAITING, which nothing comes between but a RESUMED."""
+        body, before = event.body, self.waiting
+        if body["kind"] == RESUMED:
+            return
+        self.waiting = event if body["kind"] == WAITING else None
+        if before is not None:
+            same = body["kind"] == WAITED and all(body[key] == before.body[key] for key in ("path", "inputs"))
+            _must(same, event, "the answer that the run waited for is not here")
+            check_waited(event, before, self.run)
+        elif body["kind"] == WAITED:
+            _must(_unasked(event), event, "people answered without being asked")
 
 
 def _unasked(event: Event) -> bool:
@@ -147,10 +172,15 @@ def _intended(event: Event) -> None:
     _must(isinstance(body["inputs"], dict), event, "`inputs` is no object")
 
 
+def _waiting(event: Event) -> None:
+    _must(_text(event.body["path"]), event, "`path` is no text")
+    check_waiting(event)
+
+
 def _uncalled(event: Event) -> None:
     _step(event)
     nothing = event.body["capability"] is None and event.body["effect"] is None
-    _must(nothing, event, "a decision or computation has no capability and no effect class")
+    _must(nothing, event, "only a call has a capability and an effect class")
 
 
 def _decided(event: Event) -> None:
@@ -204,6 +234,8 @@ def _nothing(event: Event) -> None:
 _OF_KIND: dict[str, Callable[[Event], None]] = {
     RUN_STARTED: _started,
     INTENDED: _intended,
+    WAITING: _waiting,
+    WAITED: _uncalled,
     CALLED: _called,
     DECIDED: _decided,
     COMPUTED: _computed,

@@ -9,14 +9,13 @@ import os
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parent.parent)]
+sys.path.append(str(Path(__file__).resolve().parent.parent))
 
-import floors  # noqa: E402
-import orjson  # noqa: E402
-from on_omnibachi import ADDRESSES, workspace  # noqa: E402
-from serving import CannotDo, Run, serve  # noqa: E402
-from work import PAYLOAD, WORKS, expected, step, turn  # noqa: E402
-
+import floors
+import orjson
+from on_omnibachi import ADDRESSES, workspace
+from serving import CannotDo, Run, serve
+from work import PAYLOAD, WORKS, expected, step, turn
 
 
 def build(work: str, recorded: bool, folder: str, seen: list[str] | None) -> Run:

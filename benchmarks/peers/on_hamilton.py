@@ -6,14 +6,13 @@ There is no record on the own disk: its tracker is a server's. A dataflow has no
 from __future__ import annotations
 
 import os
-import sys
 from typing import Any
 
 os.environ["HAMILTON_TELEMETRY_ENABLED"] = "false"
 
-from hamilton import ad_hoc_utils, driver  # noqa: E402
-from serving import CannotDo, Run, serve  # noqa: E402
-from work import PAYLOAD, graph  # noqa: E402
+from hamilton import ad_hoc_utils, driver
+from serving import CannotDo, Run, serve
+from work import PAYLOAD, graph
 
 
 def build(work: str, recorded: bool, folder: str, seen: list[str] | None) -> Run:
@@ -42,7 +41,6 @@ def _declared(name: str, before: str, function: Any) -> Any:
     parameters = f"{before}: int" + ("" if before == "name" else ", name: str")
     text = f"def {name}({parameters}) -> int:\n    return function({{'n': {before}, 'name': name}})[1]['n']\n"
     exec(text, place)
-    sys.modules.setdefault(place[name].__module__, sys.modules[__name__])
     return place[name]
 
 

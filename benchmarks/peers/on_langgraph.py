@@ -1,4 +1,4 @@
-"""LangGraph: one graph, compiled once; recorded with its SQLite checkpointer and default settings, a thread for each run.
+"""LangGraph: one graph, compiled once; recorded with its SQLite checkpointer as it is, a thread for each run.
 
 Every node returns the number and its outcome as an update of the state; branches are conditional edges.
 """

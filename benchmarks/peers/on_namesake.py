@@ -73,7 +73,8 @@ def _workflow(nodes: Graph) -> dict[str, Any]:
     for name, (_, routes) in nodes.items():
         for to in set(routes.values()) - {None}:
             before[str(to)].append(name)
-    made: dict[str, Any] = {"entry": {"type": "IN", "code": "bench::IN", "next": {"ACK": next(iter(nodes)), "NACK": "refused"}}}
+    entry = {"type": "IN", "code": "bench::IN", "next": {"ACK": next(iter(nodes)), "NACK": "refused"}}
+    made: dict[str, Any] = {"entry": entry}
     for name, (_, routes) in nodes.items():
         sources = {f"from_{source}": f"$.results.{source}.n" for source in before[name]}
         n: Any = "$.payload.n" if not sources else next(iter(sources.values())) if len(sources) == 1 else sources

@@ -10,13 +10,13 @@ import os
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parent.parent)]
+sys.path.append(str(Path(__file__).resolve().parent.parent))
 
-import shop  # noqa: E402
-from serving import CannotDo, Run, serve  # noqa: E402
-from work import PAYLOAD  # noqa: E402
+import shop
+from serving import CannotDo, Run, serve
+from work import PAYLOAD
 
-from omnibachi import Workspace  # noqa: E402
+from omnibachi import Workspace
 
 ADDRESSES = {"ten": shop.TEN, "hundred": shop.HUNDRED, "branches": shop.BRANCHES}
 

@@ -56,7 +56,7 @@ def _process(nodes: Graph) -> str:
         if len(set(targets.values())) == 1:
             parts.append(_flow(name, next(iter(targets.values()))))
             continue
-        *asked, (last, otherwise) = targets.items()
+        *asked, (_, otherwise) = targets.items()
         parts.append(f'<bpmn:exclusiveGateway id="way_{name}" default="way_{name}_to_{otherwise}"/>')
         parts.append(_flow(name, f"way_{name}"))
         parts += [_flow(f"way_{name}", to, f"outcome == '{outcome}'") for outcome, to in asked]
@@ -66,9 +66,7 @@ def _process(nodes: Graph) -> str:
 
 def _flow(start: str, end: str, condition: str = "") -> str:
     asked = f"<bpmn:conditionExpression>{condition}</bpmn:conditionExpression>" if condition else ""
-    return (
-        f'<bpmn:sequenceFlow id="{start}_to_{end}" sourceRef="{start}" targetRef="{end}">{asked}</bpmn:sequenceFlow>'
-    )
+    return f'<bpmn:sequenceFlow id="{start}_to_{end}" sourceRef="{start}" targetRef="{end}">{asked}</bpmn:sequenceFlow>'
 
 
 if __name__ == "__main__":

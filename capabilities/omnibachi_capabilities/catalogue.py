@@ -8,9 +8,11 @@ from .derived_keys import derive_key
 from .digest import digest
 from .elapsed import elapsed
 from .generate_id import generate_id
+from .intrinsic_gas import intrinsic_gas
 from .keccak import keccak256
 from .mnemonics import entropy_to_mnemonic, mnemonic_to_seed
 from .shift_time import shift_time
+from .transactions import sign_transaction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 CATALOGUE: Mapping[str, Transform | Operation] = {
     "ai_governance::CT_COLLATZ_V0": collatz,
+    "blockchain::CT_INTRINSIC_GAS_V0": intrinsic_gas,
+    "blockchain::CT_SIGN_TRANSACTION_V0": sign_transaction,
     "std::CT_ADDRESS_V0": curve.address,
     "std::CT_CHECKSUM_ADDRESS_V0": curve.checksum_address,
     "std::CT_DERIVE_KEY_V0": derive_key,

@@ -1,13 +1,15 @@
 """`std::CS_EMAIL_V0`: one letter over SMTP (RFC 5321) to a declared server.
 
 A server takes a letter over with its answer to the end of the data, and not before: whatever goes wrong until the data
-begin is certain. With an address of the public internet nothing is said but over TLS, and there is no login: a secret
-would be needed.
+begin is certain. With an address of the public internet nothing is said but over TLS. A login is said over TLS alone,
+or to this machine itself.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import ipaddress
 import re
 import smtplib
 import ssl
@@ -23,6 +25,8 @@ from .exchange import MOST_BODY, Closed, Unsent, connected, seconds_of, secured,
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from omnibachi_model.hosts import Place
     from omnibachi_model.ports import Call
     from omnibachi_model.values import Answer, Inputs
@@ -90,6 +94,8 @@ def _delivered(place: Place, call: Call, inputs: Inputs, letter: bytes) -> None:
         with watched(lambda: mail.sock, end) as cut:  # type: ignore[arg-type, return-value]
             _asked(mail, mail.getreply()[0], 220)
             _greeted(mail, place, end)
+            if "login" in inputs:
+                _logged_in(mail, inputs["login"])
             _asked(mail, mail.mail(inputs["from"])[0], 250)
             for to in inputs["to"]:
                 _asked(mail, mail.rcpt(to)[0], 250, 251)
@@ -124,6 +130,24 @@ def _greeted(mail: smtplib.SMTP, place: Place, end: float) -> None:
         mail.ehlo()
     elif public(mail.sock.getpeername()[0]):
         raise Unsent("no-trust")
+
+
+def _logged_in(mail: smtplib.SMTP, login: Mapping[str, str]) -> None:
+    """Prove who asks (RFC 4954), by PLAIN or LOGIN, where nobody else can listen; raises Unsent."""
+    assert mail.sock is not None
+    if not (isinstance(mail.sock, ssl.SSLSocket) or ipaddress.ip_address(mail.sock.getpeername()[0]).is_loopback):
+        raise Unsent("no-trust")
+    ways = str(mail.esmtp_features.get("auth", "")).upper().split()
+    user, password = login["user"].encode(), login["password"].encode()
+    if "PLAIN" in ways and b"\0" not in user + password:
+        both = base64.b64encode(b"\0".join((b"", user, password))).decode()
+        _asked(mail, mail.docmd("AUTH", f"PLAIN {both}")[0], 235)
+    elif "LOGIN" in ways:
+        _asked(mail, mail.docmd("AUTH", "LOGIN")[0], 334)
+        _asked(mail, mail.docmd(base64.b64encode(user).decode())[0], 334)
+        _asked(mail, mail.docmd(base64.b64encode(password).decode())[0], 235)
+    else:
+        raise Unsent("no-login")
 
 
 def _asked(mail: smtplib.SMTP, code: int, *wanted: int) -> None:

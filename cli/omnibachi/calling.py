@@ -6,6 +6,8 @@ result is the output. What writes is journalled as any run; a transform or a rea
 
 from __future__ import annotations
 
+import os
+
 from omnibachi_model.addresses import split
 from omnibachi_model.checks import listed
 from omnibachi_model.diagnostics import Diagnostic, Refused
@@ -95,7 +97,7 @@ def _ask(linked: Linked, inputs: dict[str, JSON], ledger: Ledger | None) -> Call
         )  # fmt: skip
     elif ledger is not None:
         journal = _Reading(ledger)
-    start = wiring.Start(run_id, now, started_at, None, linked.opening, clock, entropy, journal)
+    start = wiring.Start(run_id, now, started_at, None, linked.opening, clock, entropy, journal, None, os.environ.get)
     ended = wiring.walk(program, start, gate)
     trace_id = run_id if program.journal else None
     if ended.mishaps:

@@ -54,7 +54,7 @@ class Engine:
     `past` gives the record of an earlier run that has no journal (its trace), by id; `forced` answers of nodes by
     name, for scenarios; `note` says in this process's lock file what it publishes (`traces_folder.note`), `mirrors`
     where the mirrors of a server go; `linked` is shared by engines that force nothing on one snapshot, so that each
-    workflow is linked once.
+    workflow is linked once; `secrets` gives the text behind the name of a secret.
     """
 
     __slots__ = (
@@ -69,6 +69,7 @@ class Engine:
         "_past",
         "_stamps",
         "data_root",
+        "secrets",
         "snapshot",
     )
 
@@ -85,6 +86,7 @@ class Engine:
         note: bytes = b"",
         mirrors: str | None = None,
         linked: dict[str, Linked] | None = None,
+        secrets: Callable[[str], str | None] = os.environ.get,
     ) -> None:
         self.snapshot = snapshot
         self.data_root = data_root
@@ -98,6 +100,7 @@ class Engine:
         self._mirrors = mirrors
         self._ledger: Ledger | None = None
         self._linked: dict[str, Linked] = {} if linked is None else linked
+        self.secrets = secrets
 
     def __repr__(self) -> str:
         from omnibachi_model.passwords import without_passwords
@@ -205,7 +208,7 @@ class Engine:
             )  # fmt: skip
         chance = self._entropy.draw(CHANCE).hex() if program.draws else None
         start = wiring.Start(
-            run_id, now, started_at, actor, linked.opening, self._clock, self._entropy, journal, chance
+            run_id, now, started_at, actor, linked.opening, self._clock, self._entropy, journal, chance, self.secrets
         )  # fmt: skip
         try:
             ended = wiring.walk(program, start, gate)
@@ -273,6 +276,10 @@ def _is_server(root: str) -> bool:
 def ended_result(linked: Linked, ended: Walk) -> RunResult:
     """Say how a walk ended."""
     program, snapshot = linked.program, linked.snapshot
+    if not ended.exit:
+        from .parked import parked_walk
+
+        return parked_walk(linked, ended)
     diagnostics: tuple[Diagnostic, ...] = ()
     if ended.mishaps:
         diagnostics = _faults(snapshot, program.address, program.digest, ended.mishaps, ended.status)

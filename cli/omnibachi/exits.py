@@ -11,6 +11,7 @@ USAGE = 2
 FINDINGS = 3
 UNPROVEN = 4
 TROUBLE = 6  # of store, file or lease: a run may have started, and is named
+PARKED = 7  # the run waits for people
 DEFECT = 70
 INTERRUPTED = 130
 BROKEN_PIPE = 141

@@ -27,6 +27,8 @@ HELP = {
     faults.EXPRESSION: "test for presence, type and range before computing",
     faults.INPUT_CHANGED: "inputs are read-only: copy what is changed",
     faults.OUTPUT_TOO_LARGE: "let the body give less, or go through fewer items at a time",
+    faults.SECRET_MISSING: "set the variable in the environment of the command, and run it again: nothing has left",
+    faults.SECRET_SHOWN: "ask the other side not to answer with what it is given; take the secret for known to it",
 }
 # What breaks before the call is found where the node's inputs are declared.
 READING = (faults.MISSING_INPUT, faults.INPUT_MISFIT)
@@ -79,6 +81,10 @@ def _message(mishap: Mishap) -> str:
         return f"{node}: {given} not fit: {pointers(fault['violations'])}"
     if reason == faults.OUTPUT_MISFIT:
         return f"{node}: the output of `{mishap.capability}` breaks its schema: {pointers(fault['violations'])}"
+    if reason == faults.SECRET_MISSING:
+        return f"{node} needs the secret `{fault.get('secret')}`, and no variable of that name has a value"
+    if reason == faults.SECRET_SHOWN:
+        return f"{node}: what `{mishap.capability}` answered shows a secret that it was given, so it is not kept"
     if reason in (faults.EXPRESSION, faults.OUTPUT_TOO_LARGE):
         return f"{node}: {fault.get('detail')}"
     return f"{node}: `{mishap.capability}`: {fault.get('detail')}"

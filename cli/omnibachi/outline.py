@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from omnibachi_model.named_secrets import needed
 from omnibachi_model.sealed import ALL, CALL, COMPUTE, EACH, EXIT, FAULT, LOOPS, REPEAT, SILENT, WAIT
 from omnibachi_model.waits import written_duration
 from omnibachi_model.ways import bodies, holders, onward, rounds, ways
@@ -39,6 +40,9 @@ def outline(
     lines += ["", "checked when run"]
     checked = [f"  {place['file']}:{place['line']} {place['reason']}" for place in told.get("checked", [])]
     lines += checked or ["  nothing"]
+    secrets = needed(workflow)
+    if secrets:
+        lines += ["", "secrets", *(f"  {name}  for {', '.join(nodes)}" for name, nodes in secrets.items())]
     lines += ["", "its digest depends on", *(f"  {item}" for item in depends_on(workflow))]
     return lines
 

@@ -13,11 +13,15 @@ from dataclasses import dataclass, replace
 
 from omnibachi_model.diagnostics import Diagnostic, Trouble, in_order
 from omnibachi_model.digests import decode
+from omnibachi_model.ports import Clock
+from omnibachi_model.record import WAITING
 
 from . import wiring
 from .catalogue import Capabilities
+from .clocks import SystemClock
 from .engine import Engine
 from .exits import TROUBLE
+from .parked import answered, asked, told_here
 from .publish import publish, unwritten
 from .records import is_workflow
 from .results import RunResult
@@ -27,17 +31,18 @@ from .wiring import Ledger, RunRow, Snapshot
 
 Gone = Mapping[str, tuple[bytes, list[RunRow]]]
 
-UNFINISHED, UNPUBLISHED, HELD = "unfinished", "unpublished", "held"
+UNFINISHED, UNPUBLISHED, HELD, WAITS = "unfinished", "unpublished", "held", "waiting"
+ALONE = (HELD, WAITS)  # left alone: another process works on it, or people have not decided
 # From what needs nobody to what needs somebody: the exit status of several runs is the last of theirs.
-SEVERITY = (0, 5, 1, 3, 4, 6)
+SEVERITY = (0, 7, 5, 1, 3, 4, 6)
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
     """A run that was left behind, or that another process holds.
 
-    `state` is `unfinished`, `unpublished` (ended, and something of its trace is missing) or `held`; `missing` are the
-    kinds of its files that are not there.
+    `state` is `unfinished`, `unpublished` (ended, and something of its trace is missing), `held` or `waiting` (for
+    people, who have not decided yet; `asked` says whom); `missing` are the kinds of its files that are not there.
     """
 
     row: RunRow
@@ -45,6 +50,7 @@ class Left:
     traces: Traces
     picture: bool
     missing: tuple[str, ...] = ()
+    asked: str | None = None
 
     @property
     def process(self) -> int | None:
@@ -63,7 +69,8 @@ class Recovery:
 
     @property
     def exit_code(self) -> int:
-        """The worst of the results' exit codes: 6, 4, 3, 1, 5, 0 in this order. Runs that others hold do not count."""
+        """The worst of the results' exit codes: 6, 4, 3, 1, 5, 7, 0 in this order. Runs that are left alone do not
+        count."""
         return max((result.exit_code for result in self.results), key=SEVERITY.index, default=0)
 
 
@@ -81,6 +88,7 @@ class Recoverer:
     traces: Traces
     picture: bool = True
     mirrors: str | None = None
+    clock: Clock | None = None
 
     def survey(self, ledger: Ledger, left: Gone | None = None) -> list[Left]:
         """Return all runs that were left or are held, the unfinished ones first. Raises Trouble.
@@ -91,7 +99,11 @@ class Recoverer:
         found = []
         for row in ledger.unfinished():
             traces, picture = self._published(left.get(row.holder or "", (b"", []))[0])
-            found.append(Left(row, HELD if ledger.worked_on(row) else UNFINISHED, traces, picture))
+            if ledger.worked_on(row):
+                found.append(Left(row, HELD, traces, picture))
+                continue
+            asked = self._asked(ledger, row) if row.status == WAITING else None
+            found.append(Left(row, UNFINISHED if asked is None else WAITS, traces, picture, asked=asked))
         for note, rows in left.values():
             traces, picture = self._published(note)
             if noted(note) is not None:
@@ -100,6 +112,13 @@ class Recoverer:
                     if row.exit is not None and missing:
                         found.append(Left(row, UNPUBLISHED, traces, picture, tuple(missing)))
         return found
+
+    def _asked(self, ledger: Ledger, row: RunRow) -> str | None:
+        """Say whom a parked run asks; None where they have decided or the wait is over, so that it can go on."""
+        waits = ledger.people.parked(row.run)
+        if waits is None or answered(ledger, row.run, waits, (self.clock or SystemClock()).now_ns()):
+            return None
+        return asked(told_here(ledger, row.run, waits))
 
     def _published(self, note: bytes) -> tuple[Traces, bool]:
         traces, picture = noted(note) or (self.traces, True)
@@ -129,9 +148,9 @@ class Recoverer:
             called = {item.row.run: _calls(ledger, item) if accept else frozenset() for item in found}
         groups: dict[tuple[str, bool], list[Left]] = {}
         for item in found:
-            if item.state != HELD:
+            if item.state not in ALONE:
                 groups.setdefault((item.traces.folder, item.picture), []).append(item)
-        results, held = [], [item for item in found if item.state == HELD]
+        results, held = [], [item for item in found if item.state in ALONE]
         warnings: tuple[Diagnostic, ...] = ()
         for items in groups.values():
             traces, picture = items[0].traces, items[0].picture
@@ -156,7 +175,7 @@ class Recoverer:
 
     def _engine(self, traces: Traces, picture: bool) -> Engine:
         note = traces.note(picture=picture)
-        return Engine(self.snapshot, self.capabilities, self.root, note=note, mirrors=self.mirrors)
+        return Engine(self.snapshot, self.capabilities, self.root, clock=self.clock, note=note, mirrors=self.mirrors)
 
     def _tidy(self) -> None:
         """Remove what dead processes left in locks and folders, of those whose runs are all done."""

@@ -49,7 +49,8 @@ class RunResult:
     A run that reached an exit has `exit`, `status`, `result` and `digest`; what ended before one (unknown workflow,
     refused snapshot, no JSON, database trouble) has None there, an empty record, and diagnostics. `exit_code` is the
     exit status that `omnibachi run` has; `ok` is that it is 0. `trace` names the files that were written, by kind
-    (`jsonl`, `md`, `png`). `repeated` tells that nothing ran, because the run of this id was recorded already.
+    (`jsonl`, `md`, `png`). One that waits for people has status WAITING, no exit, exit code 7, and `waiting` says for
+    whom (docs/people.md). `repeated` tells that nothing ran, because the run of this id was recorded already.
     """
 
     __slots__ = (
@@ -67,6 +68,7 @@ class RunResult:
         "status",
         "trace",
         "trace_id",
+        "waiting",
         "workflow",
         "workflow_digest",
     )
@@ -99,6 +101,7 @@ class RunResult:
         self.events = events
         self.diagnostics = tuple(diagnostics)
         self.repeated = repeated
+        self.waiting: dict[str, Any] | None = None
         self.trace: dict[str, str] = {}
         self._digest: str | None = None
         self._record: bytes | None = None
@@ -137,7 +140,9 @@ class RunResult:
 
     def as_json(self) -> dict[str, Any]:
         """Return what `omnibachi run --json` prints."""
+        waiting = {} if self.waiting is None else {"waiting": self.waiting}
         return {
+            **waiting,
             "schema": RUN_SCHEMA,
             "ok": self.ok,
             "exit_code": self.exit_code,

@@ -57,7 +57,11 @@ def resume(
                 if held.code != ENDED:
                     raise Trouble(held)
                 continue  # Whoever worked on it has finished it meanwhile.
-            result = _Resumption(engine, row).finish(capabilities, clock, entropy, accept)
+            resumption = _Resumption(engine, row)
+            waits = resumption.waits(clock)
+            if waits is not None:
+                return waits
+            result = resumption.finish(capabilities, clock, entropy, accept)
             if result is not None:
                 return result
         raise Trouble(engine.ledger.taken(trace_id))
@@ -107,6 +111,19 @@ class _Resumption:
         if doubt is not None:
             raise Trouble(Diagnostic("OB723", f"the journal contradicts itself about the run `{row.run}`: {doubt}"))
 
+    def waits(self, clock: Clock) -> RunResult | None:
+        """Say what the run waits for while people have not decided it; None where it can go on."""
+        from .parked import answered, parked_result, told_here, waits_in
+
+        row, ledger = self.row, self.engine.ledger
+        waits = waits_in(self.events)
+        if waits is None or answered(ledger, row.run, waits, clock.now_ns()):
+            return None
+        return parked_result(
+            row.run, row.workflow, self.events, told_here(ledger, row.run, waits), workflow_digest=row.workflow_digest,
+            seal=row.seal, origin=self.first.get("origin"), repeated=True,
+        )  # fmt: skip
+
     def finish(
         self, capabilities: Capabilities, clock: Clock, entropy: Entropy, accept: Sequence[str]
     ) -> RunResult | None:
@@ -117,7 +134,9 @@ class _Resumption:
         sealed = wiring.Sealed(self.engine.snapshot, self.sealed, row.workflow_digest, self.workflow, locks)
         functions = capabilities.functions(locks, strict=self.engine.snapshot.strict)
         program = link(sealed, functions)
-        start = wiring.Start(row.run, *self.started, b"", clock, entropy, None, self._chance(program))
+        start = wiring.Start(
+            row.run, *self.started, b"", clock, entropy, None, self._chance(program), self.engine.secrets
+        )  # fmt: skip
         try:
             walk, index = wiring.retrace(program, start, self.events)
         except wiring.Difference as difference:

@@ -50,7 +50,7 @@ Example:
   omnibachi run --wf shop::WF_ORDER_V0 --set customer.name=Given --set quantity:=3 --json
 
 Exit status: 0 COMPLETED, 1 REJECTED or FAILED, 2 usage, 3 diagnostics, 4 snapshot refused, 5 DENIED,
-6 store or file trouble, 70 defect, 130 interrupted.
+6 store or file trouble, 7 WAITING for people, 70 defect, 130 interrupted.
 """
 
 
@@ -166,6 +166,10 @@ def _report(result: RunResult, as_json: bool, root: str) -> int:
         return result.exit_code
     if result.exit is not None:
         _out(_summary(result).encode("utf-8", "replace"))
+    elif result.waiting is not None:
+        from .parked import summary
+
+        _out("\n".join([*summary(result), ""]).encode("utf-8", "replace"))
     if result.diagnostics:
         from .terminal import render
 

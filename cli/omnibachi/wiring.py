@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from omnibachi_audit.proofs.anchors import Evidence as Evidence
     from omnibachi_audit.proofs.anchors import anchored as anchored
     from omnibachi_audit.proofs.anchors import anchored_snapshot as anchored_snapshot
+    from omnibachi_audit.proofs.approvals import MOST_BYTES as _MOST_BYTES
+    from omnibachi_audit.proofs.approvals import approval_of as approval_of
+    from omnibachi_audit.proofs.approvals import approval_statement as approval_statement
+    from omnibachi_audit.proofs.approvals import judge_approval as judge_approval
     from omnibachi_audit.proofs.bundles import VERIFIER as VERIFIER
     from omnibachi_audit.proofs.bundles import bundled as bundled
     from omnibachi_audit.proofs.bundles import judged_bundle as judged_bundle
@@ -140,6 +144,7 @@ if TYPE_CHECKING:
 
     link_expression, link_template = _link_expression, _link_template
     shown_root = _shown
+    LARGEST_APPROVAL = _MOST_BYTES
 
 VERSION = "0.1.0"
 
@@ -147,6 +152,10 @@ _PLACES = {
     "Evidence": "omnibachi_audit.proofs.anchors",
     "anchored": "omnibachi_audit.proofs.anchors",
     "anchored_snapshot": "omnibachi_audit.proofs.anchors",
+    "LARGEST_APPROVAL": "omnibachi_audit.proofs.approvals:MOST_BYTES",
+    "approval_of": "omnibachi_audit.proofs.approvals",
+    "approval_statement": "omnibachi_audit.proofs.approvals",
+    "judge_approval": "omnibachi_audit.proofs.approvals",
     "VERIFIER": "omnibachi_audit.proofs.bundles",
     "bundled": "omnibachi_audit.proofs.bundles",
     "judged_bundle": "omnibachi_audit.proofs.bundles",

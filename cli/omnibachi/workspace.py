@@ -189,12 +189,43 @@ class Workspace:
         except Trouble as trouble:
             return RunResult(trace_id, "", TROUBLE, diagnostics=[trouble.diagnostic])
 
-    def recoverer(self, data_root: str | PathLike[str] | None = None, *, picture: bool = True) -> Recoverer:
+    def approve(
+        self,
+        trace_id: str,
+        statement: bytes,
+        *,
+        data_root: str | PathLike[str] | None = None,
+        trust: str | None = None,
+        clock: Clock | None = None,
+        picture: bool = True,
+    ) -> RunResult:
+        """Hand in a signed statement about a run that waits (docs/people.md); return how the run stands after it.
+
+        It is judged by the trust file (`trust`, default that of the workspace) and kept, whether it counts or not; one
+        that does not has exit code 4. Nothing is raised for what a user can mend.
+        """
+        from .approving import hand_in, trusted
+
+        root = None if data_root is None else os.fspath(data_root)
+        try:
+            handed = hand_in(
+                self, trace_id, statement, trusted(trust or self.trust), data_root=root, clock=clock, picture=picture
+            )
+        except Refused as refused:
+            return RunResult(trace_id, "", refused.exit_code, diagnostics=refused.diagnostics)
+        except Trouble as trouble:
+            return RunResult(trace_id, "", TROUBLE, diagnostics=[trouble.diagnostic])
+        handed.result.exit_code = handed.exit_code
+        return handed.result
+
+    def recoverer(
+        self, data_root: str | PathLike[str] | None = None, *, picture: bool = True, clock: Clock | None = None
+    ) -> Recoverer:
         """Return what finds and finishes all that dead processes left; raises Refused as `load` does."""
         from .recovery import Recoverer
 
         root = self.data_root if data_root is None else os.fspath(data_root)
-        return Recoverer(self.load(), self.capabilities, root, self.traces, picture, self.mirrors)
+        return Recoverer(self.load(), self.capabilities, root, self.traces, picture, self.mirrors, clock)
 
     def call(
         self,

@@ -6,7 +6,8 @@ those that use it. A body in which anything is wrong has no signature, so that o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from omnibachi_model.diagnostics import Diagnostic, has_errors
@@ -22,6 +23,7 @@ from .library import Library
 from .links import Signature
 from .phase import Phase
 from .sizes import bounded
+from .taint import prove_secrets
 from .uses import order_of
 
 Json = dict[str, Any]
@@ -29,12 +31,13 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A body that is proven; `found` are the warnings about it."""
+    """A body that is proven; `found` are the warnings about it, `secret` what is sealed of secrets, by step."""
 
     checked: Checked
     flat: Flat
     signature: Signature
     found: tuple[Diagnostic, ...] = ()
+    secret: Mapping[str, Json] = field(default_factory=dict)
 
     @property
     def address(self) -> str:
@@ -63,10 +66,14 @@ def prove(library: Library) -> Phase[dict[str, Body]]:
             continue
         lost = tuple(lost_across(flat.value.steps)) if graph.value.composed else ()
         found.extend(lost)
+        secret, leaks = prove_secrets(graph.value, flat.value)
+        found.extend(leaks)
+        if leaks:
+            continue
         flats[address] = flat.value
         signatures[address] = signature_of(checked.value)
         told = (*graph.diagnostics, *checked.diagnostics, *flat.diagnostics, *lost)
-        proven[address] = Body(checked.value, flat.value, signatures[address], told)
+        proven[address] = Body(checked.value, flat.value, signatures[address], told, secret)
     return Phase(proven, tuple(found))
 
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from omnibachi_model.expressions import names as names_of
 from omnibachi_model.sealed import SUCCESS
 
 from .binding import Reader, describe, type_of
 from .declarations import Each, Repeat, Use
-from .expressions import names_read
 from .fits import Fit, Presence, fits, join_all, literal, member
 from .infer import check_expression
 from .kinds import values
@@ -86,7 +86,7 @@ def _until(declaration: Repeat, gives: Schema, reader: Reader) -> list[Any]:
     if not may_be(found.type, "boolean") and not phase.diagnostics:
         message = f"`{short(text.text, 80)}` is {shown(found.type)}, not a condition"
         reader.report("OB518", message, text.span, help="`until` is true when enough is done, and else false")
-    absent = [key for key in names_read(found.sealed) if names.get(key, ({}, None))[1] is Presence.OPTIONAL]
+    absent = [key for key in names_of(found.sealed) if names.get(key, ({}, None))[1] is Presence.OPTIONAL]
     if absent:
         reader.check(text.span, f"`{absent[0]}` may be absent")
     elif found.may_misfit or not only(found.type, "boolean"):

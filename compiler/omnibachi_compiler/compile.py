@@ -133,7 +133,7 @@ def _compile(
 
 def lower_proven(body: Body, found: list[Diagnostic]) -> dict[str, Any]:
     """Return a workflow as it is sealed, with its bounds; a limit that they break is reported."""
-    sealed = lower(body.checked, body.flat)
+    sealed = lower(body.checked, body.flat, body.secret)
     sealed["bounds"] = bounds(sealed)
     sealed["laws"] = {}
     workflow = body.checked.graph.body

@@ -96,18 +96,6 @@ def seal_expression(expression: Expression) -> Sealed:
     return [operation, *(seal_expression(item) if isinstance(item, Expression) else item for item in operands)]
 
 
-def names_read(sealed: Any) -> list[str]:
-    """Return the names that a sealed expression reads, each as often as it does, without the variables of macros."""
-    operation = sealed[0]
-    if operation == "lit":
-        return []
-    if operation == "name":
-        return [sealed[1]]
-    parts = sealed[1].values() if operation == "record" else sealed[1] if operation == "list" else sealed[1:]
-    own = sealed[2] if operation in MACROS else None
-    return [name for part in parts if isinstance(part, list) for name in names_read(part) if name != own]
-
-
 class _Parser:
     """A recursive-descent parser over tokens; raises Wrong."""
 

@@ -74,6 +74,7 @@ class Step:
     of: str | None = None
     bodies: tuple[str, ...] = ()
     parts: Parts | None = None  # of a call
+    takes: Json | None = None  # of an entry PASS: the schema of the inputs
 
     @property
     def kind(self) -> str:

@@ -13,7 +13,7 @@ left to the run, where it is FAULT and never true or false:
 - `&& || !` and the condition of `?:` need booleans; `in` needs a list, or a text and a record.
 - `.f` and `[i]` need a record or a list that may have that member; one that may be absent is FAULT when it is.
 - `string(x)` needs an integer, a boolean or a text. A macro goes over a list; its variable has the type of the items,
-  and hides no other name. `filter` keeps the items' type and what its condition tells of them, `map` gives what it makes.
+  and hides no other name. `filter` keeps that type, and what its condition tells of it; `map` gives what it makes.
 
 What a condition has asked is known where it decides: after `type(x) == 'integer' &&` the name is an integer.
 
@@ -160,8 +160,8 @@ def _macro(source: Expression, scope: Scope) -> Typed:
         scope.report(source, "OB508", f"`{operation}` goes over a list, not {shown(owner.type)}")
     scope.doubt(source, unless=only(owner.type, "array"))
     if variable in scope.names:
-        advice = "give the variable a name that nothing else has here"
-        scope.report(source, "OB540", f"`{operation}` calls its items `{variable}`, which is another value here", advice)
+        message = f"`{operation}` calls its items `{variable}`, which is another value here"
+        scope.report(source, "OB540", message, "give the variable a name that nothing else has here")
     items = settled(items_of(owner.type))
     inner = replace(scope, names={**scope.names, variable: items if kinds(items) else {}})
     body = _infer(source.operands[2], inner)

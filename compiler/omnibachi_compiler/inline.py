@@ -177,7 +177,8 @@ def inlined(flat: Flat, calling: Calling, bindings: Template) -> Iterator[Step]:
     if gate and node.check is not None:
         targets[REJECTED_EXIT] = joined(name, REJECTED_EXIT)
     sealed = {"kind": PASS, "gate": gate, "check": node.check}
-    yield Step(name, sealed, {"with": bindings}, targets, calling.origin, calling.of)
+    takes = node.linked.body.inputs
+    yield Step(name, sealed, {"with": bindings}, targets, calling.origin, calling.of, takes=takes)
     ways: dict[tuple[Via, ...], tuple[Via, ...]] = {}  # few, and shared by the steps of one use
     for step in flat.steps:
         via = step.origin.via
@@ -214,6 +215,7 @@ def _laid_in(step: Step, calling: Calling, via: tuple[Via, ...]) -> Step:
         joined(prefix, step.of) if step.of is not None else calling.of,
         tuple(joined(prefix, body) for body in step.bodies),
         step.parts,
+        step.takes,
     )
 
 

@@ -109,12 +109,13 @@ def prove_laws(library: Library, subjects: Mapping[str, Subject]) -> Phase[Prove
         laws[address] = law.sealed
         meant = {item: subjects[item] for item in sorted(subjects) if binds(law.sealed["applies_to"], subjects[item])}
         if not meant:
-            found.extend(_unbound(law, invariant.scope, invariant.name.span) if whole else ())
+            found.extend(_unbound(invariant) if whole else ())
         for part in law.parts if meant else ():
             scope = part.sealed.get("applies_to", "all")
             own = {item: subject for item, subject in meant.items() if binds(scope, subject)}
             if not own:
-                found.extend(_unbound(law, part.declared.scope or invariant.scope, part.declared.span) if whole else ())
+                message = f"a part of `{invariant.name.text}` binds nothing"
+                found.extend([Diagnostic("OB523", message, part.declared.span, severity="warning")] if whole else ())
                 continue
             named = _named(part, invariant, own, whole)
             found.extend(named or _proven(law, part, own.values()))
@@ -192,12 +193,13 @@ def binds(scope: Any, subject: Subject) -> bool:
     return any(item in subject.inlined.values() or any(uses(call, item) for call in called) for item in meant)
 
 
-def _unbound(law: Law, scope: Scope, span: Span) -> Iterator[Diagnostic]:
+def _unbound(law: Invariant) -> Iterator[Diagnostic]:
+    scope = law.scope
     if scope.workflows is None:
         names = " or ".join(f"`{name.text}`" for name in scope.uses or ())
         without = " without those excepted" if scope.others else ""
         which = f"no workflow uses {names}{without}" if names else f"there is no workflow{without}"
-        yield Diagnostic("OB523", f"`{law.declaration.name.text}` binds nothing: {which}", span, severity="warning")
+        yield Diagnostic("OB523", f"`{law.name.text}` binds nothing: {which}", law.name.span, severity="warning")
 
 
 def _named(part: Part, law: Invariant, subjects: Mapping[str, Subject], whole: bool) -> list[Diagnostic]:

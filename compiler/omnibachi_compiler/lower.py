@@ -31,8 +31,8 @@ from .templates import First, Items, Literal, Record, Reference, Secret, Templat
 Json = dict[str, Any]
 
 
-def lower(checked: Checked, flat: Flat) -> Json:
-    """Return the sealed workflow."""
+def lower(checked: Checked, flat: Flat, secret: Mapping[str, Json]) -> Json:
+    """Return the sealed workflow; `secret` is what `taint` proved of its steps, by name."""
     steps = flat.steps
     index = {step.name: number for number, step in enumerate(steps)}
     parts = list(calls(flat.steps))
@@ -53,7 +53,7 @@ def lower(checked: Checked, flat: Flat) -> Json:
         "stores": {address: {"keeps": store.keeps, **store.rules} for address, store in stores.items()},
         "events": {address: event.schema for address, event in events.items()},
         "start": index[flat.start],
-        "nodes": [_node(step, index) for step in steps],
+        "nodes": [_node(step, index, secret) for step in steps],
     }
 
 
@@ -67,9 +67,11 @@ def _run_fields(steps: Iterable[Step]) -> set[str]:
     }
 
 
-def _node(step: Step, index: Mapping[str, int]) -> Json:
+def _node(step: Step, index: Mapping[str, int], secret: Mapping[str, Json]) -> Json:
     """Return the sealed node of a step."""
     node: Json = {**step.sealed, "name": step.name}
+    if step.name in secret:
+        node["secret"] = secret[step.name]
     for member, value in step.templates.items():
         node[member] = template(value, index)
     if step.kind in (DECIDE, COMPUTE):

@@ -104,7 +104,7 @@ class Call(Protocol):
     entropy: Entropy
     event: Event | None
     hosts: tuple[str, ...]  # that the domain declares, where the operation needs them (see `hosts`)
-    declared: Mapping[str, JSON]  # what is sealed of the store; of accounts which may go below zero, and more
+    declared: Mapping[str, Any]  # what is sealed of the store; of accounts which may go below zero, and more
 
 
 Transform = Callable[[Inputs], Answer]

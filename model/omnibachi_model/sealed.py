@@ -59,6 +59,7 @@ EXTERNAL = "EXTERNAL"
 REPEAT_KEY, REPEAT_NEVER = "key", "never"
 REPEATS = (REPEAT_KEY, REPEAT_NEVER)  # whether what leaves the house may be asked again under the same key
 HOSTS = "hosts"
+PROGRAMS = "programs"
 KEEPS = ("registry", "events", "records", "accounts")
 
 

@@ -3,6 +3,8 @@
 - **payload**: the gate refused it, or the value that broke a node came from it;
 - **capability**: its code raised, answered what it does not declare, or gave an output that breaks its declaration;
 - **protocol**: the workflow read what need not be there, or bound or computed what does not fit;
+- **environment**: a secret that the workflow names is not set where it was run;
+- **outside**: the other side showed a secret in its answer, or nobody knows whether it did what it was asked;
 - **store**: the data root's database could not do what was needed;
 - **record**: it was cut, edited or exchanged, so that what it tells cannot be relied on (`examine` says so);
 - **nobody**: a business decision (a decision row, or an outcome that the workflow routes to a denial) is no failure.
@@ -35,6 +37,7 @@ PROTOCOL = "protocol"
 CAPABILITY = "capability"
 STORE = "store"
 OUTSIDE = "outside"
+ENVIRONMENT = "environment"
 
 # Not of a node, but of the gate.
 REJECTED = "payload-rejected"
@@ -139,6 +142,8 @@ def _fault(story: Story, step: Step) -> Failure:
         return _capability(step, reason)
     if reason == faults.MISSING_INPUT:
         return _missing(story, step)
+    if reason in (faults.SECRET_MISSING, faults.SECRET_SHOWN):
+        return _secret(step, reason)
     found = Failure(step, reason, PROTOCOL, why(step), ["check the declaration of ", node])
     if reason == faults.INPUT_MISFIT:
         given = origins(story, _misfitting(step))
@@ -176,6 +181,15 @@ def _capability(step: Step, reason: str) -> Failure:
     else:
         remedy = ["make the output of ", address, " and its declaration agree"]
     return Failure(step, reason, CAPABILITY, why(step), remedy)
+
+
+def _secret(step: Step, reason: str) -> Failure:
+    name = Code(str(step.fault.get("secret", "?")))
+    if reason == faults.SECRET_MISSING:
+        remedy: Words = ["set the variable ", name, " where it is run, and run again: nothing left the house"]
+        return Failure(step, reason, ENVIRONMENT, why(step), remedy)
+    remedy = ["take the secrets of ", Code(step.node), " for known to the other side, and ask it not to show them"]
+    return Failure(step, reason, OUTSIDE, why(step), remedy)
 
 
 def _missing(story: Story, step: Step) -> Failure:

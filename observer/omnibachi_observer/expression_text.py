@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 
 from omnibachi_model.digests import encode
+from omnibachi_model.expressions import MACROS
+from omnibachi_model.expressions import names as _names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ BINARY = {
     "mod": ("%", PRODUCT),
 }
 UNARIES = {"not": "!", "neg": "-"}
-FUNCTIONS = ("size", "type")
+FUNCTIONS = ("size", "type", "string")
 METHODS = ("startsWith", "endsWith", "contains")
 
 _IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
@@ -51,7 +53,7 @@ def _write(tree: Any) -> tuple[str, int]:
     """Return the text of a tree and how tightly its outermost operator binds."""
     try:
         return _known(tree)
-    except (TypeError, ValueError, IndexError, KeyError):
+    except (TypeError, ValueError, IndexError, KeyError, AttributeError):
         return json(tree), MEMBER
 
 
@@ -63,6 +65,8 @@ def _known(tree: Any) -> tuple[str, int]:
         return str(tree[1]), MEMBER
     if head == "list":
         return "[" + ", ".join(expression(item) for item in tree[1]) + "]", MEMBER
+    if head == "record":
+        return "{" + ", ".join(f"{literal(key)}: {expression(item)}" for key, item in tree[1].items()) + "}", MEMBER
     if head == "get":
         return _at_least(tree[1], MEMBER) + _field(tree[2]), MEMBER
     if head == "at":
@@ -73,6 +77,8 @@ def _known(tree: Any) -> tuple[str, int]:
         return f"{head}({expression(tree[1])})", MEMBER
     if head in METHODS:
         return f"{_at_least(tree[1], MEMBER)}.{head}({expression(tree[2])})", MEMBER
+    if head in MACROS:
+        return f"{_at_least(tree[1], MEMBER)}.{head}({tree[2]}, {expression(tree[3])})", MEMBER
     if head in UNARIES:
         repeated = tree[1][0] == head
         return UNARIES[head] + _at_least(tree[1], UNARY if repeated else MEMBER), UNARY
@@ -114,24 +120,11 @@ def json(value: Any) -> str:
 
 
 def names(tree: Any) -> tuple[str, ...]:
-    """Return the names that an expression reads, in order of first appearance."""
-    found: dict[str, None] = {}
-
-    def walk(part: Any) -> None:
-        if not isinstance(part, list) or not part or part[0] == "lit":
-            return
-        if part[0] == "name" and len(part) == 2 and isinstance(part[1], str):
-            found[part[1]] = None
-            return
-        for item in part[1:]:
-            if part[0] == "list" and isinstance(item, list):
-                for element in item:
-                    walk(element)
-            else:
-                walk(item)
-
-    walk(tree)
-    return tuple(found)
+    """Return the names that an expression reads, in order of first appearance, without the variables of macros."""
+    try:
+        return _names(tree)
+    except (TypeError, ValueError, IndexError, KeyError, AttributeError):
+        return ()
 
 
 def template(tree: Any, nodes: Sequence[str]) -> str:

@@ -228,6 +228,7 @@ def failing(found: Failure) -> Words:
         "capability": "The fault lies in the capability",
         "store": "The fault lies with the store",
         "outside": "The fault lies outside the house",
+        "environment": "The fault lies in the environment in which it was run",
     }[found.fault]
     return [*where, *found.said, f". {whose}"]
 

@@ -32,6 +32,8 @@ FAULTS = {
     faults.OUTPUT_MISFIT: "its output breaks its own declaration",
     faults.EXPRESSION: "an expression could not be evaluated",
     faults.OUTPUT_TOO_LARGE: "it gives more than a loop may",
+    faults.SECRET_MISSING: "no variable of the environment gave it the secret that it needs",
+    faults.SECRET_SHOWN: "its answer showed a secret that it was given, so the answer was not kept",
 }
 
 DOES = {EACH: "does for each item", REPEAT: "does again and again", ALL: "asks all", PASS: "takes what it is given"}
@@ -168,6 +170,8 @@ def _fault(step: Step) -> Words:
     out: Words = [FAULTS.get(reason, reason)]
     if isinstance(step.fault.get("reference"), str):
         out += [": ", Code(step.fault["reference"])]
+    if isinstance(step.fault.get("secret"), str):
+        out += [": ", Code(step.fault["secret"])]
     if isinstance(step.fault.get("exception"), str):
         out += [": ", Code(step.fault["exception"])]
     if isinstance(step.fault.get("frame"), str):

@@ -20,7 +20,7 @@ from omnibachi_model.sealed import EXTERNAL, HOSTS, TIMEOUT, WRITES
 
 from .faults import absent, fault, misfit, raised
 from .sites import NOTHING, SORTED, Call, EventShape, Site, inputs_of
-from .templates import ABSENT
+from .templates import ABSENT, names_secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,8 +64,15 @@ def link_call(
             raise ValueError("a transform that is tried again")
         return _transform(site, function) if site.check is None and site.frame.fixed else _reading(site)
     event = EventShape(node["event"], workflow["events"][node["event"]]) if node["event"] is not None else None
-    store, hosts = node["store"], tuple(node.get(HOSTS, ()))
-    ask = _operation(function, store, workflow["stores"].get(store, NOTHING), event, hosts, only)
+    store = node["store"]
+    declared = workflow["stores"].get(store, NOTHING)
+    if node["effect"] == EXTERNAL or HOSTS in node or names_secret(node["with"]):
+        # Imported here: a workflow that stays in the house starts without it.
+        from .leaving import outer
+
+        ask = outer(function, node, event, declared, only)
+    else:
+        ask = _operation(function, store, declared, event, only)
     site = Site(index, node, size, schemas, ask, package)
     if node["effect"] == EXTERNAL:
         # Imported here: a workflow that stays in the house starts without it.
@@ -84,11 +91,10 @@ def _operation(
     store: str | None,
     declared: Mapping[str, Any],
     event: EventShape | None,
-    hosts: tuple[str, ...],
     only: Mapping[str, Callable[..., Any]],
 ) -> Ask:
     def ask(run: Walk, path: str, inputs: dict[str, Any], deadline: int | None) -> Any:
-        call = Call(run.run_id, path, deadline, run.clock, run.entropy, event, hosts, declared)
+        call = Call(run.run_id, path, deadline, run.clock, run.entropy, event, (), declared)
         answer = only.get(path, function)
         if store is None:
             return answer(inputs, None, call)

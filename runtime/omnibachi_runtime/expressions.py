@@ -100,7 +100,7 @@ def type_name(value: Any) -> str:
     return "integer" if type(value) is int else KINDS[type(value)]
 
 
-def a(value: Any) -> str:
+def shown(value: Any) -> str:
     """Return a value's type with its article, for reasons."""
     name = type_name(value)
     return f"an {name}" if name == "integer" else name if name == "null" else f"a {name}"
@@ -147,7 +147,7 @@ def _get(pairs: Pairs, owner: list[Any], field: str) -> Value:
 
 def _field(record: Any, field: str) -> Any:
     if type(record) is not dict:
-        raise ExpressionFault(f"`.{field}` is read from {a(record)}")
+        raise ExpressionFault(f"`.{field}` is read from {shown(record)}")
     try:
         return record[field]
     except KeyError:
@@ -160,7 +160,7 @@ def _has(pairs: Pairs, owner: list[Any], field: str) -> Value:
     def has(names: Names) -> bool:
         value = record(names)
         if type(value) is not dict:
-            raise ExpressionFault(f"`has` asks {a(value)} for the field `{field}`")
+            raise ExpressionFault(f"`has` asks {shown(value)} for the field `{field}`")
         return field in value
 
     return has
@@ -182,7 +182,7 @@ def _if(pairs: Pairs, condition: list[Any], yes: list[Any], no: list[Any]) -> Va
 
 def no_boolean(sign: str, value: Any) -> ExpressionFault:
     """Return the fault of a condition that is neither true nor false."""
-    return ExpressionFault(f"`{sign}` needs true or false, not {a(value)}")
+    return ExpressionFault(f"`{sign}` needs true or false, not {shown(value)}")
 
 
 def _not(value: Any) -> bool:
@@ -210,7 +210,7 @@ def _logical(sign: str, stop: bool) -> Callable[[Value, Value], Value]:
 
 
 def _mixed(sign: str, a: Any, b: Any) -> ExpressionFault:
-    return ExpressionFault(f"`{sign}` cannot take {a(a)} and {a(b)}")
+    return ExpressionFault(f"`{sign}` cannot take {shown(a)} and {shown(b)}")
 
 
 def equal(a: Any, b: Any) -> bool:
@@ -318,7 +318,7 @@ def _mod(a: Any, b: Any) -> int:
 
 def _neg(value: Any) -> Any:
     if KINDS[type(value)] != "number":
-        raise ExpressionFault(f"`-` cannot take {a(value)}")
+        raise ExpressionFault(f"`-` cannot take {shown(value)}")
     return -value
 
 
@@ -343,13 +343,13 @@ def _at(owner: Any, index: Any) -> Any:
         raise ExpressionFault("an index lies outside the list")
     if type(owner) is dict and type(index) is str:
         return _field(owner, index)
-    raise ExpressionFault(f"{a(index)} is no index into {a(owner)}")
+    raise ExpressionFault(f"{shown(index)} is no index into {shown(owner)}")
 
 
 def _size(value: Any) -> int:
     if type(value) in (str, list, dict):
         return len(value)
-    raise ExpressionFault(f"`size` cannot take {a(value)}")
+    raise ExpressionFault(f"`size` cannot take {shown(value)}")
 
 
 def _textual(name: str, holds: Callable[[str, str], bool]) -> Callable[[Value, Value], Value]:

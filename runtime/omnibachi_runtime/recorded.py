@@ -262,6 +262,7 @@ def _waiting(index: int, node: dict[str, Any], size: int) -> Along:
         misfits = link(wait.outputs[outcome])(output)
         if misfits:
             raise Difference(name, "output", output, {"violations": listed(misfits)})
+        assert isinstance(output, dict)
         body = wait.waited(frame, given, outcome, output)
         if body != row[1]:
             _differ(name, row[1], body)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 dumps = orjson.dumps
 SORTED = orjson.OPT_SORT_KEYS
-NOTHING: Mapping[str, JSON] = {}
+NOTHING: Mapping[str, Any] = {}
 
 
 class EventShape:
@@ -68,7 +68,7 @@ class Call:
         entropy: Entropy,
         event: EventShape | None,
         hosts: tuple[str, ...] = (),
-        declared: Mapping[str, JSON] = NOTHING,
+        declared: Mapping[str, Any] = NOTHING,
     ) -> None:
         self.run = run
         self.path = path
@@ -110,6 +110,11 @@ class Site:
         self.template = node["with"]
         self.bind = templates.link(node["with"], size)
         checked = node["check"]
+        if checked is not None and templates.names_secret(node["with"]):
+            # Imported here: few calls are given a secret.
+            from .leaving import unrevealed
+
+            checked = unrevealed(checked, node["with"])
         self.check: Check | None = link_check(checked) if checked is not None else None
         self.fill: Fill | None = filler(checked) if checked is not None else None
         # What a default holds belongs to every call.

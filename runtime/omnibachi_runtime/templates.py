@@ -208,6 +208,14 @@ def _segment(part: str | int) -> str:
     return "['" + part.replace("\\", "\\\\").replace("'", "\\'") + "']"
 
 
+def names_secret(template: Template) -> bool:
+    """Tell whether a template names a secret anywhere."""
+    kind = template[0]
+    if kind in ("map", "list"):
+        return any(map(names_secret, template[1].values() if kind == "map" else template[1]))
+    return bool(kind == "secret")
+
+
 def may_share(template: Template, schemas: Mapping[str | int, Sequence[Mapping[str, Any]]]) -> bool:
     """Tell whether a built value may hold a list or record that the run also holds elsewhere.
 

@@ -145,7 +145,7 @@ class Walk:
         self.committed = 0
         self.closed = False
         self.mishaps: list[Mishap] = []
-        # Set on a walk that is resumed: the path of a call that had left, or of a wait, of which no answer was recorded.
+        # Set on a walk that is resumed: the path of a call that had left, or a wait, of which no answer was recorded.
         self.intended: str | None = None
         self.exit = ""
         self.status = ""
@@ -203,6 +203,10 @@ class Walk:
         first, *parts = name.split("[]")
         numbers = [turn.number for turn in self.loops if turn.number is not None]
         return first + "".join([f"[{number}]{part}" for number, part in zip(numbers, parts, strict=False)])
+
+    def cancelled(self) -> bool:
+        """Tell whether somebody asked since that the run end; for calls that are under way."""
+        return False
 
     def wait(self, ns: int) -> int:
         """Let so many nanoseconds pass and return how many did: none on a clock that cannot pause."""

@@ -22,6 +22,11 @@ from .trust import RUN, SNAPSHOT, Trust, is_instant
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT = "https://in-toto.io/Statement/v1"
 ABOUT = {SNAPSHOT: "urn:omnibachi:snapshot:1", RUN: "urn:omnibachi:run:1"}
+APPROVAL = "urn:omnibachi:approval:1"  # what people say about a run that waits for them (`approvals`)
+_MEMBERS = {
+    ABOUT[RUN]: {"head", "signed_at"},
+    APPROVAL: {"run", "path", "subject", "decision", "because", "signed_at"},
+}
 MOST_SIGNATURES = 16
 MOST_BYTES = 1 << 20
 
@@ -108,7 +113,7 @@ def _read_statement(payload: bytes) -> dict[str, Any]:
     if not isinstance(predicate, dict) or not is_instant(predicate.get("signed_at")):
         raise Unreadable("its predicate does not say when it was signed")
     about_run = value["predicateType"] == ABOUT[RUN]
-    if set(predicate) != ({"head", "signed_at"} if about_run else {"signed_at"}):
+    if set(predicate) != _MEMBERS.get(value["predicateType"], {"signed_at"}):
         raise Unreadable("its predicate is not that of its kind")
     if about_run and not is_head(predicate["head"]):
         raise Unreadable("its predicate holds no head of a run")

@@ -39,6 +39,7 @@ COMMANDS = {
     "bundle": "Pack a run with all that proves it, for strangers.",
     "replay": "Compute a recorded run again, and compare.",
     "resume": "Finish runs whose process died.",
+    "approve": "Approve what a run waits for, or reject it.",
     "diff": "Compare two snapshots: what breaks; or two runs: why they part.",
     "export": "Write a record for OpenTelemetry, CloudEvents or OpenLineage.",
     "compat": "Replay stored traces against a new snapshot.",

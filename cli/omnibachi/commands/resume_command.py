@@ -8,7 +8,8 @@ import click
 
 from omnibachi import wiring
 from omnibachi.exits import OK
-from omnibachi.recovery import HELD, UNPUBLISHED, Left
+from omnibachi.parked import summary
+from omnibachi.recovery import ALONE, HELD, UNPUBLISHED, WAITS, Left
 from omnibachi.results import RunResult
 from omnibachi.workspace import Workspace
 from omnibachi_model.diagnostics import Diagnostic
@@ -32,10 +33,12 @@ def resume(
     What is recorded is not done again: side effects answer from the journal, transforms and decisions are recomputed
     and must give what is recorded. Of a run that has ended, what is missing is written: mirrors, trace, page, picture.
 
-    Exit status as for `run`: 0 COMPLETED, 1 REJECTED or FAILED, 5 DENIED; 3 for an unknown run, 4 where a capability
+    A run that waits for people is gone on with once they have decided or its time is over (see `approve`).
+
+    Exit status as for `run`: 0 COMPLETED, 1 REJECTED or FAILED, 5 DENIED, 7 waiting for people; 3 for an unknown run, 4 where a capability
     was changed or something comes out differently (nothing is written then), 6 where another process works on the run
-    or the store cannot be used. With --all the worst of all runs, in the order 6, 4, 3, 1, 5, 0; runs that other
-    processes work on do not count. A list is 0.
+    or the store cannot be used. With --all the worst of all runs, in the order 6, 4, 3, 1, 5, 7, 0; runs that
+    other processes work on, or that still wait for people, do not count. A list is 0.
     """
     if trace_id is not None and every:
         raise click.UsageError("a trace id and `--all` exclude each other")
@@ -61,7 +64,7 @@ def _list(output: Output, left: list[Left]) -> int:
     )
     if not left:
         lines = ["nothing to resume"]
-    elif any(item.state != HELD for item in left):
+    elif any(item.state not in ALONE for item in left):
         lines += ["", "finish one with `omnibachi resume TRACE_ID`, all with `omnibachi resume --all`"]
     return output.give(OK, {"runs": [], "left": [_left(item) for item in left]}, lines)
 
@@ -77,6 +80,7 @@ def _give(
 ) -> int:
     """Print several runs, or the `only` one, whose members stand at the top then as `run --json` has them."""
     lines = [line for result in results if result.exit is not None for line in _summary(result)]
+    lines += [line for result in results if result.waiting is not None for line in summary(result)]
     lines += [f"{item.row.run}: {_state(item)}; left alone" for item in held]
     if not results and not held:
         lines = ["nothing to resume"]
@@ -99,13 +103,15 @@ def _summary(result: RunResult) -> list[str]:
 def _state(item: Left) -> str:
     if item.state == HELD:
         return f"process {item.process} works on it"
+    if item.state == WAITS:
+        return str(item.asked).replace("`", "")
     if item.state == UNPUBLISHED:
         return f"ended {item.row.exit} {item.row.status}, not published: {', '.join(item.missing)}"
     return "unfinished"
 
 
 def _run(result: RunResult) -> dict[str, Any]:
-    state = "refused" if result.exit is None else "recorded" if result.repeated else "resumed"
+    state = "waiting" if result.waiting else "refused" if result.exit is None else "recorded" if result.repeated else "resumed"
     return {**{key: value for key, value in result.as_json().items() if key != "schema"}, "state": state}
 
 

@@ -15,6 +15,7 @@ from omnibachi.workspace import Workspace
 from omnibachi_model.addresses import split
 from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
 from omnibachi_model.digests import decode
+from omnibachi_model.named_secrets import needed
 
 from .options import as_command
 from .output import Output
@@ -55,6 +56,7 @@ def show(output: Output, workspace: Workspace, workflow: str | None, form: str, 
         "laws": laws,
         "checked_at_run": origins.get("checked", []) if origins else [],
         "depends_on": depends_on(sealed.workflow),
+        "secrets": needed(sealed.workflow),
         "graph": decode(sealed.data),
     }
     if output.as_json and file is None:

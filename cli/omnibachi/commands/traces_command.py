@@ -113,7 +113,7 @@ def _from_trace(workspace: Workspace, trace_id: str) -> dict[str, Any]:
 
 
 def _end(row: dict[str, Any]) -> str:
-    return f"{row['exit']} {row['status']}" if row["exit"] else "unfinished"
+    return f"{row['exit']} {row['status']}" if row["exit"] else str(row["status"] or "unfinished").lower()
 
 
 for _command in (ls, show):

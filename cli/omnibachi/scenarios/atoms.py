@@ -12,6 +12,7 @@ from typing import Any
 
 from omnibachi.wiring import ABSENT, ExpressionFault
 from omnibachi_model.checks import filler
+from omnibachi_model.expressions import parts
 
 from .specimens import Schema, schema_at, specimens
 from .variables import Nodes, Variable, of_expression, of_template
@@ -43,10 +44,10 @@ class Atom:
 
     def suggestions(self, world: World) -> Iterator[tuple[Variable, Any]]:
         """Yield values to try for the variables behind the atom, the likeliest first."""
-        operation, *parts = self.expression
+        operation, *operands = self.expression
         variables = self.variables(world)
         if operation in COMPARISONS:
-            for mine, other in (parts, parts[::-1]):
+            for mine, other in (operands, operands[::-1]):
                 yield from self._compared(operation, mine, other, world)
         elif operation == "has" and not self.wanted:
             yield from ((variable, REMOVED) for variable in variables)
@@ -120,10 +121,8 @@ def literals(expression: Any) -> Iterator[Any]:
     """Yield the literals of an expression."""
     if expression[0] == "lit":
         yield expression[1]
-    else:
-        for part in expression[1] if expression[0] == "list" else expression[1:]:
-            if isinstance(part, list):
-                yield from literals(part)
+    for part in parts(expression):
+        yield from literals(part)
 
 
 def _is_number(value: Any) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from omnibachi_model.expressions import names as names_of
 from omnibachi_model.sealed import ALL, CALL, COMPUTE, DECIDE, EACH, END, FAULT, LOOPS, PASS, REPEAT, SUCCESS
 
 from .wishes import Wish, fits, row_wins, truth
@@ -149,16 +150,7 @@ def _until(nodes: Sequence[Mapping[str, Any]], index: int, wanted: bool) -> Wish
 
 def _members(output: Any, until: Any) -> dict[str, Any]:
     """Return the templates behind the names that an expression reads of an output."""
-    names = dict.fromkeys(_names(until))
+    names = names_of(until)
     if output[0] == "ref":
         return {name: ["ref", output[1], [*output[2], name]] for name in names}
     return {name: output[1][name] for name in names if name in output[1]} if output[0] == "map" else {}
-
-
-def _names(expression: Any) -> Iterator[str]:
-    if expression[0] == "name":
-        yield expression[1]
-    elif expression[0] != "lit":
-        for part in expression[1] if expression[0] == "list" else expression[1:]:
-            if isinstance(part, list):
-                yield from _names(part)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from omnibachi_model.expressions import MACROS
+from omnibachi_model.expressions import parts as parts_of
 from omnibachi_model.sealed import CALL, COMPUTE, EACH, PASS
 
 Segments = tuple[str | int, ...]
@@ -91,9 +93,19 @@ def _expression(expression: Any, names: Names, nodes: Nodes) -> Iterator[Variabl
         if name in names:
             yield from _template(names[name], nodes, path)
         return
-    for part in expression[1] if operation == "list" else expression[1:]:
-        if isinstance(part, list):
-            yield from _expression(part, names, nodes)
+    if operation in MACROS:
+        over = _access(expression[1])
+        if over is not None and over[0] in names:  # its variable stands for the first item
+            names = {**names, expression[2]: _first(names[over[0]], over[1])}
+    for part in parts_of(expression):
+        yield from _expression(part, names, nodes)
+
+
+def _first(template: Any, path: Segments) -> Any:
+    """Return a template of the first item of the list that stands at a path in what a template builds."""
+    if template[0] == "map" and path and path[0] in template[1]:
+        return _first(template[1][path[0]], path[1:])
+    return ["ref", template[1], [*template[2], *path, 0]] if template[0] == "ref" else ["lit", None]
 
 
 def _access(expression: Any) -> tuple[str, Segments] | None:

@@ -86,12 +86,23 @@ def _artifact(artifact: Artifact) -> list[str]:
         return [f"{head} ({item.kind}{effect}{needs})", item.summary, *parts]
     said = [item.summary] if item.summary else []
     if artifact.kind == "store":
-        said += [f"governed by `{item.governed_by}`", f"record: {describe(item.record)}"]
+        said.append(f"governed by `{item.governed_by}`")
+        said += _accounts(item.rules) if item.keeps == "accounts" else [f"record: {describe(item.record)}"]
     elif artifact.kind in ("event", "intent"):
         said.append(f"{'payload' if artifact.kind == 'intent' else 'record'}: {describe(item.schema)}")
     elif artifact.kind == "workflow":
         said.append("ends in " + ", ".join(f"`{leaving.name.text}`" for leaving in item.exits))
     return [f"{head} ({artifact.kind.replace('_', ' ')})", *said]
+
+
+def _accounts(rules: Mapping[str, Any]) -> list[str]:
+    """Say what a store declares of its accounts."""
+    said = [
+        f"{title} {', '.join(f'`{name}`' for name in rules[key])}"
+        for key, title in (("overdraft", "may go below zero:"), ("opened", "there from the start:"))
+        if key in rules
+    ]
+    return said + ["receiving opens an account"] * ("open_on_receipt" in rules)
 
 
 def _fields(schema: Schema) -> dict[str, str]:

@@ -147,7 +147,8 @@ def _workflows(project: Project, opened: Open, document: int, kind: str) -> list
     known = project.library.workflows
     named: list[str] = []
     for token in opened.tokens:
-        if token.document == document and not token.key and role_of(kind, token.path, key=False) == "workflow":
+        named_here = token.document == document and not token.key and "except" not in token.path
+        if named_here and role_of(kind, token.path, key=False) == "workflow":
             meant = address_in(known, token.text, opened.domain)
             if meant is not None and meant not in named:
                 named.insert(0 if token.path == ("workflow",) else len(named), meant)

@@ -19,6 +19,8 @@ KINDS = {
     "intents": "Intent", "events": "Event", "laws": "Law",
 }  # fmt: skip
 
+_ACCOUNTS = {"overdraft": "May go below zero", "opened": "There from the start"}
+
 
 def declared_page(section_name: str, address: str, told: Told, links: Relations, place: Place) -> bytes:
     """Write the page of one declared thing."""
@@ -110,9 +112,13 @@ def _store(address: str, entry: Any, links: Relations, place: Place, told: Told)
         ("Governed by", place.link(str(entry["governed_by"]))), ("Keeps", str(entry["keeps"])),
         ("Takes facts", "yes" if entry.get("seed") else "no"),
         ("Evidence", "may be written on the way to a denial" if entry.get("evidence") else "no"),
+        *((title, ", ".join(entry[key])) for key, title in _ACCOUNTS.items() if key in entry),
+        *([("Receiving", "opens an account")] if entry.get("open_on_receipt") else []),
     ])  # fmt: skip
-    record = entry.get("record")
-    none = tag("p", "Its events say what their records are.", class_="soft")
+    accounts = entry["keeps"] == "accounts"
+    record = None if accounts else entry.get("record")
+    of = "Each account has a balance." if accounts else "Its events say what their records are."
+    none = tag("p", of, class_="soft")
     yield section("record", "Record", schema_table(record, f"Record of {address}") if record else none)
     yield section("users", "Used by", _users(address, links, place))
 
@@ -135,19 +141,24 @@ def _law(address: str, entry: Any, links: Relations, place: Place, told: Told) -
 
 
 def _in_words(law: Any, place: Place) -> Iterator[Child]:
-    """Write a law as a sentence, and which paths it binds."""
+    """Write a law as sentences, and which paths it binds."""
     verb = " avoids " if law.get("never") else " passes "
-    path = law["every_path"]
-    start, passed, end = (_point(path[name], place) for name in ("from", "passes", "before"))
-    yield tag("p", "Every path from ", start, verb, passed, " before ", end, ".")
+    paths = law["every_path"]
+    for path in paths if isinstance(paths, list) else [paths]:
+        start, passed, end = (_point(path[name], place) for name in ("from", "passes", "before"))
+        yield tag("p", "Every path from ", start, verb, passed, " before ", end, ".")
+        if "applies_to" in path:
+            yield _scope("Of these", path["applies_to"], place)
     failed = "bound too" if law.get("exits") == "all" else "not bound"
     yield tag("p", f"Paths to exits that are FAILED are {failed}.")
-    applies = law.get("applies_to", "all")
-    if isinstance(applies, dict):
-        pairs = sorted(applies.items())
-        yield facts([(f"Applies to {key}", _addresses(value, place)) for key, value in pairs])
-    else:
-        yield tag("p", "It applies to every workflow of every domain.")
+    yield _scope("Applies to", law.get("applies_to", "all"), place)
+
+
+def _scope(words: str, scope: Any, place: Place) -> Child:
+    """Write which workflows a law binds, or a part of it."""
+    if isinstance(scope, dict):
+        return facts([(f"{words} {key}", _addresses(value, place)) for key, value in sorted(scope.items())])
+    return tag("p", "It applies to every workflow of every domain.")
 
 
 def _point(point: Any, place: Place) -> Child:
@@ -156,10 +167,18 @@ def _point(point: Any, place: Place) -> Child:
         return {"start": "the start", "exit": "any exit"}.get(str(point), str(point))
     first = [key for key in ("exit", "status", "node", "use", "effect") if key in point]
     said = {"exit": "the exit", "status": "an exit of status", "node": "the node", "use": "a node that uses"}
-    parts: list[Child] = [joined(said.get(key, "an effect of class"), " ", _name(point[key], place)) for key in first]
-    more = sorted(key for key in point if key not in first)
-    parts += [joined(f"with {key} ", _name(point[key], place)) for key in more]
+    parts: list[Child] = [joined(said.get(key, "an effect of class"), " ", _any(point[key], place)) for key in first]
+    parts += [
+        joined("but not " if key == "except" else f"with {key} ", _any(point[key], place))
+        for key in sorted(point)
+        if key not in first
+    ]
     return joined(*parts, between=" ")
+
+
+def _any(value: Any, place: Place) -> Child:
+    items = value if isinstance(value, list) else [value]
+    return joined(*(_name(item, place) for item in items), between=" or ")
 
 
 def _name(value: Any, place: Place) -> Html:

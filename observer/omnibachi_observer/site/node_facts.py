@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from omnibachi_model.named_secrets import named_by
 from omnibachi_model.sealed import CALL, COMPUTE, DECIDE
 from omnibachi_observer.expression_text import expression, json, template
 
@@ -31,6 +32,8 @@ def node_facts(
             yield "Event", place.link(node["event"])
         if "hosts" in node:
             yield "May reach", listed([code(host) for host in node["hosts"]]) if node["hosts"] else "nobody"
+        if secrets := named_by(node):
+            yield "Secrets", _codes(secrets)
         if "repeat" in node:
             honoured = "is asked again under the same key" if node["repeat"] == "key" else "is never asked again"
             yield "Leaves the house", f"where nobody knows whether it was done, it {honoured}"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from omnibachi_model.addresses import split
+from omnibachi_model.named_secrets import needed
 from omnibachi_model.sealed import CALL, COMPUTE, DECIDE, EXIT, FAULT, PASS, SILENT
 from omnibachi_model.ways import onward
 from omnibachi_observer.expression_text import template
@@ -34,6 +35,7 @@ def workflow_page(address: str, told: Told, links: Relations, place: Place) -> b
         ("Declared in", f"{origins['file']}:{origins['span'][0]}"),
         ("Intent", place.link(workflow["intent"])),
         ("Reads of the run", listed_text([f"$.run.{member}" for member in workflow["run"]])),
+        ("Needs the secrets", listed_text(list(needed(workflow)))),
         ("Digest", code(told.manifest["workflows"][address]["sha256"])),
         ("Sources", listed_text(origins.get("sources", []))),
     ])  # fmt: skip

@@ -1,0 +1,177 @@
+"""What an expression builds, and what it does with each item of a list: records, `string(x)` and macros.
+
+- `record` has the fields that are written. `string` is the decimal text of an integer, `true` or `false`, or a text.
+- `all` and `exists` go from left to right and stop early. `exists_one`, `filter` and `map` ask every item. What they
+  ask is true or false.
+- The variable of a macro is one more name; nothing else has that name where it is one.
+
+A macro, with all that stands inside it, takes at most MOST_STEPS steps: one for each item that a macro goes over, for
+each value that `map` makes and each value inside that, for each value that is compared inside lists and records or
+looked through by `in`; texts count for a 16th of their characters. So its cost never grows with the square of what it
+meets.
+"""
+
+from __future__ import annotations
+
+from .expressions import BINARY, ExpressionFault, apply, link, no_boolean, shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeAlias
+
+    from .expressions import Names, Pairs, Value
+
+    Each: TypeAlias = "Callable[[list[Any], str, dict[str, Any], Value], Any]"
+
+MOST_STEPS = 4 * 1024 * 1024
+STEPS = ""  # under which a macro's names hold the steps that are left; no name is empty
+
+
+def link_built(expression: list[Any], pairs: Pairs) -> Value:
+    """Turn a sealed expression of these kinds into its function. Raises KeyError for an unknown operation."""
+    operation = expression[0]
+    if operation == "record":
+        fields = tuple((key, link(item, pairs)) for key, item in expression[1].items())
+        return lambda names: {key: value(names) for key, value in fields}
+    if operation == "string":
+        return apply(_text, link(expression[1], pairs))
+    return _macro(pairs, _MACROS[operation], *expression)
+
+
+def _text(value: Any) -> str:
+    if type(value) is str:
+        return value
+    if type(value) is int:
+        return str(value)
+    if type(value) is bool:
+        return "true" if value else "false"
+    raise ExpressionFault(f"`string` cannot take {shown(value)}")
+
+
+def _macro(pairs: Pairs, each: Each, sign: str, owner: list[Any], variable: str, body: list[Any]) -> Value:
+    items, asked = link(owner, pairs), link(body, _WEIGHED)
+    outermost = pairs is not _WEIGHED
+
+    def value(names: Names) -> Any:
+        found = items(names)
+        if type(found) is not list:
+            raise ExpressionFault(f"`{sign}` goes over {shown(found)}, not a list")
+        inner = dict(names)
+        if outermost:
+            inner[STEPS] = [MOST_STEPS]
+        _take(inner, len(found))
+        return each(found, variable, inner, asked)
+
+    return value
+
+
+def _take(names: Names, steps: int) -> None:
+    left = names[STEPS]
+    left[0] -= steps
+    if left[0] < 0:
+        raise ExpressionFault(f"a macro takes more than {MOST_STEPS} steps")
+
+
+def _weight(value: Any) -> int:
+    """Return how many steps it takes to go through a value."""
+    steps, waiting = 0, [value]
+    while waiting:
+        value = waiting.pop()
+        steps += 1
+        if type(value) is str:
+            steps += len(value) >> 4
+        elif type(value) is list:
+            waiting.extend(value)
+        elif type(value) is dict:
+            waiting.extend(value.values())
+    return steps
+
+
+def _left(pair: Any) -> Any:
+    return pair[0]
+
+
+def _right(pair: Any) -> Any:
+    return pair[1]
+
+
+def _weighed(join: Callable[[Value, Value], Value]) -> Callable[[Value, Value], Value]:
+    """Return an operation of two values that takes steps by their size."""
+    operate: Callable[[Any], Any] = join(_left, _right)
+
+    def weigh(left: Value, right: Value) -> Value:
+        def value(names: Names) -> Any:
+            pair = a, b = left(names), right(names)
+            if type(b) is str and type(a) is str:
+                _take(names, (len(a) + len(b)) >> 4)
+            elif type(b) is list or type(b) is dict:
+                if type(a) is list or type(a) is dict:
+                    _take(names, _weight(a) + _weight(b))
+                elif type(b) is list:
+                    _take(names, len(b))
+            return operate(pair)
+
+        return value
+
+    return weigh
+
+
+_WEIGHED: Pairs = {name: join if name in ("and", "or", "at") else _weighed(join) for name, join in BINARY.items()}
+
+
+def _stopping(sign: str, stop: bool) -> Each:
+    """Return `all` (it stops at false) or `exists` (it stops at true)."""
+    onward = not stop
+
+    def ask(items: list[Any], variable: str, names: dict[str, Any], asked: Value) -> Any:
+        for item in items:
+            names[variable] = item
+            verdict = asked(names)
+            if verdict is stop:
+                return stop
+            if verdict is not onward:
+                raise no_boolean(sign, verdict)
+        return onward
+
+    return ask
+
+
+def _filter(items: list[Any], variable: str, names: dict[str, Any], asked: Value) -> list[Any]:
+    return _kept("filter", items, variable, names, asked)
+
+
+def _exists_one(items: list[Any], variable: str, names: dict[str, Any], asked: Value) -> bool:
+    return len(_kept("exists_one", items, variable, names, asked)) == 1
+
+
+def _kept(sign: str, items: list[Any], variable: str, names: dict[str, Any], asked: Value) -> list[Any]:
+    kept: list[Any] = []
+    for item in items:
+        names[variable] = item
+        verdict = asked(names)
+        if verdict is True:
+            kept.append(item)
+        elif verdict is not False:
+            raise no_boolean(sign, verdict)
+    return kept
+
+
+def _map(items: list[Any], variable: str, names: dict[str, Any], made: Value) -> list[Any]:
+    found: list[Any] = []
+    for item in items:
+        names[variable] = item
+        value = made(names)
+        if type(value) in (str, list, dict):
+            _take(names, _weight(value))
+        found.append(value)
+    return found
+
+
+_MACROS: dict[str, Each] = {
+    "all": _stopping("all", False),
+    "exists": _stopping("exists", True),
+    "exists_one": _exists_one,
+    "filter": _filter,
+    "map": _map,
+}
