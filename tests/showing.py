@@ -42,10 +42,10 @@ VARYING = (
     (re.compile(r"\bprocess \d+"), "process 4321"),
     (re.compile(r"here it is \d[\w.]+"), "here it is …"),
     (re.compile(r"\b(prod|log)\+[0-9a-f]{8}\b"), r"\1+1a2b3c4d"),
-    (re.compile(r"(signed|revoked) at 20[\d-]{8}T[\d:.]+Z"), r"\1 at 2026-01-31T12:00:00.000Z"),
+    (re.compile(r"(signed at|revoked at|came after) 20[\d-]{8}T[\d:.]+Z"), r"\1 2026-01-31T12:00:00.000Z"),
 )
 # What comes with a finding, always: where no exit is reached there is a cycle; why things differ; what is unsound.
-COMPANIONS = {"OB504": {"OB505"}, "OB749": {"OB604"}, "OB768": {"OB203"}}
+COMPANIONS = {"OB504": {"OB505"}, "OB749": {"OB604"}, "OB768": {"OB203"}, "OB812": {"OB601"}}
 
 
 @dataclass(frozen=True)

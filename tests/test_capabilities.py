@@ -154,6 +154,17 @@ def test_a_stream_is_appended_found_and_counted(session: Session) -> None:
     assert do("COUNT", match={"a": "z"}) == ("SUCCESS", {"count": 0})
 
 
+def test_what_was_told_is_not_told_again(session: Session) -> None:
+    def tell(**record: Any) -> tuple[str, dict[str, Any]]:
+        return session.do("CS_EVENTS_V0.APPEND_ONCE", STREAM, record=record, match={"a": record["a"]})
+
+    assert tell(a="x", n=1) == ("SUCCESS", {"sequence": 1})
+    assert tell(a="x", n=2) == ("ALREADY_EXISTS", {"record": {"a": "x", "n": 1}, "sequence": 1})
+    assert tell(a="y", n=2) == ("SUCCESS", {"sequence": 2})
+    assert tell(a=1) == ("VIOLATION", {"violations": [{"pointer": "/a", "keyword": "type"}]})
+    assert len(session.ledger.records(STREAM)) == 2
+
+
 def test_a_record_that_breaks_its_event_is_a_violation_and_not_written(session: Session) -> None:
     answer = session.do("CS_EVENTS_V0.APPEND", STREAM, record={"a": 1})
     assert answer == ("VIOLATION", {"violations": [{"pointer": "/a", "keyword": "type"}]})

@@ -56,6 +56,7 @@ INPUTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "CS_RECORDS_V0.LIST": st.fixed_dictionaries({"where": value, "limit": st.integers(1, 3)}),
     "CS_RECORDS_V0.COUNT": st.fixed_dictionaries({"where": value}),
     "CS_EVENTS_V0.APPEND": st.fixed_dictionaries({"record": record | value}),
+    "CS_EVENTS_V0.APPEND_ONCE": st.fixed_dictionaries({"record": record | value, "match": value | record}),
     "CS_EVENTS_V0.FIND": st.fixed_dictionaries({"match": value | record}),
     "CS_EVENTS_V0.COUNT": st.fixed_dictionaries({"match": value | record}),
     "CS_ACCOUNTS_V0.OPEN": st.fixed_dictionaries({"account": account}),

@@ -11,6 +11,7 @@ from .generate_id import generate_id
 from .intrinsic_gas import intrinsic_gas
 from .keccak import keccak256
 from .mnemonics import entropy_to_mnemonic, mnemonic_to_seed
+from .postings import postings
 from .shift_time import shift_time
 from .transactions import sign_transaction
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 CATALOGUE: Mapping[str, Transform | Operation] = {
     "ai_governance::CT_COLLATZ_V0": collatz,
     "blockchain::CT_INTRINSIC_GAS_V0": intrinsic_gas,
+    "blockchain::CT_POSTINGS_V0": postings,
     "blockchain::CT_SIGN_TRANSACTION_V0": sign_transaction,
     "std::CT_ADDRESS_V0": curve.address,
     "std::CT_CHECKSUM_ADDRESS_V0": curve.checksum_address,
@@ -44,6 +46,7 @@ CATALOGUE: Mapping[str, Transform | Operation] = {
     "std::CS_EMAIL_V0.SEND": mail.send,
     "std::CS_ENTROPY_V0.DRAW": entropy.draw,
     "std::CS_EVENTS_V0.APPEND": events.append,
+    "std::CS_EVENTS_V0.APPEND_ONCE": events.append_once,
     "std::CS_EVENTS_V0.COUNT": events.count,
     "std::CS_EVENTS_V0.FIND": events.find,
     "std::CS_HTTP_V0.DELETE": web.delete,

@@ -17,6 +17,14 @@ def append(inputs: Inputs, store: Txn, call: Call) -> Answer:
     return "SUCCESS", {"sequence": store.append(event.address, inputs["record"])}
 
 
+def append_once(inputs: Inputs, store: Txn, call: Call) -> Answer:
+    """Append a record unless one of the event is there already whose fields equal those of `match`."""
+    found = store.find(_event(call).address, inputs["match"])
+    if found is not None:
+        return "ALREADY_EXISTS", {"record": found[0], "sequence": found[1]}
+    return append(inputs, store, call)
+
+
 def find(inputs: Inputs, store: Txn, call: Call) -> Answer:
     """Read the latest record of the event whose fields equal those of `match`."""
     found = store.find(_event(call).address, inputs["match"])

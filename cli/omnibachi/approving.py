@@ -165,7 +165,7 @@ def _go_on(
     except Refused as refused:
         found, code = list(refused.diagnostics), refused.exit_code
     note = Diagnostic(
-        "OB813", f"the wait of `{trace_id}` is decided, and the run cannot go on yet",
+        "OB812", f"the wait of `{trace_id}` is decided, and the run cannot go on yet",
         help=f"mend what is said here, then `omnibachi resume {trace_id}`", severity="warning",
     )  # fmt: skip
     return RunResult(trace_id, "", code, diagnostics=[*found, note])

@@ -54,6 +54,10 @@ class _Reading:
     def __init__(self, ledger: Ledger) -> None:
         self.store = ledger.store
 
+    def stopped(self) -> bool:
+        """Tell that nobody asks that it end: it is no run that others know."""
+        return False
+
 
 def call(
     snapshot: Snapshot,

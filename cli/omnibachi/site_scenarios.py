@@ -12,7 +12,7 @@ from typing import Any
 
 from omnibachi_model.diagnostics import Diagnostic
 from omnibachi_model.digests import decode
-from omnibachi_model.record import CALLED, COMPUTED, DECIDED
+from omnibachi_model.record import DECIDED, STEPS
 from omnibachi_model.ways import named
 
 from .compiling import compile_workspace
@@ -57,7 +57,7 @@ def _note(places: set[tuple[str, str, str]], result: RunResult, _: object) -> No
     """Add what one run reached; the rounds of a loop are one place."""
     for _, data, _ in result.events:
         body = decode(data)
-        if body["kind"] not in (CALLED, DECIDED, COMPUTED):
+        if body["kind"] not in STEPS:
             continue
         name = named(body["path"])
         places |= {(result.workflow, name, ""), (result.workflow, name, body["outcome"])}

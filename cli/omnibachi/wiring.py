@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from omnibachi_compiler.incremental import Recompiled as Recompiled
     from omnibachi_compiler.incremental import recompile as recompile
     from omnibachi_compiler.law_search import Moments as Moments
+    from omnibachi_compiler.law_search import broken_run as broken_run
     from omnibachi_compiler.laws import binds as binds
     from omnibachi_compiler.laws import courses_of as courses_of
     from omnibachi_compiler.laws import inlined_uses as inlined_uses
@@ -246,6 +247,7 @@ _PLACES = {
     "Library": "omnibachi_compiler.library",
     "Moments": "omnibachi_compiler.law_search",
     "binds": "omnibachi_compiler.laws",
+    "broken_run": "omnibachi_compiler.law_search",
     "courses_of": "omnibachi_compiler.laws",
     "inlined_uses": "omnibachi_compiler.laws",
     "among": "omnibachi_compiler.points",

@@ -12,7 +12,7 @@ from typing import Any
 
 from omnibachi_model.diagnostics import Diagnostic, Fix, Span
 from omnibachi_model.nearest import nearest, only_nearest
-from omnibachi_model.sealed import FAULT, REJECTED_EXIT, RESERVED_OUTCOMES, SUCCESS
+from omnibachi_model.sealed import FAULT, REJECTED_EXIT, RESERVED_EXITS, RESERVED_OUTCOMES, SUCCESS
 
 from .declarations import (
     All,
@@ -88,16 +88,16 @@ def _names(body: Body, found: list[Diagnostic]) -> dict[str, str]:
     if isinstance(body, Contract):
         return {node.name.text: "node" for node in body.nodes} | _outcomes(body, found)
     for node in body.nodes:
-        if node.name.text == REJECTED_EXIT:
-            found.append(Diagnostic("OB314", f"`{REJECTED_EXIT}` is the reserved exit", node.name.span))
+        if node.name.text in RESERVED_EXITS:
+            found.append(Diagnostic("OB314", f"`{node.name.text}` is a reserved exit", node.name.span))
         names[node.name.text] = "node"
     for leaving in body.exits:
         text = leaving.name.text
-        if text == REJECTED_EXIT:
+        if text in RESERVED_EXITS:
             found.append(
                 Diagnostic(
                     "OB314",
-                    f"`{REJECTED_EXIT}` is there without being declared",
+                    f"`{text}` is there without being declared",
                     leaving.name.span,
                     help="remove it, or choose another name",
                 )

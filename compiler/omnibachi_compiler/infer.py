@@ -167,16 +167,16 @@ def _macro(source: Expression, scope: Scope) -> Typed:
     body = _infer(source.operands[2], inner)
     if operation != "map":
         truth(body, operation, scope)
+    if operation not in ("filter", "map"):
+        return Typed(BOOLEAN, [operation, owner.sealed, variable, body.sealed], source)
     listed = [len(value) for value in values(owner.type) or () if isinstance(value, list)]
-    least = min(listed, default=owner.type.get("minItems", 0))
     most = max(listed, default=owner.type.get("maxItems"))
     kind: Schema = {"type": "array"} if most is None else {"type": "array", "maxItems": most}
-    if operation == "filter":
-        kind["items"] = narrowed(source.operands[2], inner.names, truth=True)[variable] if kinds(items) else items
-    elif operation == "map":
-        kind |= {"items": body.type, **({"minItems": least} if least else {})}
-    else:
-        kind = BOOLEAN
+    if most != 0:  # of a list that is always empty, nothing is known of the items
+        told = narrowed(source.operands[2], inner.names, truth=True)[variable]
+        kind["items"] = body.type if operation == "map" else told
+    if operation == "map" and (least := min(listed, default=owner.type.get("minItems", 0))):
+        kind["minItems"] = least
     return Typed(kind, [operation, owner.sealed, variable, body.sealed], source)
 
 

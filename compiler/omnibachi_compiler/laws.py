@@ -195,10 +195,10 @@ def binds(scope: Any, subject: Subject) -> bool:
 
 def _unbound(law: Invariant) -> Iterator[Diagnostic]:
     scope = law.scope
-    if scope.workflows is None:
+    if scope.uses or scope.others:
         names = " or ".join(f"`{name.text}`" for name in scope.uses or ())
-        without = " without those excepted" if scope.others else ""
-        which = f"no workflow uses {names}{without}" if names else f"there is no workflow{without}"
+        which = f"no workflow uses {names}" if names else "there is no workflow"
+        which += " without those excepted" if scope.others else ""
         yield Diagnostic("OB523", f"`{law.name.text}` binds nothing: {which}", law.name.span, severity="warning")
 
 
@@ -249,19 +249,30 @@ def _missed(
 
 
 def _proven(law: Law, part: Part, subjects: Iterable[Subject]) -> list[Diagnostic]:
-    """Prove a course of a law on the workflows that it binds; warn where none has a stretch that it speaks of."""
+    """Prove a course of a law on the workflows that it binds; warn where none has a stretch that it speaks of.
+
+    A law that binds all is for what is to come, too: it may speak of what no workflow has yet.
+    """
     found: list[Diagnostic] = []
     told, speaks = law.declaration, False
+    standing = law.sealed["applies_to"] == "all" and "applies_to" not in part.sealed
     for subject in subjects:
         marked = moments(subject, {mark: sealed for mark, _, sealed in part.points})
         run = broken_run(subject.workflow, marked, told.never, told.failed_too)
         if run is not None:
             found.append(_broken(law, part, subject, marked, run))
         speaks = speaks or run is not None or _speaks(law, subject, marked)
-    if not speaks:
+        standing = standing and not _has_ends(marked)
+    if not (speaks or standing):
         message = f"`{told.name.text}` says nothing: no path that counts leads from `from` to `before`"
         found.append(Diagnostic("OB524", message, part.declared.span, severity="warning"))
     return found
+
+
+def _has_ends(marked: Moments) -> bool:
+    """Tell whether a workflow has a moment where a stretch may begin, and one where it may end."""
+    marks = {marked.start, *marked.reached.values(), *marked.left.values(), *marked.ended.values()}
+    return any(mark & FROM for mark in marks) and any(mark & BEFORE for mark in marks)
 
 
 def _speaks(law: Law, subject: Subject, marked: Moments) -> bool:

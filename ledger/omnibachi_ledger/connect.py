@@ -171,7 +171,10 @@ def _look(root: str) -> Database | None:
 
 def _open(name: str, path: str) -> Database:
     try:
-        connection = sqlite3.connect(name, timeout=BUSY_SECONDS, isolation_level=None)
+        connection = sqlite3.connect(
+            # A call that is under way is watched by a thread of its own, while the first one waits for it.
+            name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False,
+        )  # fmt: skip
     except sqlite3.Error as error:
         raise of_sqlite(error, path) from error
     db = Database(connection, path)

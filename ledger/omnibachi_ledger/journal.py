@@ -6,7 +6,7 @@ first checks the fence: if another process took the run over, this one must not 
 
 from __future__ import annotations
 
-from omnibachi_model.diagnostics import Defect, Diagnostic, Trouble
+from omnibachi_model.diagnostics import Cancelled, Defect, Diagnostic, Trouble
 from omnibachi_model.record import WAITING
 
 from .stores import READS_ONLY, Store
@@ -14,6 +14,7 @@ from .stores import READS_ONLY, Store
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
     from .seam import Database
 
@@ -23,7 +24,8 @@ _ENROL = (
 )
 _KEEP = "INSERT INTO workflows (digest, sealed) SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM workflows WHERE digest=?)"
 NUMBER = "SELECT coalesce(max(number), 0) + 1 FROM receipts"
-_BEGUN = f"SELECT (SELECT fence FROM runs WHERE run=?), ({NUMBER})"
+_STOPPED = "SELECT 1 FROM cancellations WHERE run=?"
+_BEGUN = f"SELECT (SELECT fence FROM runs WHERE run=?1), ({NUMBER}), EXISTS ({_STOPPED}1)"
 RECEIPT = "INSERT INTO receipts (number, run, path, capability, outcome) VALUES (?, ?, ?, ?, ?)"
 _EVENT = "INSERT INTO events (run, seq, path, body, obs) VALUES (?, ?, ?, ?, ?)"
 _STANDS = "SELECT fence, holder, seq, exit, (SELECT run FROM receipts WHERE number=?) FROM runs WHERE run=?"
@@ -81,6 +83,7 @@ class Journal:
         "_seq",
         "_taken",
         "_written",
+        "cancelled",
     )
 
     def __init__(
@@ -108,15 +111,17 @@ class Journal:
         self._given = False  # a receipt was given in the open transaction
         self._end: tuple[str, str, str] | None = None
         self._parked = False  # the run is given up in the open transaction
+        self.cancelled = False
 
     def store(self, address: str) -> Store:
         """Return the store with that address."""
         return Store(self._db, address, self._claim, fixed=self._run.keeps.get(address) == "registry")
 
-    def begin(self, *, durable: bool = False) -> None:
+    def begin(self, *, durable: bool = False, settling: bool = False) -> None:
         """Open the write transaction and check the fence; once committed, what is `durable` outlives a power failure.
 
-        Raises Trouble (OB711 to OB713, OB72x).
+        Raises Trouble (OB711 to OB713, OB72x), and Cancelled where somebody asked that the run end and nothing of it
+        is `settling`.
         """
         if self._open or self._db.in_transaction:
             raise Defect("a transaction is open already")
@@ -126,12 +131,29 @@ class Journal:
         try:
             begun = self._db.row(_BEGUN, (self._run.run,))
             assert begun is not None
-            fence, self._number = begun
+            fence, self._number, cancelled = begun
             if fence != (self._fence or None):
                 raise Trouble(self._lost() if self._fence else self._taken(self._run.run))
+            self.cancelled = bool(cancelled)
+            if cancelled and not settling:
+                raise Cancelled
         except BaseException:
             self.rollback()
             raise
+
+    def stopped(self) -> bool:
+        """Tell whether somebody asked that the run end. A database that cannot say so just now is asked again later."""
+        try:
+            return self._fence > 0 and self._db.row(_STOPPED, (self._run.run,)) is not None
+        except Trouble:
+            return False
+
+    def cancellation(self) -> dict[str, Any]:
+        """Return who asked that the run end: {at, by, because}."""
+        from .cancellations import Cancellations
+
+        found = Cancellations(self._db).of(self._run.run)
+        return {} if found is None else found.as_json()
 
     def _lost(self) -> Diagnostic:
         return Diagnostic("OB713", f"another process took over the run `{self._run.run}`")

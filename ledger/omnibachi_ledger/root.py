@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from omnibachi_model.values import JSON
 
     from .approvals import People
+    from .cancellations import Cancellations
     from .loads import Facts
     from .seam import Database, Holders
 
@@ -197,6 +198,13 @@ class Ledger:
         from .approvals import People
 
         return People(self._db)
+
+    @property
+    def cancellations(self) -> Cancellations:
+        """Who asked that runs end."""
+        from .cancellations import Cancellations
+
+        return Cancellations(self._db)
 
     def taken(self, run_id: str) -> Diagnostic:
         """Say why a run that is recorded already cannot be started: OB713 held, OB712 unfinished, OB711 used."""

@@ -52,6 +52,10 @@ _APPROVALS = """CREATE TABLE approvals (
     number INTEGER PRIMARY KEY, run TEXT NOT NULL, path TEXT NOT NULL, at_us INTEGER NOT NULL,
     statement BLOB NOT NULL, key TEXT NOT NULL, verdict TEXT NOT NULL)"""
 
+# Who asked that a run end, once for each run.
+_CANCELLATIONS = """CREATE TABLE cancellations (
+    run TEXT PRIMARY KEY, at TEXT NOT NULL, author TEXT NOT NULL, because TEXT) WITHOUT ROWID"""
+
 # Tables whose rows are written once: what makes a row one that is there already, and in `only` which rows these are.
 ONCE: dict[str, tuple[tuple[str, ...], str]] = {
     "events": (("run = NEW.run AND seq = NEW.seq", "run = NEW.run AND path = NEW.path AND path <> ''"), ""),
@@ -61,6 +65,7 @@ ONCE: dict[str, tuple[tuple[str, ...], str]] = {
     "records": (("store = NEW.store AND key = NEW.key",), "fixed"),
     "loads": (("number = NEW.number",), ""),
     "approvals": (("number = NEW.number",), ""),
+    "cancellations": (("run = NEW.run",), ""),
 }
 
 
@@ -80,12 +85,12 @@ def _once(table: str) -> tuple[str, ...]:
 _LOADING = (_LOADS, *_once("loads"))
 
 _PEOPLE = (_APPROVALS, "CREATE INDEX approvals_run ON approvals (run, number)", *_once("approvals"))
-_SINCE_4 = (*_PEOPLE,)
+_SINCE_4 = (*_PEOPLE, _CANCELLATIONS, *_once("cancellations"))
 
 # The latest runs are listed without reading all of them.
 _LATEST = ("CREATE INDEX runs_started ON runs (started_at, run)",)
 
-_LATER = ("loads", "approvals")  # laid with their triggers by the upgrades that brought them
+_LATER = ("loads", "approvals", "cancellations")  # laid with their triggers by the upgrades that brought them
 
 SCHEMA = (
     *_TABLES,

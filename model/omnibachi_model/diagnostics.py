@@ -192,5 +192,9 @@ class Trouble(Exception):
         self.diagnostic = diagnostic
 
 
+class Cancelled(Exception):
+    """Somebody asked that the run end, and it is at a place where it can; raised by its journal, seen by its walk."""
+
+
 class Defect(Exception):
     """A mistake of OmniBachi itself: never caused by what a user wrote (exit status 70)."""

@@ -104,6 +104,15 @@ class Call(Protocol):
     entropy: Entropy
     event: Event | None
     hosts: tuple[str, ...]  # that the domain declares, where the operation needs them (see `hosts`)
+    programs: Mapping[str, JSON]  # the same of programs
+
+    def cancelled(self) -> bool:
+        """Tell whether somebody asked since that the run end: ask a few times a second while waiting, and give up."""
+        ...
+
+    def secret(self, name: str) -> str:
+        """Return the text behind a secret that the node names; raises where there is none, which is FAULT."""
+        ...
     declared: Mapping[str, Any]  # what is sealed of the store; of accounts which may go below zero, and more
 
 
@@ -121,9 +130,20 @@ class Journal(Protocol):
         """Return the store with that address."""
         ...
 
-    def begin(self, *, durable: bool = False) -> None:
+    cancelled: bool  # whether somebody asked that the run end, as of the last `begin`
+
+    def begin(self, *, durable: bool = False, settling: bool = False) -> None:
         """Open the write transaction (`BEGIN IMMEDIATE`), check the fence; the first time, record the run and its
-        sealed workflow. What is `durable` outlives a power failure once it is committed."""
+        sealed workflow. What is `durable` outlives a power failure once it is committed. Raises `Cancelled` where
+        somebody asked that the run end, unless what is to be written must be, whatever comes then (`settling`)."""
+        ...
+
+    def stopped(self) -> bool:
+        """Tell whether somebody asked that the run end; also from another thread, while the first one only waits."""
+        ...
+
+    def cancellation(self) -> dict[str, JSON]:
+        """Return who asked that the run end: {at, by, because}."""
         ...
 
     def receipt(self, path: str, capability: str, outcome: str) -> int:

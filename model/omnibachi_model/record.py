@@ -27,12 +27,14 @@ COMPUTED = "COMPUTED"
 RESUMED = "RESUMED"
 RUN_FINISHED = "RUN_FINISHED"
 KINDS = (RUN_STARTED, INTENDED, WAITING, WAITED, CALLED, DECIDED, COMPUTED, RESUMED, RUN_FINISHED)
+STEPS = (CALLED, DECIDED, COMPUTED, WAITED)  # a node was left by an outcome
 UNPLACED = (INTENDED, WAITING)  # they say a path and belong to none: that of their answer does
 
 # A line holds payloads, inputs and outputs of full depth and size, each some levels down.
 MOST_DEPTH = 200
 
 RESUMED_BODY = b'{"kind":"RESUMED"}'
+CANCELLED_BODY = b'{"exit":"cancelled","kind":"RUN_FINISHED","result":{},"status":"FAILED"}'
 
 
 class Event:

@@ -63,3 +63,17 @@ def withheld(value: Any, schema: Any, replace: Callable[[Any], Any]) -> Any:
         return value
     named, others = schema.get("properties", {}), schema.get("additionalProperties")
     return {key: withheld(item, named.get(key, others), replace) for key, item in value.items()}
+
+
+def first_secret(schema: Any, path: tuple[str | int, ...]) -> int | None:
+    """Return how many segments of a path lead to its first secret schema; None where it meets none."""
+    for depth in range(len(path) + 1):
+        if type(schema) is not dict:
+            return None
+        if schema.get(SECRET) is True:
+            return depth
+        if depth < len(path):
+            part = path[depth]
+            others = schema.get("additionalProperties")
+            schema = schema.get("items") if type(part) is int else schema.get("properties", {}).get(part, others)
+    return None

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from omnibachi_model import faults
 from omnibachi_model.record import CALLED, DECIDED
-from omnibachi_model.sealed import CALL, EACH, LOOPS, TIMEOUT
+from omnibachi_model.sealed import CALL, EACH, LOOPS, TIMEOUT, WAIT
 from omnibachi_model.ways import completing, named
 
 from .expression_text import reference, references
@@ -242,7 +242,7 @@ def origins(story: Story, template: Any) -> tuple[str, ...]:
             elif 0 <= scope < len(nodes):
                 node = nodes[scope]
                 item = node.get("kind") == EACH and list(segments[:1]) == [node.get("as")]
-                if node.get("kind") in (CALL, *LOOPS) and not item:
+                if node.get("kind") in (CALL, WAIT, *LOOPS) and not item:
                     found[f"$.nodes.{names[scope]}"] = None
                 elif item:
                     follow(node.get("items"))

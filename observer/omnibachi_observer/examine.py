@@ -266,6 +266,9 @@ def _unfinished(report: Report, story: Story, journal: bytes | None, wrote: list
         report.diagnostics.append(Diagnostic("OB741", message, help=remedy, severity="warning"))
         report.advice.append(remedy)
         return
+    if story.waiting is not None:
+        report.advice.append(f"see what is asked with `omnibachi approve {run or 'TRACE_ID'} --show`, then approve it")
+        return
     message = f"the record has no end: the run stopped{last}"
     if story.intended is not None:
         message = f"the record has no end: {spoken(unanswered(story.intended.body, story.intended.obs))}"

@@ -15,6 +15,7 @@ from .markdown_text import block, prose, row, said, span
 from .reasons import does, then, why
 from .resumptions import all_taken_up
 from .story import Story, add, join
+from .waiting import still_waits
 from .words import Code, ends, value
 
 TYPE_CHECKING = False
@@ -71,6 +72,8 @@ def ending(story: Story) -> Words:
     if not story.finished:
         if story.intended is not None:
             return [address, " did not finish: ", *unanswered(story.intended.body, story.intended.obs)]
+        if story.waiting is not None:
+            return [address, " waits: ", *still_waits(story.waiting)]
         last = story.steps[-1].node if story.steps else None
         return [address, " did not finish", *([": its record stops after ", Code(last)] if last else [])]
     how = {

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from omnibachi_model.addresses import split
-from omnibachi_model.sealed import CALL, DECIDE, EXIT, LOOPS
+from omnibachi_model.sealed import CALL, DECIDE, EXIT, LOOPS, WAIT
 
 from .picture import COLOURS, subtitle
 from .picture_plan import plan
@@ -85,6 +85,8 @@ def _form(node: dict[str, Any]) -> tuple[str, str]:
         return _HEXAGON
     if kind in LOOPS:
         return _PLUG
+    if kind == WAIT:
+        return _PILL
     if kind != CALL:
         return _BOX
     if node.get("effect") == "PURE":

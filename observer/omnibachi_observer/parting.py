@@ -1,6 +1,6 @@
 """Two records compared: where the runs part, what made them part, and what followed from it.
 
-A run follows from its workflow, its payload, the members of `$.run` that it reads, and what side effects answered
+A run follows from its workflow, its payload, the members of `$.run` that it reads, and what side effects and people answered
 (docs/formats.md, "Trace"). So a difference is a cause only where what stands before it is equal: one of those four, or
 code, where a transform made something else of the same inputs. All other differences follow from a cause before them.
 """
@@ -8,7 +8,7 @@ code, where a transform made something else of the same inputs. All other differ
 from __future__ import annotations
 
 from omnibachi_model.digests import encode
-from omnibachi_model.record import CALLED, COMPUTED, DECIDED, RUN_FINISHED, digest_of, read
+from omnibachi_model.record import RUN_FINISHED, STEPS, WAITED, digest_of, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ WORKFLOW, PAYLOAD, RUN, ANSWER, CODE, END = "workflow", "payload", "run input", 
 EDITED = "edited"
 CAUSES = (WORKFLOW, PAYLOAD, RUN, ANSWER, CODE, END, EDITED)
 MOST_PLACES = 20  # differing places that are listed of one pair of values
-_STEPS = (CALLED, DECIDED, COMPUTED)
 _FIELDS = ("capability", "effect", "inputs", "outcome", "row", "because", "output")
 
 
@@ -108,7 +107,7 @@ class _Record:
         first = events[0].obs
         self.trace_id = str(first.get("trace_id"))
         self.digest = digest_of([event.body_bytes for event in events])
-        self.steps = [event.body for event in events if event.body["kind"] in _STEPS]
+        self.steps = [event.body for event in events if event.body["kind"] in STEPS]
         self.by_path = {body["path"]: body for body in self.steps}
         last = events[-1].body
         ended = last["kind"] == RUN_FINISHED
@@ -184,7 +183,8 @@ def _judge(found: Parting, old: dict[str, Any], new: dict[str, Any]) -> None:
     if not differing:
         return
     name = differing[0]
-    answered = name in ("outcome", "output") and old["capability"] is not None
+    asked = old["capability"] is not None or old["kind"] == new["kind"] == WAITED
+    answered = name in ("outcome", "output") and asked
     if not answered:
         found.followed.append(Effect(old["path"], name, places(old.get(name), new.get(name))))
         return

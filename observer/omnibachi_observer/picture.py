@@ -184,6 +184,7 @@ def subtitle(node: dict[str, Any], visits: int) -> list[str]:
         REPEAT: [f"again, at most {node.get('max')} times"],
         ALL: ["all of these"],
         PASS: ["what it was given"],
+        WAIT: [f"{node.get('quorum')} of {', '.join(map(str, node.get('roles') or ()))}"],
     }.get(str(kind), ["compute"])
     return [*lines, f"{visits} times"] if visits > 1 else lines
 
@@ -191,6 +192,8 @@ def subtitle(node: dict[str, Any], visits: int) -> list[str]:
 def _form(node: dict[str, Any]) -> dict[str, str]:
     if node.get("kind") == DECIDE:
         return {"shape": "hexagon", "style": "filled", "margin": "0,0.02"}
+    if node.get("kind") == WAIT:
+        return {"shape": "octagon", "style": "filled", "margin": "0,0.02"}
     if node.get("kind") in LOOPS:
         return {"shape": "box3d", "style": "filled", "margin": "0.18,0.14"}
     if node.get("kind") != CALL:

@@ -1,7 +1,8 @@
 """What a step does, and why it ended as it did: one sentence each, in parts.
 
 A decision is explained by the row that won: its condition as the author wrote it, the values that it saw, and its
-`because`. A loop is explained by how its iterations ended, a call by what it answered, a fault by what broke.
+`because`. A loop is explained by how its iterations ended, a call by what it answered, a wait
+by who said what, a fault by what broke.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from collections import Counter
 
 from omnibachi_model import faults
 from omnibachi_model.addresses import split
-from omnibachi_model.record import CALLED, DECIDED
+from omnibachi_model.record import CALLED, DECIDED, WAITED
 from omnibachi_model.sealed import ALL, EACH, LOOPS, PASS, REPEAT, SUCCESS, TIMEOUT
 
 from .expression_text import expression, json, names
+from .waiting import waits_for, who_said
 from .words import Code, Prose, value
 
 TYPE_CHECKING = False
@@ -50,6 +52,8 @@ def does(step: Step) -> Words:
         if isinstance(store, str):
             out += [" on ", Code(store)]
         return out
+    if step.kind == WAITED:
+        return waits_for(step.sealed) if step.sealed else ["waits for people"]
     loop = DOES.get(str(step.sealed.get("kind")))
     if loop is not None:
         return [loop]
@@ -64,6 +68,8 @@ def why(step: Step) -> Words:
         return _answer(step)
     if step.kind == DECIDED:
         return _decision(step)
+    if step.kind == WAITED:
+        return who_said(step)
     if step.sealed.get("kind") in LOOPS:
         return _loop(step)
     if step.sealed.get("kind") == PASS:

@@ -1,5 +1,5 @@
-"""What a record tells of a run that was interrupted: after which step, when it was resumed, by what, and with which
-changed capabilities accepted."""
+"""What a record tells of a run that was interrupted, or waited for people: after which step, when it was resumed, by
+what, and with which changed capabilities accepted."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ def taken_up(found: Resumption, seal: str | None) -> Words:
     words: Words = ["the run was interrupted "]
     words += [f"after step {found.after}, ", Code(found.node)] if found.node is not None else ["before its first step"]
     words.append(", and resumed")
+    if found.waited is not None:
+        words = ["the run waited at ", Code(found.waited), ", and went on"]
     for label, told in ((" at ", _time(found)), (" by ", _text(found, "program")), (" on ", _text(found, "host"))):
         if told is not None:
             words += [label, Code(told)]

@@ -6,7 +6,7 @@ a story is also told of a record that breaks off, and without the workflow, with
 
 from __future__ import annotations
 
-from omnibachi_model.record import CALLED, COMPUTED, DECIDED, INTENDED, RESUMED, RUN_FINISHED, RUN_STARTED
+from omnibachi_model.record import INTENDED, RESUMED, RUN_FINISHED, RUN_STARTED, STEPS, WAITING
 from omnibachi_model.sealed import BACKEND_ERROR, EXIT, EXTERNAL, FAULT, OUTCOME_UNKNOWN, TIMEOUT, WRITES
 from omnibachi_model.ways import named, onward
 
@@ -45,7 +45,7 @@ class Step:
 
     @property
     def kind(self) -> str:
-        """CALLED, DECIDED or COMPUTED."""
+        """CALLED, DECIDED, COMPUTED or WAITED."""
         return str(self.body.get("kind"))
 
     @property
@@ -128,24 +128,38 @@ class Step:
 
 
 class Resumption:
-    """Where a process took the run over from one that had died: after how many steps, the last one's node, and obs."""
+    """Where a process took the run over from one that had died, or went on when people had decided: after how many
+    steps, the last one's node, obs, and the node that waited for people."""
 
-    __slots__ = ("after", "node", "obs")
+    __slots__ = ("after", "node", "obs", "waited")
 
-    def __init__(self, after: int, node: str | None, obs: dict[str, Any]) -> None:
+    def __init__(self, after: int, node: str | None, obs: dict[str, Any], waited: str | None = None) -> None:
         self.after = after
         self.node = node
         self.obs = obs
+        self.waited = waited
 
 
 class Story:
     """One run: what was asked, the steps, how it ended; `finished` is False where the record has no end.
 
     `resumptions` tells each time that it was taken up again after its process had died, `intended` of a call that had
-    left, or was about to, and has no answer in the record.
+    left, or was about to, and has no answer in the record, `waiting` of a wait for people that has none.
     """
 
-    __slots__ = ("end", "end_obs", "events", "finished", "intended", "obs", "resumptions", "start", "steps", "workflow")
+    __slots__ = (
+        "end",
+        "end_obs",
+        "events",
+        "finished",
+        "intended",
+        "obs",
+        "resumptions",
+        "start",
+        "steps",
+        "waiting",
+        "workflow",
+    )
 
     def __init__(self, workflow: dict[str, Any] | None) -> None:
         self.workflow: dict[str, Any] = workflow or {}
@@ -158,6 +172,7 @@ class Story:
         self.events = 0
         self.resumptions: list[Resumption] = []
         self.intended: Event | None = None
+        self.waiting: Event | None = None
 
     @property
     def address(self) -> str:
@@ -223,10 +238,14 @@ def add(story: Story, event: Event) -> None:
         story.end, story.end_obs, story.finished = event.body, event.obs, True
     elif kind == RESUMED:
         last = story.steps[-1].node if story.steps else None
-        story.resumptions.append(Resumption(len(story.steps), last, event.obs))
+        waited = str(story.waiting.body.get("path")) if story.waiting is not None else None
+        story.resumptions.append(Resumption(len(story.steps), last, event.obs, waited))
     elif kind == INTENDED:
         story.intended = event
-    elif kind in (CALLED, DECIDED, COMPUTED):
+    elif kind == WAITING:
+        story.waiting = event
+    elif kind in STEPS:
+        story.waiting = None
         step = Step(len(story.steps) + 1, event.line, event.body, event.obs)
         if story.intended is not None:
             found, story.intended = story.intended.obs.get("key"), None

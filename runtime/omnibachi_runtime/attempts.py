@@ -90,6 +90,8 @@ class Patience:
             if journal is not None:
                 journal.rollback()
             waited += run.wait(self.wait(run.chance, path, number))
+            if journal is None and run.cancelled():
+                break  # What was answered stands. With a journal, its next `begin` ends the walk.
             number += 1
         told = {"attempts": number} if number > 1 else {}
         if waited >= 1000:

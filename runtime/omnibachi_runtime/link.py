@@ -27,6 +27,7 @@ from omnibachi_model.sealed import (
     WRITES,
     sealed_name,
 )  # fmt: skip
+from omnibachi_model.secrecy import holds_secret
 from omnibachi_model.values import admit
 
 from .calls import link_call
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from .graph import Nest
     from .loops import Loop
     from .walk import Step
+    from .withholding import Secrets
 
 
 class Malformed(Exception):
@@ -56,7 +58,8 @@ class Program:
 
     `identity` is the end of the first event's body, `stores` and `reads` the stores and the members of `$.run` that it
     uses, `journal` tells whether it has a side effect, `waits` whether it may let time pass, `draws` whether how much
-    follows from chance. `scopes` are what the output of each node is called in paths.
+    follows from chance. `scopes` are what the output of each node is called in paths, `secrets` what is withheld from
+    the record, None where nothing is.
     """
 
     __slots__ = (
@@ -73,6 +76,7 @@ class Program:
         "rejected",
         "scopes",
         "sealed",
+        "secrets",
         "size",
         "start",
         "steps",
@@ -80,7 +84,15 @@ class Program:
         "waits",
     )
 
-    def __init__(self, workflow: dict[str, Any], digest: str, sealed: bytes, steps: tuple[Step, ...]) -> None:
+    def __init__(
+        self,
+        workflow: dict[str, Any],
+        digest: str,
+        sealed: bytes,
+        steps: tuple[Step, ...],
+        secrets: Secrets | None = None,
+    ) -> None:
+        self.secrets = secrets
         self.address: str = workflow["address"]
         self.digest = digest
         self.sealed = sealed
@@ -113,6 +125,8 @@ class Program:
 
         Raises Outside when the payload holds what no record can hold.
         """
+        if self.secrets is not None:
+            return self.secrets.gate(self, payload)
         given = self.admitted(payload)
         found = self._check(given)
         if not found:
@@ -124,6 +138,10 @@ class Program:
         payload = admit(payload)
         given = self.admitted(payload)
         return self._check(given) or [], given, encode(payload)
+
+    def violations(self, given: Any) -> list[Violation]:
+        """Return what the filled payload breaks of its schema."""
+        return self._check(given) or []
 
     def rejection(self, result: bytes) -> bytes:
         """Return the body of the last event of a run whose payload was not admitted."""
@@ -149,19 +167,10 @@ def link(
     try:
         if workflow["format"] != WORKFLOW_FORMAT:
             raise ValueError(f"format {workflow['format']!r}")
-        return Program(workflow, digest, sealed, _steps(workflow, functions, forced))
+        linker = _Linker(workflow, nests(workflow["nodes"], workflow["start"]), functions, forced)
+        return Program(workflow, digest, sealed, linker.steps(), linker.secrets)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise Malformed(f"{type(error).__name__}: {error}") from error
-
-
-def _steps(
-    workflow: dict[str, Any], functions: Mapping[str, Callable[..., Any]], forced: Mapping[str, Answer] | None
-) -> tuple[Step, ...]:
-    nodes: list[dict[str, Any]] = workflow["nodes"]
-    linker = _Linker(workflow, nests(nodes, workflow["start"]), functions, forced)
-    # From the last to the first, so that the steps of exits are there when an effect asks for them.
-    steps = [linker.step(index, nodes[index]) for index in range(len(nodes) - 1, -1, -1)]
-    return tuple(reversed(steps))
 
 
 class _Linker:
@@ -184,9 +193,20 @@ class _Linker:
         self.schemas = _schemas(workflow)
         self.closings: dict[int, Step] = {}
         self.loops: dict[int, Loop] = {}
+        self.secrets = _secrets(workflow)
 
-    def step(self, index: int, node: dict[str, Any]) -> Step:
-        """Link a node; raises ValueError and what wrong types raise."""
+    def steps(self) -> tuple[Step, ...]:
+        """Link all nodes; raises ValueError and what wrong types raise."""
+        # From the last to the first, so that the steps of exits are there when an effect asks for them.
+        steps = [self._step(index, self.nodes[index]) for index in range(self.size - 1, -1, -1)][::-1]
+        if self.secrets is not None:
+            # Imported here: a workflow without secrets starts without it.
+            from .withholding import kept
+
+            steps = [kept(index, self.nodes, step, self.secrets) for index, step in enumerate(steps)]
+        return tuple(steps)
+
+    def _step(self, index: int, node: dict[str, Any]) -> Step:
         kind, size = node["kind"], self.size
         if kind == CALL:
             return self._call(index, node)
@@ -245,6 +265,15 @@ class _Linker:
             path: _forced(answer) for path, answer in self.forced.items() if path != name and sealed_name(path) == name
         }
         return link_call(index, node, self.size, self.schemas, workflow, function, self.closings, only)
+
+
+def _secrets(workflow: dict[str, Any]) -> Secrets | None:
+    """Return what a workflow withholds; most have no word of it in their nodes and payload."""
+    if not any("secret" in node for node in workflow["nodes"]) and not holds_secret(workflow["payload"]):
+        return None
+    from .withholding import Secrets
+
+    return Secrets(workflow["payload"])
 
 
 def _closed(*_: Any) -> Answer:

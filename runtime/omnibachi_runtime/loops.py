@@ -181,6 +181,7 @@ def _each(loop: Loop, node: dict[str, Any], size: int, outcomes: Sequence[Sequen
         if not turn.add(outcome, output):
             return loop.overgrown(run, turn.done)
         if turn.done < len(turn.items):
+            run.heed()
             turn.number = turn.done
             run.values[index] = {name: turn.items[turn.done]}
             loop.begin(run)
@@ -227,6 +228,7 @@ def _repeat(loop: Loop, node: dict[str, Any], size: int, outcomes: Sequence[Sequ
                     # Counted also where it is only walked along again: whoever made its rows has waited.
                     turn.waited += pause_ms * MS
                     run.wait(pause_ms * MS)
+                run.heed()
                 turn.number = turn.done
                 loop.begin(run)
                 return body
@@ -260,6 +262,7 @@ def _all(loop: Loop, node: dict[str, Any], size: int, outcomes: Sequence[Sequenc
         if not turn.add(outcome, output):
             return loop.overgrown(run, turn.done)
         if turn.done < len(bodies):
+            run.heed()
             return bodies[turn.done]
         run.loops.pop()
         whole = SUCCESS if all(result["outcome"] in good for result in turn.results) else FAILED

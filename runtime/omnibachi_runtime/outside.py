@@ -54,18 +54,19 @@ def link_outside(site: Site, node: dict[str, Any], closings: Mapping[int, Step])
             intend(run, journal, frame, given)
         answer: Answered | Refusal
         told: dict[str, int] = {}
-        if pending and not again:
+        if pending and (not again or run.cancelled()):
             answer = _unknown(site, frame, given)
         else:
             answer, told = _answer(site, run, frame, given, pending)
-        journal.begin()
+        journal.begin(settling=True)
         if isinstance(answer, Refusal):
             target = refuse(site, answer, run, told)
         else:
             outcome, run.values[index], body, target = answer
             number = journal.receipt(frame.name, capability, outcome)
             run.record(frame.name, body, {"receipt": number, **told})
-        closing = closings.get(target)
+        # One that was cancelled meanwhile ends as such.
+        closing = closings.get(target) if not journal.cancelled else None
         if closing is not None:
             target = closing(run)
         run.write(journal)

@@ -20,7 +20,7 @@ import orjson
 from omnibachi_model.checks import link, listed
 from omnibachi_model.diagnostics import Defect
 from omnibachi_model.digests import encode
-from omnibachi_model.record import RESUMED_BODY, RUN_FINISHED
+from omnibachi_model.record import CANCELLED_BODY, RESUMED_BODY, RUN_FINISHED
 from omnibachi_model.sealed import CALL, EXIT, EXTERNAL, FAULT, LOOPS, SILENT, WAIT
 from omnibachi_model.values import Outside
 
@@ -123,10 +123,20 @@ def retrace(program: Program, start: Start, events: Sequence[Recorded]) -> tuple
     while index >= 0:
         if not tape.more(run):
             return run, index
+        if tape.rows[tape.place][1] == CANCELLED_BODY:
+            _cancelled(run, tape.next())
+            break
         index = along[index](run, tape)
     if tape.more(run):
         raise Difference("", "path", _place(_parsed(tape.next()[1])), None)
     return run, STOP
+
+
+def _cancelled(run: Walk, row: Recorded) -> None:
+    """Take the end of a run that was cancelled: no step leads there, and it may come before any."""
+    end = _parsed(row[1])
+    run.events.append(row)
+    run.exit, run.status, run.result = end["exit"], end["status"], end["result"]
 
 
 def _along(program: Program) -> tuple[Along, ...]:
@@ -251,7 +261,7 @@ def _waiting(index: int, node: dict[str, Any], size: int) -> Along:
         if row[1] != body:
             _differ(name, row[1], body)
         run.events.append(row)
-        if not tape.more(run):
+        if not tape.more(run) or tape.rows[tape.place][1] == CANCELLED_BODY:
             run.intended = name
             return index
         row = tape.next()

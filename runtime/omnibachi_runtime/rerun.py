@@ -176,8 +176,14 @@ class Past:
     def store(self, address: str) -> None:
         """Return no store: answers come from the record."""
 
-    def begin(self, *, durable: bool = False) -> None:
+    cancelled = False  # what was asked of the recorded run is not asked of this one
+
+    def begin(self, *, durable: bool = False, settling: bool = False) -> None:
         """Begin nothing."""
+
+    def stopped(self) -> bool:
+        """Tell that nobody asks that it end."""
+        return False
 
     def receipt(self, path: str, capability: str, outcome: str) -> int:
         """Return a number that nobody reads."""

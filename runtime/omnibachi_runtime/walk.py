@@ -15,6 +15,7 @@ from __future__ import annotations
 import orjson
 
 from omnibachi_model.checks import listed
+from omnibachi_model.diagnostics import Cancelled
 from omnibachi_model.digests import encode
 from omnibachi_model.record import digest_of
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     Recorded: TypeAlias = "tuple[str, bytes, bytes]"
 
 STOP = -1
+LOOK_NS = 250_000_000  # how often a run that goes on for long looks whether it was cancelled
 
 # Each event's times: their keys stand in order, so sorting them can be spared.
 dumps = orjson.dumps
@@ -112,6 +114,7 @@ class Walk:
         "intended",
         "journal",
         "last_ns",
+        "looked_ns",
         "loops",
         "mishaps",
         "now_ns",
@@ -137,7 +140,7 @@ class Walk:
         self.now_ns = start.clock.now_ns
         # Set when it goes on: what is only walked along again waits for nothing.
         self.pause: Callable[[int], None] | None = None
-        self.started_ns = self.last_ns = start.started_ns
+        self.started_ns = self.last_ns = self.looked_ns = start.started_ns
         self.payload = payload
         self.values: list[Any] = [None] * program.size
         self.events: list[Recorded] = []
@@ -205,13 +208,27 @@ class Walk:
         return first + "".join([f"[{number}]{part}" for number, part in zip(numbers, parts, strict=False)])
 
     def cancelled(self) -> bool:
-        """Tell whether somebody asked since that the run end; for calls that are under way."""
-        return False
+        """Tell whether somebody asked since that the run end; for what is under way, and may be given up."""
+        return self.journal is not None and self.journal.stopped()
+
+    def heed(self) -> None:
+        """Raise Cancelled where somebody asked that the run end; looks a few times a second, so that it may be asked
+        in every iteration."""
+        if self.journal is None or self.now_ns() - self.looked_ns < LOOK_NS:
+            return
+        self.looked_ns = self.now_ns()
+        if self.journal.stopped():
+            raise Cancelled
 
     def wait(self, ns: int) -> int:
-        """Let so many nanoseconds pass and return how many did: none on a clock that cannot pause."""
+        """Let so many nanoseconds pass and return how many did: none on a clock that cannot pause, and fewer where
+        the run is cancelled meanwhile."""
         if self.pause is None:
             return 0
+        if ns > LOOK_NS:
+            from .cancelling import paused
+
+            return paused(self, ns)
         self.pause(ns)
         return ns
 
@@ -266,15 +283,21 @@ def go_on(run: Walk, index: int) -> Walk:
     if program.waits:
         run.pause = getattr(run.clock, "pause", None)
     try:
-        steps = program.steps
-        while index >= 0:
-            index = steps[index](run)
-        if program.journal and not run.closed:
-            assert run.journal is not None
-            run.journal.begin()
-            run.write(run.journal)
-            run.journal.commit()
-            run.settled()
+        try:
+            steps = program.steps
+            while index >= 0:
+                index = steps[index](run)
+            if program.journal and not run.closed:
+                assert run.journal is not None
+                run.journal.begin()
+                run.write(run.journal)
+                run.journal.commit()
+                run.settled()
+        except Cancelled:
+            # Imported here, as seldom as it is needed.
+            from .cancelling import end
+
+            end(run)
     except BaseException:
         if program.journal and run.journal is not None:
             run.journal.rollback()

@@ -37,7 +37,7 @@ from .recorded import content_of, record_of
 @click.option("--show", is_flag=True, help="Print what would be approved, and sign nothing.")
 @click.option("--sign-only", is_flag=True, help="Write the signed statement to --output, and hand nothing in.")
 @click.option("--statement", "statement_file", metavar="FILE", help="Hand in a statement that was made elsewhere.")
-@click.option("--output", "target_file", metavar="FILE", help="Where --sign-only writes; with --show: the record so far.")
+@click.option("--output", "target_file", metavar="FILE", help="Where --sign-only writes; with --show, the record.")
 @click.option("--trust", "trust_file", metavar="FILE", help="Whose keys count.  [default: <workspace>/trust.json]")
 @click.option("--accept", multiple=True, metavar="ADDRESS", help="As for `resume`: go on with a changed capability.")
 @click.option("--no-picture", is_flag=True, help="Draw no picture.")

@@ -35,8 +35,8 @@ def resume(
 
     A run that waits for people is gone on with once they have decided or its time is over (see `approve`).
 
-    Exit status as for `run`: 0 COMPLETED, 1 REJECTED or FAILED, 5 DENIED, 7 waiting for people; 3 for an unknown run, 4 where a capability
-    was changed or something comes out differently (nothing is written then), 6 where another process works on the run
+    Exit status as for `run`: 0 COMPLETED, 1 REJECTED or FAILED, 5 DENIED, 7 WAITING; 3 for an unknown run, 4 where a
+    capability was changed or something comes out differently (nothing is written then), 6 where another process works on the run
     or the store cannot be used. With --all the worst of all runs, in the order 6, 4, 3, 1, 5, 7, 0; runs that
     other processes work on, or that still wait for people, do not count. A list is 0.
     """
@@ -111,7 +111,8 @@ def _state(item: Left) -> str:
 
 
 def _run(result: RunResult) -> dict[str, Any]:
-    state = "waiting" if result.waiting else "refused" if result.exit is None else "recorded" if result.repeated else "resumed"
+    ended = "recorded" if result.repeated else "resumed"
+    state = "waiting" if result.waiting else "refused" if result.exit is None else ended
     return {**{key: value for key, value in result.as_json().items() if key != "schema"}, "state": state}
 
 

@@ -24,7 +24,14 @@ def unmet(
         if entry.key in ("exit", "status"):
             got = getattr(result, entry.key)
             if got != wanted:
-                message = f"step {number}: the {entry.key} is `{got}`, expected `{wanted}`"
+                waits = "" if result.waiting is None else f"; the run waits at `{result.waiting['path']}`"
+                message = f"step {number}: the {entry.key} is `{got}`, expected `{wanted}`{waits}"
+                yield Diagnostic("OB743", message, span, help=_went(result))
+        elif entry.key == "waiting":
+            at = result.waiting["path"] if result.waiting is not None else None
+            if at != wanted:
+                where = "waits for nobody" if at is None else f"waits at `{at}`"
+                message = f"step {number}: the run {where}, expected to wait at `{wanted}`"
                 yield Diagnostic("OB743", message, span, help=_went(result))
         elif entry.key == "path":
             path = [f"{step.node} {step.outcome}" for step in result.path]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from omnibachi.wiring import Library, Moments, binds, courses_of, inlined_uses, moments, subject
+from omnibachi.wiring import Library, Moments, binds, broken_run, courses_of, inlined_uses, moments, subject
 from omnibachi_model.sealed import EXIT
 
 from .tours import Stop
@@ -27,11 +27,14 @@ class Law(NamedTuple):
 
 
 def law_of(sealed: Mapping[str, Any], workflow: dict[str, Any], library: Library) -> Law:
-    """Find the moments of a law in a sealed workflow that it binds."""
+    """Find the moments of a law in a sealed workflow that it binds, as far as it says anything there."""
     inlined = inlined_uses(library.workflows[workflow["address"]], library)
     told = subject(workflow, inlined, library, {})
     courses = [course for course in courses_of(sealed) if binds(course.get("applies_to", "all"), told)]
-    return Law(sealed, [moments(told, {FROM: course["from"], BEFORE: course["before"]}) for course in courses])
+    found = [moments(told, {FROM: course["from"], BEFORE: course["before"]}) for course in courses]
+    # A stretch that passes nothing breaks any law, so there is one where such a run can be found.
+    says = [course for course in found if broken_run(workflow, course, False, sealed["exits"] == "all") is not None]
+    return Law(sealed, says)
 
 
 def says_something(law: Law, workflow: Mapping[str, Any], stops: Sequence[Stop]) -> bool:

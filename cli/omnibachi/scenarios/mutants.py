@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from omnibachi.wiring import among, courses_of
 from omnibachi_model.checks import types_of
-from omnibachi_model.sealed import CALL, COMPUTE, DECIDE, END, EXIT, FAULT, PASS, SILENT, SUCCESS
+from omnibachi_model.sealed import CALL, COMPUTE, DECIDE, END, EXIT, FAULT, PASS, SILENT, SUCCESS, WAIT
 
 from .specimens import Schema, schema_at
 
@@ -217,7 +217,7 @@ Path = tuple[str | int, ...]
 def _bindings(workflow: Mapping[str, Any], index: int) -> Iterator[Mutant]:
     """Let each reference read another value of its type: one that is read beside it, or one of the payload."""
     node = workflow["nodes"][index]
-    key = "result" if node["kind"] == EXIT else "with" if node["kind"] in (CALL, DECIDE, COMPUTE) else None
+    key = "result" if node["kind"] == EXIT else "with" if node["kind"] in (CALL, DECIDE, COMPUTE, WAIT) else None
     if key is None:
         return
     whole = ["map", node[key]] if node["kind"] in (DECIDE, COMPUTE) else node[key]

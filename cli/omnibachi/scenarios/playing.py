@@ -13,10 +13,10 @@ from omnibachi.wiring import Scenario, plain
 from omnibachi_model.checks import conform, link, listed
 from omnibachi_model.diagnostics import Diagnostic, Span
 from omnibachi_model.nearest import nearest
-from omnibachi_model.sealed import CALL, FAULT, sealed_name
+from omnibachi_model.sealed import FAULT, sealed_name
 
 from .expectations import misspelt, unmet
-from .stage import Forced, Stage
+from .stage import ANSWERED, Forced, Stage, outcomes_of
 
 Note = Callable[[RunResult, Forced], None]
 
@@ -74,7 +74,7 @@ def play(stage: Stage, scenario: Scenario, note: Note) -> Iterator[Diagnostic]:
                 yield address
                 return
             result = engine.run(address, payload_of(scenario, step), trace_id=f"step-{number}")
-            if result.exit is None:
+            if result.exit is None and result.waiting is None:
                 yield from result.diagnostics
                 return
             note(result, forced)
@@ -94,20 +94,22 @@ def _misforced(stage: Stage, scenario: Scenario, forced: Any) -> list[Diagnostic
     nodes = [node for address in sorted(workflows_of(stage, scenario)) for node in stage.sealed(address)["nodes"]]
     for name, (outcome, output) in forced.items():
         span = _answer_span(scenario, name)
-        callers = [node for node in nodes if node["name"] == sealed_name(name) and node["kind"] == CALL]
+        callers = [node for node in nodes if node["name"] == sealed_name(name) and node["kind"] in ANSWERED]
         if not callers:
-            message = f"no node `{name}` that uses a capability is there to be answered"
-            names = [node["name"] for node in nodes if node["kind"] == CALL]
+            message = f"no node `{name}` that uses a capability or waits is there to be answered"
+            names = [node["name"] for node in nodes if node["kind"] in ANSWERED]
             near = f"{name}[]" if f"{name}[]" in names else nearest(name, names)
             help = f"did you mean `{near}`?" if near else "`omnibachi show` lists the nodes of a workflow"
             found.append(Diagnostic("OB743", message, span, help=help))
         for node in callers:
             if outcome == FAULT:
                 continue
-            if outcome not in node["outcomes"]:
-                found.append(Diagnostic("OB743", f"`{node['use']}` declares no outcome `{outcome}`", span))
+            outcomes = outcomes_of(node)
+            if outcome not in outcomes:
+                declares = node.get("use", node["name"])
+                found.append(Diagnostic("OB743", f"`{declares}` declares no outcome `{outcome}`", span))
                 continue
-            for item in listed(conform(link(node["outcomes"][outcome]), output)[1]):
+            for item in listed(conform(link(outcomes[outcome]), output)[1]):
                 place = item["pointer"] or "/"
                 message = f"the forced output of `{name}` breaks `{item['keyword']}` at `{place}`"
                 found.append(Diagnostic("OB743", message, span))

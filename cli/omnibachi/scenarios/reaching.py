@@ -4,8 +4,8 @@ The workflow is run with a payload, what it did is compared with the cheapest ro
 that road the world is mended: another payload that fulfils what the step asks, or a forced answer of a capability where
 no payload decides. Then it is run again. What is given out ran once more, in a fresh world, and did reach the place.
 
-Nothing outside is ever called: answers of EXTERNAL effects are always forced. Everything is bounded by one `Effort`,
-and the same workspace always gives the same answers.
+Nothing outside is ever called and nobody is asked: answers of EXTERNAL effects and of people are always forced.
+Everything is bounded by one `Effort`, and the same workspace always gives the same answers.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 
 from omnibachi.engine import Engine
 from omnibachi_model.digests import decode, encode
-from omnibachi_model.sealed import CALL, EXTERNAL, FAULT, HOSTS, PASS, REJECTED_EXIT, SUCCESS
+from omnibachi_model.sealed import EXTERNAL, FAULT, HOSTS, PASS, REJECTED_EXIT, SUCCESS, WAIT
 
 from .coverage import EXITED, HELD, Place, places_of
 from .laws import says_something
 from .roads import BARRED, Road, Roads, Step, wish_of
 from .specimens import specimen, specimens
-from .stage import Stage
+from .stage import ANSWERED, Stage
 from .tours import Stop, tour
 from .variables import Variable, of_template
 from .wishes import Depending, Effort, Wish, fulfilled, roots_of
@@ -103,7 +103,7 @@ class Finder:
         outside = {
             index: _answer(node, SUCCESS if SUCCESS in node["outcomes"] else next(iter(node["outcomes"]), FAULT))
             for index, node in enumerate(self._nodes)
-            if node["kind"] == CALL and (node["effect"] == EXTERNAL or HOSTS in node)
+            if node["kind"] == WAIT or node.get("effect") == EXTERNAL or HOSTS in node
         }
         for payload in [*self._seeds, *specimens(self.workflow["payload"], 3)][:MOST_SEEDS]:
             if isinstance(payload, dict):
@@ -219,9 +219,13 @@ class Finder:
                 other = fulfilled(world, wish[0], [*kept, *others], self.effort)
                 if other is not None and not _same(other, world):
                     return other
-        if node["kind"] == CALL:
+        if node["kind"] in ANSWERED:
             held = world.answers.get(step[0])
-            if held is None and node["effect"] == "PURE" and (driven := self._driven(world, step, kept)) is not None:
+            if (
+                held is None
+                and node.get("effect") == "PURE"
+                and (driven := self._driven(world, step, kept)) is not None
+            ):
                 return driven
             return None if held is not None and held[0] == step[1] else self._answering(world, {step[0]: step[1]})
         if wish is None:

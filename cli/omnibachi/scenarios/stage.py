@@ -17,13 +17,24 @@ from omnibachi_model.diagnostics import Diagnostic, Refused, Span
 from omnibachi_model.digests import decode, digest, digest_of
 from omnibachi_model.formats import parse_time, write_time
 from omnibachi_model.nearest import nearest_address
+from omnibachi_model.sealed import CALL, WAIT
+from omnibachi_model.waits import outputs
 
 from .laws import Law, law_of
 
 # Answers that a scenario gives instead of asking a capability: sealed name of the node, (outcome, output).
 Forced = Mapping[str, tuple[str, dict[str, Any]]]
+ANSWERED = (CALL, WAIT)  # nodes whose answer comes from outside of the workflow, so that it can be forced
 START = "2026-01-01T00:00:00Z"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def outcomes_of(node: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of what each outcome of a node gives that can be forced."""
+    if node["kind"] == WAIT:
+        return outputs(node["quorum"], node["within_ms"] is not None)
+    found: dict[str, Any] = node["outcomes"]
+    return found
 
 
 class StandingClock:
@@ -80,11 +91,12 @@ class Stage:
         return data
 
     def laws(self, address: str) -> dict[str, Law]:
-        """Return the laws that bind a workflow, by address."""
+        """Return the laws that bind a workflow and say something of it, by address."""
         if address not in self._laws:
             workflow = self.sealed(address)
             sealed = {law: load_domain(self.snapshot, split(law)[0])["laws"][law] for law in workflow.get("laws", {})}
-            self._laws[address] = {law: law_of(form, workflow, self.library) for law, form in sealed.items()}
+            laws = {law: law_of(form, workflow, self.library) for law, form in sealed.items()}
+            self._laws[address] = {name: law for name, law in laws.items() if law.moments}
         return self._laws[address]
 
     def examples(self, transform: str) -> list[dict[str, Any]]:

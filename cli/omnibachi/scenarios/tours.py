@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from omnibachi_model.record import CALLED, COMPUTED, DECIDED, RUN_FINISHED
+from omnibachi_model.record import RUN_FINISHED, STEPS
 from omnibachi_model.sealed import ALL, END, EXIT, FAULT, LOOPS, PASS, REJECTED_EXIT, SILENT, SUCCESS, sealed_name
 
 
@@ -30,7 +30,7 @@ def visible(node: Mapping[str, Any]) -> bool:
 def tour(workflow: Mapping[str, Any], bodies: Iterable[Mapping[str, Any]]) -> list[Stop]:
     """Lay the events of a whole run along its workflow; a run that the gate rejected passed nothing."""
     bodies = list(bodies)
-    events = [body for body in bodies if body["kind"] in (CALLED, COMPUTED, DECIDED)]
+    events = [body for body in bodies if body["kind"] in STEPS]
     last = bodies[-1] if bodies else {}
     if not events and last.get("kind") == RUN_FINISHED and last["exit"] == REJECTED_EXIT:
         return []

@@ -11,7 +11,7 @@ from typing import Any
 
 from omnibachi_model.expressions import MACROS
 from omnibachi_model.expressions import parts as parts_of
-from omnibachi_model.sealed import CALL, COMPUTE, EACH, PASS
+from omnibachi_model.sealed import CALL, COMPUTE, EACH, PASS, WAIT
 
 Segments = tuple[str | int, ...]
 Variable = tuple[str | int, Segments]  # "payload" or the index of a CALL, and the path below it
@@ -71,7 +71,7 @@ def _template(template: Any, nodes: Nodes, below: Segments) -> Iterator[Variable
 def _node(index: int, nodes: Nodes, path: Segments) -> Iterator[Variable]:
     """Yield the variables behind a place in what a node's slot holds."""
     node = nodes[index]
-    if node["kind"] == CALL:
+    if node["kind"] in (CALL, WAIT):
         yield index, path
     elif node["kind"] == PASS:
         yield from _template(node["with"], nodes, path)

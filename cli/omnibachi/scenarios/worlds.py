@@ -13,13 +13,13 @@ from typing import Any
 from omnibachi.wiring import ABSENT, ExpressionFault, link_expression, link_template
 from omnibachi_model.checks import filler
 from omnibachi_model.checks import link as link_check
-from omnibachi_model.sealed import CALL, COMPUTE, EACH, FAULT, PASS
+from omnibachi_model.sealed import COMPUTE, EACH, FAULT, PASS, WAIT
 
 from .specimens import Schema, schema_at, specimen
-from .stage import START
+from .stage import START, outcomes_of
 from .variables import Segments, Variable
 
-Answers = Mapping[int, tuple[str, Any]]  # by the index of a CALL
+Answers = Mapping[int, tuple[str, Any]]  # by the index of a CALL or a WAIT
 Value = Callable[[Any], Any]
 
 
@@ -28,7 +28,10 @@ class Linked:
 
     def __init__(self, workflow: Mapping[str, Any]) -> None:
         self.workflow = workflow
-        self.nodes: list[dict[str, Any]] = workflow["nodes"]
+        nodes = workflow["nodes"]
+        self.nodes: list[dict[str, Any]] = [
+            {**node, "outcomes": outcomes_of(node)} if node["kind"] == WAIT else node for node in nodes
+        ]
         self.payload: Schema = workflow["payload"]
         self.fill = filler(self.payload) or (lambda value: value)
         self.check = link_check(self.payload)
@@ -132,7 +135,7 @@ class World:
             return {"id": "step-1", "started_at": START, "actor": None}
         node = nodes[slot]
         try:
-            if node["kind"] == CALL and slot in self.answers:
+            if slot in self.answers:
                 return self.answers[slot][1]
             if node["kind"] == PASS:
                 built = self.build(node["with"])

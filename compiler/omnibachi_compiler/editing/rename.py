@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from omnibachi_compiler.declarations import Each, Node, Repeat, Use
 from omnibachi_model.addresses import NAME, candidates
 from omnibachi_model.diagnostics import Diagnostic
-from omnibachi_model.sealed import REJECTED_EXIT
+from omnibachi_model.sealed import RESERVED_EXITS
 
 from .calls import address_in
 from .references import node_at, path_at, span_of
@@ -82,7 +82,7 @@ def rename(project: Project, opened: Open, offset: int, new: str) -> dict[str, l
 
 def _refused(opened: Open, spot: Spot, old: str, new: str) -> Diagnostic | None:
     document, place = spot.token.document, span_of(opened, spot.token)
-    if NAME.match(new) is None or new == REJECTED_EXIT:
+    if NAME.match(new) is None or new in RESERVED_EXITS:
         message = f"`{new[:80]}` cannot be the name of a node"
         return Diagnostic("OB771", message, place, help="write a small letter, then small letters, digits and `_`")
     taken = [key.text for part in ("nodes", "exits", "outcomes") for key in opened.keys(document, (part,))]

@@ -68,6 +68,7 @@ _EXPECT = record(
     {
         "exit": EXIT_NAME,
         "status": one_of("a status", STATUSES),
+        "waiting": named("the path of a node", _PATH, "review", "checks/review"),
         "path": listed(
             "a list of nodes with their outcomes",
             named("a node and its outcome", f"{_PATH} (?:{OUTCOME}|{REJECTED_EXIT})", "register ALREADY_EXISTS"),

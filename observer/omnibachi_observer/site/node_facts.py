@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from omnibachi_model.named_secrets import named_by
-from omnibachi_model.sealed import CALL, COMPUTE, DECIDE
+from omnibachi_model.sealed import CALL, COMPUTE, DECIDE, WAIT
+from omnibachi_model.waits import written_duration
 from omnibachi_observer.expression_text import expression, json, template
 
 from .frame import Place
@@ -38,8 +39,13 @@ def node_facts(
             honoured = "is asked again under the same key" if node["repeat"] == "key" else "is never asked again"
             yield "Leaves the house", f"where nobody knows whether it was done, it {honoured}"
         yield from _attempts(node)
+    if kind == WAIT:
+        yield "Waits for", f"{node['quorum']} approval{'' if node['quorum'] == 1 else 's'}"
+        yield "Roles", _codes(node["roles"])
+        if node["within_ms"] is not None:
+            yield "At most", f"{written_duration(node['within_ms'])}, else EXPIRED"
     if "with" in node:
-        yield "Is given", given_of(node["with"], names)
+        yield "Is approved" if kind == WAIT else "Is given", given_of(node["with"], names)
     if kind == CALL and node["check"] is not None:
         yield "Inputs", "are checked when it is called; what does not fit is FAULT"
     if kind == DECIDE:

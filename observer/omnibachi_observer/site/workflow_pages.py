@@ -158,7 +158,9 @@ def _nodes(
 
 def _kind(node: dict[str, Any]) -> str:
     kinds = {CALL: "uses a capability", DECIDE: "decides", COMPUTE: "computes", "EACH": "runs once for each item"}
-    return {**kinds, "REPEAT": "repeats", "ALL": "asks all of its members"}.get(node["kind"], str(node["kind"]))
+    return {**kinds, "REPEAT": "repeats", "ALL": "asks all of its members", "WAIT": "waits for people"}.get(
+        node["kind"], str(node["kind"])
+    )
 
 
 def _entry(node: dict[str, Any], nodes: list[dict[str, Any]], names: list[str]) -> Child:
