@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -13,6 +16,7 @@ from hypothesis import strategies as st
 
 from front_door import GREET, Call, call, workspace
 from omnibachi import Workspace
+from omnibachi.batches import payloads as module
 from omnibachi.batches.batching import Asked, run_batch
 from omnibachi.batches.payloads import MOST_BYTES, MOST_LINES, TOO_LONG, Payloads
 from omnibachi.commands import batch_command
@@ -205,6 +209,27 @@ def test_a_chunk_that_was_damaged_is_done_again(here: Path, monkeypatch: pytest.
     assert (done.found_done, said(here / "batches/may.jsonl")) == (1, ["A", "B", "C"])
 
 
+@pytest.mark.parametrize("passed", [0, 1, 40])
+def test_where_the_system_cannot_copy_it_is_copied(
+    here: Path, monkeypatch: pytest.MonkeyPatch, call: Call, passed: int
+) -> None:
+    """Whatever was copied before the system refused is neither missing nor there twice."""
+    lines(here / "lines.jsonl", ["a", "b", "c"])
+    real, left = os.sendfile, [passed]
+
+    def sendfile(into: int, out: int, offset: int, count: int) -> int:
+        count = min(count, left[0])
+        if not count:
+            raise OSError(errno.EINVAL, "not here")
+        left[0] -= count
+        return real(into, out, offset, count)
+
+    monkeypatch.setattr(os, "sendfile", sendfile)
+    done = run_batch(Workspace(here), Asked(SHOUT, "lines.jsonl", batch="may"), lambda done, of: None)
+    assert said(here / "batches/may.jsonl") == ["A", "B", "C"] and left == [0]
+    assert (here / "batches/may.jsonl").stat().st_size == done.summary["size"]
+
+
 @pytest.mark.parametrize(
     "text", ["{}", '{"batch": "may"}', '{"batch": "may", "plan": 1}', '{"batch": "may", "plan": {}}']
 )
@@ -230,6 +255,26 @@ def test_chunks_are_all_lines_in_order(tmp_path_factory: pytest.TempPathFactory,
     assert [chunk.number for chunk in chunks] == list(range(len(chunks))) and chunks == list(payloads.chunks())
     assert all(0 < len(chunk.lines) <= MOST_LINES for chunk in chunks)
     payloads.close()
+
+
+@given(
+    st.lists(st.sampled_from([b"", b"  ", b"\r", b"a\r", b"ab", b"c" * 7, b"d" * 8, b"e" * 9, b"f" * 40]), max_size=20),
+    st.booleans(), st.integers(1, 50),
+)  # fmt: skip
+def test_lines_are_the_same_wherever_pieces_end(
+    tmp_path_factory: pytest.TempPathFactory, texts: list[bytes], end: bool, piece: int
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "pieces.jsonl"
+    path.write_bytes(b"\n".join(texts) + (b"\n" if end else b""))
+    with patch.object(module, "PIECE", piece), patch.object(module, "MOST_KEPT", 8):
+        payloads = Payloads(str(path))
+        found = [line for chunk in payloads.chunks() for line in chunk.lines]
+        payloads.close()
+    assert found == [
+        (number, text.rstrip(b"\r") if len(text) <= 8 else TOO_LONG)
+        for number, text in enumerate(texts, 1)
+        if text.strip()
+    ]
 
 
 def test_long_lines_are_not_kept(tmp_path: Path) -> None:

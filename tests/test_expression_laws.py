@@ -65,7 +65,7 @@ BEYOND = ("leaves the range", "division by zero")
 FORGIVING = ("&&", "||", ".all(", ".exists(")
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(
     st.sampled_from(("boolean", "boolean", "integer", "number", "string")).flatmap(lambda kind: texts(COMMON, kind)),
     common_values,
@@ -100,7 +100,7 @@ KINDS_OF_NAMES: dict[str, list[Schema]] = {
 }
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.data())
 def test_types_are_sound(data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(("boolean", "integer", "number", "string", "any")))
@@ -146,7 +146,7 @@ records = st.recursive(
 )
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_guards_tell_the_truth(data: st.DataObject) -> None:
     condition = _parsed(data.draw(texts(GUARDS, leaves={"boolean": GUARDS["boolean"][:-3]})))
@@ -170,7 +170,7 @@ def test_guards_tell_the_truth(data: st.DataObject) -> None:
             assert not link_check(known[name])(value), (name, known[name])
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(st.data(), st.sampled_from(("i + j", "i - j", "i * j", "i / j", "i % j", "-i")))
 def test_bounds_hold(data: st.DataObject, text: str) -> None:
     types: dict[str, Schema] = {}

@@ -11,7 +11,7 @@ import pytest
 from omnibachi import Workspace
 from omnibachi.compiling import compile_workspace
 from omnibachi.scenarios.runner import run_scenarios
-from omnibachi_compiler.expressions import FUNCTIONS, METHODS
+from omnibachi_compiler.expressions import FUNCTIONS, MACROS, METHODS
 from omnibachi_compiler.language import LATER_KINDS, SCHEMAS
 from omnibachi_compiler.language.nodes import LATER_ACTIONS
 from omnibachi_compiler.schemas import KEYWORDS
@@ -82,7 +82,7 @@ def test_the_scenarios_and_examples_of_the_page_hold(lending: Path) -> None:
     "word",
     [
         *SCHEMAS, *LATER_KINDS, *LATER_ACTIONS, *KEYWORDS, *FORMATS, *TYPES, *KEEPS, *STATUSES, *RESERVED_OUTCOMES,
-        *(f"$.run.{name}" for name in RUN_FIELDS), *EFFECTS, *FUNCTIONS, *METHODS,
+        *(f"$.run.{name}" for name in RUN_FIELDS), *EFFECTS, *FUNCTIONS, *METHODS, *MACROS,
     ],
 )  # fmt: skip
 def test_the_page_names_every_word(word: str) -> None:

@@ -274,7 +274,7 @@ def test_a_pause_takes_time_where_the_clock_can_pause_and_is_told() -> None:
     begun = start()
     begun.clock.pause = pauses.append  # type: ignore[attr-defined]
     ended = walk(found, begun, found.gate({}))
-    assert pauses == [1_500_000_000] * 2
+    assert sum(pauses) == 3_000_000_000 and max(pauses) <= 250_000_000
     assert observed(ended)[-2]["waited_us"] == 3_000_000
     again = ran(counting(ENOUGH, every_ms=1500), asking(*(("SUCCESS", {"n": n}) for n in range(3))), {})
     assert "waited_us" not in observed(again)[-2] and again.digest == ended.digest

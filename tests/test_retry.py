@@ -132,11 +132,11 @@ def test_waits_grow_follow_from_chance_and_no_transaction_is_open(ledger: Ledger
         pause(ns)
 
     clock.pause = watched  # type: ignore[method-assign]
-    retry = {**RETRY, "backoff_ms": 200, "factor": 2}
+    retry = {**RETRY, "backoff_ms": 50, "factor": 2}
     ended = tried(ledger, asking(retry), ["BUSY", "BUSY", "BUSY", "SUCCESS"], clock)
     assert len(clock.pauses) == 3
     for number, waited in enumerate(clock.pauses):
-        assert 100 * MS * 2**number <= waited < 200 * MS * 2**number
+        assert 25 * MS * 2**number <= waited < 50 * MS * 2**number
     assert observed(ended)[1]["waited_us"] == sum(clock.pauses) // 1000
     assert observed(ended)[0]["chance"] == CHANCE
     patience = Patience.of({"retry": retry, "outcomes": GIVEN})

@@ -15,6 +15,7 @@ from typing import Any
 from omnibachi_model.addresses import OUTCOME, TRACE_ID
 from omnibachi_model.faults import CODES, INPUT_MISFIT, MISSING_INPUT
 from omnibachi_model.record import (
+    CANCELLED_BODY,
     CALLED,
     COMPUTED,
     DECIDED,
@@ -109,6 +110,8 @@ class Sequence:
             return
         self.waiting = event if body["kind"] == WAITING else None
         if before is not None:
+            if event.body_bytes == CANCELLED_BODY:
+                return
             same = body["kind"] == WAITED and all(body[key] == before.body[key] for key in ("path", "inputs"))
             _must(same, event, "the answer that the run waited for is not here")
             check_waited(event, before, self.run)
@@ -225,6 +228,12 @@ def _violations(output: dict[str, Any]) -> bool:
 def _finished(event: Event) -> None:
     _must(_text(event.body["exit"]), event, "`exit` is no name")
     _must(event.body["status"] in STATUSES, event, "`status` is no status")
+    told = event.obs.get("cancelled")
+    if told is not None:
+        known = isinstance(told, dict) and set(told) == {"at", "by", "because"}
+        _must(known and event.body_bytes == CANCELLED_BODY, event, "`cancelled` does not belong there")
+        _must(_text(told["at"]) and _text(told["by"]), event, "`cancelled` does not say who asked for it")
+        _must(told["because"] is None or _text(told["because"]), event, "`cancelled` gives no reason that is a text")
 
 
 def _nothing(event: Event) -> None:

@@ -8,8 +8,10 @@ What goes wrong before the first byte of the request is sent is `Unsent`; afterw
 from __future__ import annotations
 
 import contextlib
+import errno
 import http.client
 import io
+import selectors
 import socket
 import ssl
 import threading
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 MOST_BODY = 1024 * 1024  # of a request and of an answer
 MOST_HEADERS = 64 * 1024  # of an answer
 PIECE = 64 * 1024
+LOOK = 0.25  # seconds between two looks whether a call that is under way is still wanted
 SECONDS = 30.0  # of a call without a deadline, and the most of any
 
 
@@ -54,17 +57,30 @@ class Reply:
         self.body = body
 
 
-def exchange(place: Place, hosts: Iterable[str], method: str, request: bytes, seconds: float) -> Reply:
+def never() -> bool:
+    """Tell that nobody asks that a call be cut."""
+    return False
+
+
+def exchange(
+    place: Place,
+    hosts: Iterable[str],
+    method: str,
+    request: bytes,
+    seconds: float,
+    cancelled: Callable[[], bool] = never,
+) -> Reply:
     """Send a request, written out whole, to the host of `place` and read the answer, all in so many seconds.
 
-    `hosts` are those that the domain declares. Raises Closed, Unsent and Unsure.
+    `hosts` are those that the domain declares; `cancelled`, asked a few times a second, cuts the exchange. Raises
+    Closed, Unsent and Unsure.
     """
     end = until(seconds)
     if seconds <= 0:
         raise Unsent("no-time")
-    connection = connected(place, tuple(hosts), end)
+    connection = connected(place, tuple(hosts), end, cancelled)
     try:
-        with watched(lambda: connection, end) as cut:
+        with watched(lambda: connection, end, cancelled) as cut:
             connection.sendall(request)
             reply = _read(connection, method)
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -90,29 +106,37 @@ def until(seconds: float) -> float:
 
 
 @contextlib.contextmanager
-def watched(connection: Callable[[], socket.socket], end: float) -> Iterator[threading.Event]:
-    """Cut a connection when its time is over; give what tells whether that was done.
+def watched(
+    connection: Callable[[], socket.socket], end: float, cancelled: Callable[[], bool] = never
+) -> Iterator[threading.Event]:
+    """Cut a connection when its time is over, or somebody asks for it; give what tells whether that was done.
 
     Limits of a socket hold for each piece alone: one that drips would never end.
     """
-    cut = threading.Event()
+    cut, over = threading.Event(), threading.Event()
 
-    def give_up() -> None:
-        cut.set()
-        # Not by its own method, which of TLS would take the session away from whoever reads from it just now.
-        with contextlib.suppress(OSError):
-            socket.socket.shutdown(connection(), socket.SHUT_RDWR)
+    def watch() -> None:
+        while not over.wait(max(min(end - time.monotonic(), LOOK), 0.001)):
+            if time.monotonic() >= end or cancelled():
+                cut.set()
+                # Not by its own method, which of TLS would take the session from whoever reads from it just now.
+                with contextlib.suppress(OSError):
+                    socket.socket.shutdown(connection(), socket.SHUT_RDWR)
+                return
 
-    watch = threading.Timer(max(end - time.monotonic(), 0.001), give_up)
-    watch.daemon = True
-    watch.start()
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
     try:
         yield cut
     finally:
-        watch.cancel()
+        over.set()
+        # What it asks belongs to whoever waits here.
+        watcher.join()
 
 
-def connected(place: Place, hosts: tuple[str, ...], end: float) -> socket.socket:
+def connected(
+    place: Place, hosts: tuple[str, ...], end: float, cancelled: Callable[[], bool] = never
+) -> socket.socket:
     """Connect to the first address that may be reached and answers, over TLS where the scheme says so.
 
     Raises Closed and Unsent.
@@ -128,7 +152,7 @@ def connected(place: Place, hosts: tuple[str, ...], end: float) -> socket.socket
         # One that says nothing leaves time for the others.
         share = until((end - time.monotonic()) / left)
         try:
-            return _opened(place, socket.socket(family, kind, protocol), address, share, end)
+            return _opened(place, socket.socket(family, kind, protocol), address, share, end, cancelled)
         except ssl.SSLError as error:
             raise Unsent("no-trust") from error
         except OSError:
@@ -136,26 +160,45 @@ def connected(place: Place, hosts: tuple[str, ...], end: float) -> socket.socket
     raise Unsent("no-connection")
 
 
-def _opened(place: Place, plain: socket.socket, address: Any, share: float, end: float) -> socket.socket:
+def _opened(
+    place: Place, plain: socket.socket, address: Any, share: float, end: float, cancelled: Callable[[], bool]
+) -> socket.socket:
     """Connect to one address until `share`, and be ready to speak until `end`."""
     try:
-        plain.settimeout(max(share - time.monotonic(), 0.001))
-        plain.connect(address)
+        _reached(plain, address, share, cancelled)
         plain.settimeout(max(end - time.monotonic(), 0.001))
-        return secured(plain, place.host, end) if place.scheme == "https" else plain
+        return secured(plain, place.host, end, cancelled) if place.scheme == "https" else plain
     except BaseException:
         plain.close()
         raise
 
 
-def secured(plain: socket.socket, host: str, end: float) -> ssl.SSLSocket:
+def _reached(plain: socket.socket, address: Any, share: float, cancelled: Callable[[], bool]) -> None:
+    """Connect, looking now and then whether that is still wanted; raises OSError and Unsent."""
+    plain.setblocking(False)
+    code = plain.connect_ex(address)
+    with selectors.DefaultSelector() as selector:
+        selector.register(plain, selectors.EVENT_WRITE)
+        while code in (errno.EINPROGRESS, errno.EWOULDBLOCK):
+            left = share - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            if selector.select(min(left, LOOK)):
+                code = plain.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            elif cancelled():
+                raise Unsent("cancelled")
+    if code:
+        raise OSError(code, "no connection")
+
+
+def secured(plain: socket.socket, host: str, end: float, cancelled: Callable[[], bool] = never) -> ssl.SSLSocket:
     """Go over to TLS with a host that proves its name, until an instant; raises OSError."""
     context = ssl.create_default_context()
     spoken = context.wrap_socket(
         plain, server_hostname=host, suppress_ragged_eofs=False, do_handshake_on_connect=False
     )  # fmt: skip
     try:
-        with watched(lambda: spoken, end):
+        with watched(lambda: spoken, end, cancelled):
             spoken.do_handshake()
     except BaseException:
         spoken.close()

@@ -87,11 +87,11 @@ def _delivered(place: Place, call: Call, inputs: Inputs, letter: bytes) -> None:
     if place.port == TLS_PORT:
         place.scheme = "https"
     mail = smtplib.SMTP(local_hostname="[127.0.0.1]")
-    mail.sock = connected(place, call.hosts, end)
+    mail.sock = connected(place, call.hosts, end, call.cancelled)
     mail._host = place.host  # type: ignore[attr-defined]
     begun = False
     try:
-        with watched(lambda: mail.sock, end) as cut:  # type: ignore[arg-type, return-value]
+        with watched(lambda: mail.sock, end, call.cancelled) as cut:  # type: ignore[arg-type, return-value]
             _asked(mail, mail.getreply()[0], 220)
             _greeted(mail, place, end)
             if "login" in inputs:

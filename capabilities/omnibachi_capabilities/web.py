@@ -76,7 +76,7 @@ def _asked(method: str, inputs: Inputs, call: Call, key: str | None) -> Answer:
         if not listed(place, call.hosts):
             raise _Refused("the domain does not declare this host")
         request = _written(method, place, inputs, key)
-        reply = exchange(place, call.hosts, method, request, seconds_of(call))
+        reply = exchange(place, call.hosts, method, request, seconds_of(call), call.cancelled)
     except _Refused as refused:
         return "VIOLATION", {"reason": str(refused)}
     except Closed:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
 from omnibachi_model.digests import decode
-from omnibachi_model.formats import write_time
 from omnibachi_model.record import read
 from omnibachi_model.waits import ACCEPTED
 
@@ -169,24 +168,3 @@ def _go_on(
         help=f"mend what is said here, then `omnibachi resume {trace_id}`", severity="warning",
     )  # fmt: skip
     return RunResult(trace_id, "", code, diagnostics=[*found, note])
-
-
-def statements(ledger: Ledger, run: str) -> list[dict[str, Any]]:
-    """Return what was handed in for a run, as people read it: refused statements too."""
-    from .parked import voice
-
-    found = []
-    for item in ledger.people.kept(run):
-        said = voice(item.statement)
-        found.append(
-            {
-                "number": item.number,
-                "path": item.path,
-                "at": write_time(item.at_us * 1000),
-                "key": item.key or None,
-                "verdict": item.verdict,
-                "decision": said.get("decision"),
-                "because": said.get("because"),
-            }
-        )
-    return found

@@ -12,13 +12,12 @@ from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
 from omnibachi_model.digests import decode, digest, digest_of, encode
 from omnibachi_model.record import Broken
 from omnibachi_model.record import read as read_record
-from omnibachi_model.sealed import EXIT_CODES, REJECTED_EXIT
 from omnibachi_model.values import Outside, admit
 
 from . import wiring
 from .clocks import Stamps, SystemClock, SystemEntropy
+from .endings import ended_result, recorded_result
 from .exits import FINDINGS, TROUBLE
-from .mishaps import crashes, rejection
 from .results import RunResult
 
 TYPE_CHECKING = False
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from omnibachi_model.values import JSON, Answer
 
     from .catalogue import Capabilities
-    from .wiring import Ledger, Mishap, Program, Sealed, Snapshot, Walk
+    from .wiring import Ledger, Program, Sealed, Snapshot
 
 PROGRAM = f"omnibachi {wiring.VERSION}"
 CHANCE = 16  # bytes that the waits of a run are drawn from
@@ -66,6 +65,7 @@ class Engine:
         "_linked",
         "_mirrors",
         "_note",
+        "_own",
         "_past",
         "_stamps",
         "data_root",
@@ -100,6 +100,7 @@ class Engine:
         self._mirrors = mirrors
         self._ledger: Ledger | None = None
         self._linked: dict[str, Linked] = {} if linked is None else linked
+        self._own: dict[str, Linked] = {}  # of workflows with secrets: these are committed to by this data root's key
         self.secrets = secrets
 
     def __repr__(self) -> str:
@@ -156,16 +157,18 @@ class Engine:
                 diagnostics=[trouble.diagnostic],
             )  # fmt: skip
 
-    def resume(self, trace_id: str, *, accept: Collection[str] = ()) -> RunResult:
+    def resume(
+        self, trace_id: str, *, accept: Collection[str] = (), payload: dict[str, JSON] | None = None
+    ) -> RunResult:
         """Finish a run whose process died: walk on where its journal ends, on the workflow as it was stored.
 
-        `accept` names capabilities that may differ from what they were when the run began. A run that has ended gives
-        its recorded result. What stands in the way is in the result's diagnostics, never raised.
+        `accept` names capabilities that may differ from what they were when the run began; `payload` is what it was
+        given, where it goes on with what is secret. A run that has ended gives its recorded result. What stands in the way is in the result's diagnostics, never raised.
         """
         from .resuming import resume
 
         accepted = (accept,) if isinstance(accept, str) else tuple(accept)
-        return resume(self, self._capabilities, self._clock, self._entropy, trace_id, accepted)
+        return resume(self, self._capabilities, self._clock, self._entropy, trace_id, accepted, payload)
 
     def record(self, trace_id: str) -> bytes:
         """Return the record (JSONL) of a run that this data root's journal holds; raises Refused (OB316) for others."""
@@ -176,14 +179,27 @@ class Engine:
 
     def linked(self, workflow: str) -> Linked:
         """Load, verify and link a workflow, once; raises Refused."""
-        found = self._linked.get(workflow)
+        found = self._linked.get(workflow) or self._own.get(workflow)
         if found is None:
             sealed = wiring.load_workflow(self.snapshot, workflow, self._capabilities.source)
             functions = self._capabilities.functions(sealed.locks, strict=self.snapshot.strict)
             program = link(sealed, functions, self._forced)
             found = Linked(program, sealed.snapshot, opening(sealed))
-            self._linked[workflow] = found
+            if program.secrets is None:
+                self._linked[workflow] = found
+            else:
+                program.secrets.commit = self.commit
+                self._own[workflow] = found
         return found
+
+    def commit(self, value: JSON) -> str:
+        """Return the commitment to a secret under the data root's key, which is made when first needed; raises
+        Trouble."""
+        from omnibachi_model.secrecy import commitment
+
+        key = self.ledger.commitment_key(self._entropy.draw)
+        assert key is not None
+        return commitment(key, value)
 
     def _run(self, workflow: str, payload: Any, trace_id: str | None, actor: str | None) -> RunResult | None:
         """Run it once; None where the id that was drawn is another run's, and nothing of this one was recorded."""
@@ -271,65 +287,6 @@ class Engine:
 def _is_server(root: str) -> bool:
     # Few paths have a colon: for the others no ledger is loaded by a run that needs none.
     return ":" in root and wiring.is_address(root)
-
-
-def ended_result(linked: Linked, ended: Walk) -> RunResult:
-    """Say how a walk ended."""
-    program, snapshot = linked.program, linked.snapshot
-    if not ended.exit:
-        from .parked import parked_walk
-
-        return parked_walk(linked, ended)
-    diagnostics: tuple[Diagnostic, ...] = ()
-    if ended.mishaps:
-        diagnostics = _faults(snapshot, program.address, program.digest, ended.mishaps, ended.status)
-    elif ended.exit == REJECTED_EXIT and "violations" in ended.result:  # a node may lead there too, without any
-        origins = origins_of(snapshot, program.address, program.digest)
-        diagnostics = (rejection(ended.result["violations"], origins),)
-    return RunResult(
-        ended.run_id, program.address, EXIT_CODES[ended.status], exit=ended.exit, status=ended.status,
-        result=ended.result, workflow_digest=program.digest, seal=snapshot.seal, origin=snapshot.origin,
-        events=ended.events, diagnostics=diagnostics,
-    )  # fmt: skip
-
-
-def recorded_result(snapshot: Snapshot, run_id: str, events: list[tuple[str, bytes, bytes]]) -> RunResult:
-    """Say how a run ended, by its events; raises Trouble (OB723) where they do not tell it."""
-    try:
-        return _recorded(snapshot, run_id, events)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
-        raise Trouble(Diagnostic("OB723", f"the journal does not tell how the run `{run_id}` ended")) from None
-
-
-def _recorded(snapshot: Snapshot, run_id: str, events: list[tuple[str, bytes, bytes]]) -> RunResult:
-    asked, last = decode(events[0][1]), decode(events[-1][1])
-    address, workflow_digest = asked["workflow"], asked["workflow_digest"]
-    mishaps = []
-    for path, body, obs in events:
-        fault = decode(obs).get("fault") if path else None
-        if fault:
-            mishaps.append(wiring.Mishap(path, decode(body)["capability"], fault, None))
-    diagnostics = _faults(snapshot, address, workflow_digest, mishaps, last["status"])
-    if not mishaps and len(events) == 2 and last["exit"] == REJECTED_EXIT:
-        diagnostics = (rejection(last["result"]["violations"], origins_of(snapshot, address, workflow_digest)),)
-    started = decode(events[0][2])
-    return RunResult(
-        run_id, address, EXIT_CODES[last["status"]], exit=last["exit"], status=last["status"],
-        result=last["result"], workflow_digest=workflow_digest, seal=started["seal"], origin=started["origin"],
-        events=events, diagnostics=diagnostics, repeated=True,
-    )  # fmt: skip
-
-
-def _faults(
-    snapshot: Snapshot, address: str, workflow_digest: str, mishaps: list[Mishap], status: str
-) -> tuple[Diagnostic, ...]:
-    return crashes(mishaps, status, lambda: origins_of(snapshot, address, workflow_digest))
-
-
-def origins_of(snapshot: Snapshot, address: str, workflow_digest: str) -> dict[str, Any] | None:
-    """Return where the nodes of a workflow were declared, or None where the snapshot holds another form of it."""
-    entry = snapshot.manifest["workflows"].get(address)
-    return wiring.load_origins(snapshot, address) if entry and entry["sha256"] == workflow_digest else None
 
 
 def link(

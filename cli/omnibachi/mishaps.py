@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from omnibachi_model import faults
 from omnibachi_model.diagnostics import Diagnostic, Span
-from omnibachi_model.digests import encode
+from omnibachi_model.digests import decode, encode
 from omnibachi_model.sealed import at_gate, sealed_name
 
 TYPE_CHECKING = False
@@ -65,6 +65,14 @@ def crashes(mishaps: Sequence[Mishap], status: str, origins: Callable[[], Origin
         )
         for mishap in mishaps
     )
+
+
+def cancelled(obs: bytes) -> Diagnostic:
+    """Say that a run was cancelled, by whom, when and why; `obs` is that of its end."""
+    found = decode(obs).get("cancelled") or {}
+    why = f": {found['because']}" if found.get("because") else ""
+    message = f"the run was cancelled by `{found.get('by')}`{why}"
+    return Diagnostic("OB732", message, help="what it had done until then stands: `omnibachi examine` tells what")
 
 
 def _message(mishap: Mishap) -> str:

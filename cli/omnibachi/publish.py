@@ -13,7 +13,7 @@ from omnibachi_model.digests import decode, digest
 from omnibachi_model.sealed import MANIFEST
 
 from . import wiring
-from .engine import origins_of
+from .endings import origins_of
 from .exits import TROUBLE
 from .traces_folder import Traces, runs_here
 from .workspace import SNAPSHOT

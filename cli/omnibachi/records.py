@@ -101,6 +101,9 @@ def examine(
         locks=locks,
         trace_id=trace_id,
     )
+    from .people import say
+
+    say(report, record, _run_of(record), data_root)
     report.diagnostics = [*report.diagnostics, *notes]
     report.advice += advice
     return report

@@ -116,7 +116,9 @@ class Recoverer:
     def _asked(self, ledger: Ledger, row: RunRow) -> str | None:
         """Say whom a parked run asks; None where they have decided or the wait is over, so that it can go on."""
         waits = ledger.people.parked(row.run)
-        if waits is None or answered(ledger, row.run, waits, (self.clock or SystemClock()).now_ns()):
+        if waits is None or ledger.cancellations.of(row.run) is not None:
+            return None
+        if answered(ledger, row.run, waits, (self.clock or SystemClock()).now_ns()):
             return None
         return asked(told_here(ledger, row.run, waits))
 

@@ -20,7 +20,8 @@ from omnibachi_model.sealed import FAULT
 
 from . import wiring
 from .catalogue import Capabilities
-from .engine import link, origins_of
+from .endings import origins_of
+from .engine import link
 from .mishaps import place_of, shown
 from .records import drifted, is_workflow, not_the_one, sealed_in, verify, workflow_of
 

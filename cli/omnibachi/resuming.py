@@ -14,7 +14,8 @@ from omnibachi_model.digests import decode, digest, digest_of
 from omnibachi_model.record import RESUMED_BODY
 
 from . import wiring
-from .engine import PROGRAM, Linked, check_trace_id, ended_result, host, link, origins_of, recorded_result
+from .endings import ended_result, origins_of, recorded_result
+from .engine import PROGRAM, Linked, check_trace_id, host, link
 from .exits import FINDINGS, TROUBLE
 from .mishaps import place_of, shown
 from .results import RunResult
@@ -40,7 +41,13 @@ KNOWN = 1000
 
 
 def resume(
-    engine: Engine, capabilities: Capabilities, clock: Clock, entropy: Entropy, trace_id: str, accept: Sequence[str]
+    engine: Engine,
+    capabilities: Capabilities,
+    clock: Clock,
+    entropy: Entropy,
+    trace_id: str,
+    accept: Sequence[str],
+    payload: Any = None,
 ) -> RunResult:
     """Do what `Engine.resume` says."""
     row: RunRow | None = None
@@ -57,6 +64,13 @@ def resume(
                 if held.code != ENDED:
                     raise Trouble(held)
                 continue  # Whoever worked on it has finished it meanwhile.
+            if engine.ledger.cancellations.of(trace_id) is not None:
+                from .cancelling import end_cancelled
+
+                ended = end_cancelled(engine, row, clock)
+                if ended is not None:
+                    return ended
+                continue
             resumption = _Resumption(engine, row)
             waits = resumption.waits(clock)
             if waits is not None:
@@ -92,10 +106,11 @@ def _ended(engine: Engine, row: RunRow, accept: Sequence[str]) -> RunResult:
 class _Resumption:
     """One unfinished run, as the journal has it."""
 
-    __slots__ = ("engine", "events", "first", "locks", "row", "sealed", "started", "workflow")
+    __slots__ = ("engine", "events", "first", "locks", "payload", "row", "sealed", "started", "workflow")
 
-    def __init__(self, engine: Engine, row: RunRow) -> None:
+    def __init__(self, engine: Engine, row: RunRow, payload: Any = None) -> None:
         self.engine = engine
+        self.payload = payload
         self.row = row
         self.events: list[Event] = engine.ledger.events(row.run)
         self.sealed = stored_workflow(engine.ledger, row)

@@ -101,6 +101,7 @@ if TYPE_CHECKING:
     from omnibachi_ledger.addresses import is_address as is_address
     from omnibachi_ledger.addresses import may_be_there as may_be_there
     from omnibachi_ledger.addresses import shown as _shown
+    from omnibachi_ledger.cancellations import Cancellation as Cancellation
     from omnibachi_ledger.locks import acquire as acquire
     from omnibachi_observer.examine import examine as examine
     from omnibachi_observer.exports.cloudevents import cloudevents as cloudevents
@@ -118,6 +119,7 @@ if TYPE_CHECKING:
     from omnibachi_observer.selection import select as select
     from omnibachi_observer.site.build import site as site
     from omnibachi_observer.site.relations import Told as Told
+    from omnibachi_runtime.cancelling import end_left as end_left
     from omnibachi_runtime.expressions import ExpressionFault as ExpressionFault
     from omnibachi_runtime.expressions import link as _link_expression
     from omnibachi_runtime.link import Malformed as Malformed
@@ -265,6 +267,8 @@ _PLACES = {
     "is_address": "omnibachi_ledger.addresses",
     "may_be_there": "omnibachi_ledger.addresses",
     "open_root": "omnibachi_ledger",
+    "Cancellation": "omnibachi_ledger.cancellations",
+    "end_left": "omnibachi_runtime.cancelling",
     "shown_root": "omnibachi_ledger.addresses:shown",
     "acquire": "omnibachi_ledger.locks",
     "open_snapshot": "omnibachi_runtime.load",

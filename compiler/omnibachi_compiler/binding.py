@@ -20,7 +20,8 @@ from .fixes import renamed, replaced
 from .frozen import dataclass
 from .kinds import inner_of
 from .loader import is_hole, short
-from .templates import First, Items, Literal, Record, Reference, Secret, Template, Unread
+from .overlays import is_record, overlaid
+from .templates import First, Items, Literal, Merge, Record, Reference, Secret, Template, Unread
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -73,6 +74,8 @@ def type_of(template: Template, reader: Reader) -> Schema:
         return array_of([type_of(item, reader) for item in template.items])
     if isinstance(template, First):
         return _first(template, reader)
+    if isinstance(template, Merge):
+        return _merged(template, reader)
     if isinstance(template, Secret):
         return {"type": "string"}
     if isinstance(template, Unread):
@@ -177,6 +180,21 @@ def _remedy(path: tuple[str, ...], reader: Reader) -> str:
         return "give it on this path too, or read it with `$first`"
     told = reader.facts.explained <= MOST_EXPLAINED
     return "nothing before this node gives it" if told else "give it on every path, or read it with `$first`"
+
+
+def _merged(merge: Merge, reader: Reader) -> Schema:
+    """Judge a `$merge`: each part must be known to be a record, so that it can always be built."""
+    made: Schema = object_of({})
+    for item in merge.records:
+        part = type_of(item, reader)
+        if isinstance(item, Unread) or is_hole(item.span):
+            return OPEN
+        if not is_record(part):
+            message = f"`$merge` takes records, and this is {describe(part)}"
+            reader.report("OB507", message, item.span, help="give it a type, or bind its members one by one")
+            return OPEN
+        made = overlaid(made, part)
+    return made
 
 
 def _first(first: First, reader: Reader) -> Schema:

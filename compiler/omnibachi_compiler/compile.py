@@ -36,7 +36,7 @@ from .seal import Sealed, seal, signatures, written
 _DOMAIN = re.compile(rb"^domain[ \t]*:", re.M)
 _DOCUMENT = re.compile(r"^---(?: .*)?$", re.M)
 _KEY = re.compile(r"^[\"']?(\w+)[\"']?[ \t]*:", re.M)
-_KINDS = "workflow|contract|transform|side_effect|intent|event|store|invariant"
+_KINDS = "workflow|contract|transform|side_effect|intent|event|schema|store|invariant"
 _ARTIFACT = re.compile(rf"^(?:{_KINDS}): *[\"']?([A-Z]{{2}}_[A-Z0-9_]+)", re.M)
 
 

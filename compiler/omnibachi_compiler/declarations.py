@@ -10,16 +10,13 @@ from typing import TypeAlias
 
 from omnibachi_model.diagnostics import Span
 
+from .declared_laws import Course as Course
+from .declared_laws import Invariant as Invariant
+from .declared_laws import Point as Point
+from .declared_laws import Scope as Scope
 from .frozen import dataclass
+from .naming import Name as Name
 from .tree import Entry, Mapping, Tree
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A piece of text that names something or is an expression, and where it stands."""
-
-    text: str
-    span: Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,62 +221,6 @@ Body: TypeAlias = Workflow | Contract
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
-    """What a law speaks of: one of `start`, `exit`, `status`, `node`, `use`, `effect`, told by `kind`; `names` are what
-    stands behind it, any of them (for a plain `start` and `exit` the word itself). The rest narrows it: left by one of
-    `outcomes`, or by any but `others`, where there are some; at one of `stores`, with one of `events`. With a status,
-    `others` are exits that are not meant."""
-
-    kind: str
-    names: tuple[Name, ...]
-    outcomes: tuple[Name, ...]
-    others: tuple[Name, ...]
-    stores: tuple[Name, ...]
-    events: tuple[Name, ...]
-    evidence: bool | None
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """The workflows that a law binds: those named, or those that use one of `uses`, or (both None) all; in both of the
-    latter without `others`."""
-
-    workflows: tuple[Name, ...] | None
-    uses: tuple[Name, ...] | None
-    others: tuple[Name, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """What a law says of paths: each from `source` passes `passes` before `before`; of the workflows in `scope` alone,
-    where there is one."""
-
-    source: Point
-    passes: Point
-    before: Point
-    scope: Scope | None
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Invariant:
-    """A law: every path of the workflows in `scope` keeps each of `courses` (`never`: avoids what it would pass).
-
-    `failed_too`: also on paths to exits that are FAILED.
-    """
-
-    name: Name
-    domain: str
-    summary: str
-    scope: Scope
-    courses: tuple[Course, ...]
-    never: bool
-    failed_too: bool
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
 class Outcome:
     """A declared outcome and the fields of its output."""
 
@@ -363,6 +304,17 @@ class EventShape:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedSchema:
+    """A schema that has a name, to be referred to from anywhere."""
+
+    name: Name
+    domain: str
+    summary: str
+    tree: Mapping
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Domain:
     """A domain, as `domain.yaml` names it."""
 
@@ -385,5 +337,15 @@ class Scenario:
 
 
 Declaration: TypeAlias = (
-    Workflow | Contract | Transform | SideEffect | Store | Intent | EventShape | Invariant | Domain | Scenario
+    Workflow
+    | Contract
+    | Transform
+    | SideEffect
+    | Store
+    | Intent
+    | EventShape
+    | NamedSchema
+    | Invariant
+    | Domain
+    | Scenario
 )

@@ -16,6 +16,7 @@ from .declarations import (
     EventShape,
     Intent,
     Name,
+    NamedSchema,
     Operation,
     Outcome,
     Scenario,
@@ -103,6 +104,8 @@ def _read(kind: str, tree: Mapping, source: Source, broken: frozenset[str]) -> D
         return Store(name, domain, summary, governor, mapping_at(tree, "record"), seed, evidence, span, accounts)
     if kind == "intent":
         return Intent(name, domain, summary, required_at(tree, "payload"), span)
+    if kind == "schema":
+        return NamedSchema(name, domain, summary, required_at(tree, "is"), span)
     if kind == "event":
         return EventShape(name, domain, summary, required_at(tree, "record"), span)
     if kind == "domain":

@@ -33,6 +33,7 @@ from .declarations import (
     Exit,
     Intent,
     Name,
+    NamedSchema,
     Operation,
     Scenario,
     SideEffect,
@@ -42,6 +43,8 @@ from .declarations import (
 )
 from .library import Capability, Library, SealedStore, Shape, address_of
 from .phase import Source
+from .schemas import references
+from .tree import Mapping
 from .uses import calls_of
 
 Json = dict[str, Any]
@@ -50,12 +53,14 @@ _KINDS: dict[type, str] = {
     Contract: "contract",
     Intent: "intent",
     EventShape: "event",
+    NamedSchema: "schema",
     Store: "store",
     Transform: "transform",
     SideEffect: "side_effect",
     Scenario: "test",
 }
 KEPT = tuple(_KINDS)
+AS_WRITTEN = ("workflow", "contract", "schema")  # kinds of which those who use them need all that is written
 
 
 def content_of(source: Source) -> str:
@@ -66,7 +71,9 @@ def content_of(source: Source) -> str:
 def asked(item: Declaration) -> list[str]:
     """Return the addresses that a declaration looks for, whether something is found there or not; of a body also its
     domain, whose hosts hold its calls."""
-    names: list[Name | None] = []
+    names: list[Name | None] = [
+        Name(str(found.value), found.span) for tree in _schemas(item) for found in references(tree)
+    ]
     own: set[str] = set()
     if isinstance(item, Store):
         names.append(item.governed_by)
@@ -79,6 +86,20 @@ def asked(item: Declaration) -> list[str]:
         return []
     domain = getattr(item, "domain", "")
     return sorted(own | {address for name in names if name for address in candidates(name.text, domain)})
+
+
+def _schemas(item: Declaration) -> list[Mapping]:
+    """Return the schemas that a declaration holds, as trees."""
+    if isinstance(item, Intent | EventShape | NamedSchema | Store):
+        tree = {Intent: "payload", EventShape: "record", NamedSchema: "tree", Store: "record"}[type(item)]
+        return [found] if (found := getattr(item, tree)) is not None else []
+    if isinstance(item, Contract):
+        return [field.schema for field in item.inputs]
+    calls = item.operations if isinstance(item, SideEffect) else (item,) if isinstance(item, Transform) else ()
+    fields = [
+        field for call in calls for field in (*call.inputs, *(one for each in call.outcomes for one in each.fields))
+    ]
+    return [field.schema for field in fields]
 
 
 def declared(items: Iterable[Declaration], library: Library) -> Json:

@@ -28,6 +28,7 @@ from .compile import collector_rests, in_place, lower_proven, named_in, subjects
 from .declarations import Declaration, Domain, Scenario
 from .declare import declare
 from .entries import (
+    AS_WRITTEN,
     KEPT,
     asked,
     bodies,
@@ -193,13 +194,13 @@ def _sorted_out(sources: Sequence[Source], entries: Entries, stored: Stored) -> 
         entry = files.kept[path]
         if entry["env"] != _env(entry["declares"], known) or not _stands(entry, stored, files):
             _read(path, files)
-    # What is read must find the bodies that it uses, and these theirs.
+    # What is read must find the bodies and named schemas that it uses, and these theirs.
     waiting = [path for path, read in files.read.items() if read.items]
     while waiting:
         for item in files.read[waiting.pop()].items:
             for address in asked(item):
                 used = known[address].path if address in known else ""
-                if used in files.kept and files.kept[used]["declares"][address]["kind"] in ("workflow", "contract"):
+                if used in files.kept and files.kept[used]["declares"][address]["kind"] in AS_WRITTEN:
                     _read(used, files)
                     waiting.append(used)
     files.read = dict(sorted(files.read.items()))

@@ -23,6 +23,7 @@ from .declarations import (
     Intent,
     Invariant,
     Name,
+    NamedSchema,
     Outcome,
     Scenario,
     SideEffect,
@@ -34,8 +35,9 @@ from .declarations import Operation as OperationDeclaration
 from .fixes import readdressed
 from .leaving import check_hosts, check_leaving
 from .marks import GIVEN, NONE, TAKEN
+from .named_schemas import NamedSchemas, name_schemas
 from .phase import Phase
-from .schemas import member_places, seal_fields, seal_schema
+from .schemas import Named, member_places, seal_fields, seal_schema
 from .tree import Mapping as TreeMapping
 from .tree import Scalar, Sequence
 
@@ -100,7 +102,8 @@ class SealedStore:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """An intent or an event: an address and a schema; of an intent also where its payload's members are declared."""
+    """An intent, an event or a named schema: an address and a schema; of an intent also where its payload's members are
+    declared."""
 
     address: str
     schema: Schema
@@ -121,6 +124,8 @@ class Library:
     stores: dict[str, SealedStore] = field(default_factory=dict)
     intents: dict[str, Shape] = field(default_factory=dict)
     events: dict[str, Shape] = field(default_factory=dict)
+    schemas: dict[str, Shape] = field(default_factory=dict)  # those with a name, as sealed where anything may stand
+    named: NamedSchemas = field(default_factory=NamedSchemas)
     workflows: dict[str, Workflow] = field(default_factory=dict)
     contracts: dict[str, Contract] = field(default_factory=dict)
     contract_inputs: dict[str, Schema] = field(default_factory=dict)
@@ -153,6 +158,10 @@ def collect(
     library = known or Library(broken=broken)
     seen: dict[tuple[str, str], Span] = {}
     stores: list[Store] = []
+    declarations = list(declarations)
+    named = name_schemas([item for item in declarations if isinstance(item, NamedSchema)], library.broken)
+    library.named = named.value
+    found.extend(named.diagnostics)
     for item in declarations:
         address = address_of(item)
         kind = "test" if isinstance(item, Scenario) else "artifact"
@@ -179,6 +188,7 @@ def collect(
 
 
 def _file(item: Declaration, address: str, library: Library, found: list[Diagnostic]) -> None:
+    named = library.named.of(getattr(item, "domain", ""))
     if isinstance(item, Domain):
         found.extend(check_hosts(item))
         library.domains[item.name.text] = item
@@ -186,7 +196,7 @@ def _file(item: Declaration, address: str, library: Library, found: list[Diagnos
         library.workflows[address] = item
     elif isinstance(item, Contract):
         library.contracts[address] = item
-        library.contract_inputs[address] = _taken(seal_fields(item.inputs, marks=TAKEN), found)
+        library.contract_inputs[address] = _taken(seal_fields(item.inputs, marks=TAKEN, named=named), found)
     elif isinstance(item, Invariant):
         library.invariants[address] = item
     elif isinstance(item, Scenario):
@@ -197,8 +207,8 @@ def _file(item: Declaration, address: str, library: Library, found: list[Diagnos
             address,
             "PURE",
             frozenset(),
-            _taken(seal_fields(item.inputs, marks=TAKEN), found),
-            _outcomes(item.outcomes, found, GIVEN),
+            _taken(seal_fields(item.inputs, marks=TAKEN, named=named), found),
+            _outcomes(item.outcomes, named, found, GIVEN),
             None,
             None,
             item.summary,
@@ -208,24 +218,30 @@ def _file(item: Declaration, address: str, library: Library, found: list[Diagnos
         library.side_effects[address] = item
         for operation in item.operations:
             found.extend(check_leaving(operation))
-            library.capabilities[f"{address}.{operation.name.text}"] = _operation(item, operation, address, found)
+            library.capabilities[f"{address}.{operation.name.text}"] = _operation(
+                item, operation, address, named, found
+            )
     elif isinstance(item, Intent):
-        payload = _record("payload", item.payload, found, defaults=True, marks=TAKEN)
+        payload = _record("payload", item.payload, named, found, defaults=True, marks=TAKEN)
         library.intents[address] = Shape(
             address, payload, item.summary, item.name.span, item.payload.span, member_places(item.payload)
         )
     elif isinstance(item, EventShape):
-        record = _record("record", item.record, found)
+        record = _record("record", item.record, named, found)
         library.events[address] = Shape(address, record, item.summary, item.name.span)
+    elif isinstance(item, NamedSchema):
+        library.schemas[address] = Shape(address, library.named.value(address), item.summary, item.name.span)
 
 
-def _operation(item: SideEffect, operation: OperationDeclaration, address: str, found: list[Diagnostic]) -> Capability:
+def _operation(
+    item: SideEffect, operation: OperationDeclaration, address: str, named: Named, found: list[Diagnostic]
+) -> Capability:
     return Capability(
         f"{address}.{operation.name.text}",
         operation.effect.text,
         frozenset(need.text for need in operation.needs),
-        _taken(seal_fields(operation.inputs), found),
-        _outcomes(operation.outcomes, found),
+        _taken(seal_fields(operation.inputs, named=named), found),
+        _outcomes(operation.outcomes, named, found),
         address,
         item.keeps,
         item.summary,
@@ -235,10 +251,10 @@ def _operation(item: SideEffect, operation: OperationDeclaration, address: str, 
 
 
 def _outcomes(
-    outcomes: tuple[Outcome, ...], found: list[Diagnostic], marks: frozenset[str] = NONE
+    outcomes: tuple[Outcome, ...], named: Named, found: list[Diagnostic], marks: frozenset[str] = NONE
 ) -> dict[str, Schema]:
     return {
-        outcome.name.text: _taken(seal_fields(outcome.fields, defaults=False, marks=marks), found)
+        outcome.name.text: _taken(seal_fields(outcome.fields, defaults=False, marks=marks, named=named), found)
         for outcome in outcomes
     }
 
@@ -251,23 +267,24 @@ def _taken(phase: Phase[Schema], found: list[Diagnostic]) -> Schema:
 def _record(
     key: str,
     tree: TreeMapping,
+    named: Named,
     found: list[Diagnostic],
     *,
     defaults: bool = False,
     marks: frozenset[str] = NONE,
 ) -> Schema:
     """Seal the schema of a payload or a record: an object, also where the text does not say so."""
-    schema = _taken(seal_schema(tree, defaults=defaults, marks=marks), found)
-    named = tree.get("type")
-    if named is not None and schema.get("type", "object") != "object":
-        found.append(Diagnostic("OB208", f"a {key} is an object", named.span, help="write `type: object`"))
+    schema = _taken(seal_schema(tree, defaults=defaults, marks=marks, named=named), found)
+    typed = tree.get("type") or tree.get("$ref")
+    if typed is not None and schema.get("type", "object") != "object":
+        found.append(Diagnostic("OB208", f"a {key} is an object", typed.span, help="write `type: object`"))
     return {**schema, "type": "object"}
 
 
 def _store(store: Store, library: Library, found: list[Diagnostic]) -> None:
     record: Schema = {"type": "object"}
     if store.record is not None:
-        record = _record("record", store.record, found)
+        record = _record("record", store.record, library.named.of(store.domain), found)
     governor = lookup(
         store.governed_by, store.domain, library.side_effects, "OB301", "side effect", found, library.broken
     )

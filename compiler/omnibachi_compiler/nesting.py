@@ -69,7 +69,7 @@ def _deep(template: list[Any], slots: Slots) -> int:
     if kind == "secret":
         return 1  # as it is recorded
     levels = [_deep(part, slots) for part in (content.values() if kind == "map" else content)]
-    return max(levels, default=0) + (0 if kind == "first" else 1)
+    return max(levels, default=0) + (0 if kind in ("first", "merge") else 1)
 
 
 def _levels_of(value: Any) -> int:

@@ -18,7 +18,7 @@ from omnibachi_model.checks import types_of
 from omnibachi_model.values import LIMIT
 
 from .expressions import Expression, Sealed
-from .fits import Presence, join, join_all, literal, member
+from .fits import Presence, join_all, literal, member
 from .kinds import Schema, integral, kinds, number_range, values
 
 BOOLEAN: Schema = {"type": "boolean"}
@@ -160,7 +160,8 @@ def _add(source: Expression, parts: list[Typed], scope: Scope) -> tuple[str, Sch
     if may_be(a, "string") and may_be(b, "string"):
         found.append(STRING)
     if may_be(a, "array") and may_be(b, "array"):
-        found.append({"type": "array", "items": join(items_of(a), items_of(b))})
+        sides = [items_of(side) for side in (a, b) if side.get("maxItems") != 0]
+        found.append({"type": "array", **({"items": join_all(sides)} if sides else {"maxItems": 0})})
     if not found:
         _mixed(source, a, b, scope, "`+` adds numbers and joins texts or lists")
         return "add", NOTHING

@@ -12,6 +12,7 @@ refused with `defaults=False`. `secret` and `public` are kept where they say tru
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -38,7 +39,7 @@ _BESIDE_REFERENCE = ("$ref", "$defs", "default", "title", "description", *MARKS)
 
 
 @dataclass(frozen=True, slots=True)
-class _Sealed:
+class Part:
     """A sealed schema (or a part of one), its size in schemas and its depth in levels of JSON."""
 
     value: Any
@@ -46,7 +47,9 @@ class _Sealed:
     depth: int = 1
 
 
-OPEN = _Sealed({})
+OPEN = Part({})
+# Gives the schema that a `$ref` names, as it is sealed where defaults and these marks may stand or not.
+Named: TypeAlias = "Callable[[Scalar, bool, frozenset[str]], Phase[Part]]"
 
 
 @dataclass(slots=True)
@@ -56,8 +59,9 @@ class _Sealing:
     definitions: dict[str, Tree]
     defaults: bool
     marks: frozenset[str] = NONE
+    named: Named | None = None
     found: list[Diagnostic] = field(default_factory=list)
-    sealed: dict[str, _Sealed] = field(default_factory=dict)
+    sealed: dict[str, Part] = field(default_factory=dict)
     trail: list[str] = field(default_factory=list)  # definitions that are being expanded
     level: int = 0  # how deep the schema is that is being sealed, expansions counted
 
@@ -76,15 +80,21 @@ class _Sealing:
         self.found.append(Diagnostic(code, message, span, help=help, severity=severity, fix=fix))
 
 
-def seal_schema(tree: Mapping, *, defaults: bool = True, marks: frozenset[str] = NONE) -> Phase[Schema]:
+def seal_schema(
+    tree: Mapping, *, defaults: bool = True, marks: frozenset[str] = NONE, named: Named | None = None
+) -> Phase[Schema]:
     """Seal a schema; what could not be understood is left open in the value and reported (OB207 to OB210, OB530).
 
-    `marks` are those that may stand in it. A pattern that may take long is a warning (OB216).
+    `marks` are those that may stand in it; `named` gives the named schemas. A pattern that may take long is a warning
+    (OB216).
     """
-    return _seal_whole(tree, defaults=defaults, marks=marks, member=False)
+    phase = seal_part(tree, defaults=defaults, marks=marks, named=named, member=False)
+    return Phase(phase.value.value, phase.diagnostics)
 
 
-def seal_fields(fields: tuple[Field, ...], *, defaults: bool = True, marks: frozenset[str] = NONE) -> Phase[Schema]:
+def seal_fields(
+    fields: tuple[Field, ...], *, defaults: bool = True, marks: frozenset[str] = NONE, named: Named | None = None
+) -> Phase[Schema]:
     """Seal the fields of `inputs` or of an outcome as a closed object schema; `marks` are those that they may have.
 
     All are required unless their schema says `optional: true` or has a `default`.
@@ -102,13 +112,14 @@ def seal_fields(fields: tuple[Field, ...], *, defaults: bool = True, marks: froz
                 optional = entry.value.value
             else:
                 found.append(Diagnostic("OB208", "`optional` is true or false", entry.value.span))
-        phase = _seal_whole(tree, defaults=defaults, marks=marks, member=True)
+        phase = seal_part(tree, defaults=defaults, marks=marks, named=named, member=True)
         found.extend(phase.diagnostics)
-        wrong = contradiction(phase.value, tree)
+        sealed = phase.value.value
+        wrong = contradiction(sealed, tree)
         if wrong is not None:
             found.append(wrong)
-        properties[item.name.text] = phase.value
-        if not optional and "default" not in phase.value:
+        properties[item.name.text] = sealed
+        if not optional and "default" not in sealed:
             required.append(item.name.text)
     schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
     if required:
@@ -131,9 +142,12 @@ def member_places(tree: Tree | None, at: str = "") -> dict[str, Span]:
     return found | member_places(tree.get("items"), f"{at}/{ITEM}")
 
 
-def _seal_whole(tree: Mapping, *, defaults: bool, marks: frozenset[str], member: bool) -> Phase[Schema]:
+def seal_part(
+    tree: Mapping, *, defaults: bool, marks: frozenset[str], named: Named | None, member: bool
+) -> Phase[Part]:
+    """Seal a schema, as a part of others; `member`: it may be one of an object, and have a default of its own."""
     definitions = tree.get("$defs")
-    state = _Sealing({}, defaults, marks)
+    state = _Sealing({}, defaults, marks, named)
     if isinstance(definitions, Mapping):
         state.definitions.update((entry.key, entry.value) for entry in definitions)
     elif definitions is not None:
@@ -151,10 +165,10 @@ def _seal_whole(tree: Mapping, *, defaults: bool, marks: frozenset[str], member:
             "OB210", f"the schema expands to {sealed.depth} levels; at most {MOST_LEVELS} are sealed", tree.span
         )
         sealed = OPEN
-    return Phase(sealed.value, tuple(state.found))
+    return Phase(sealed, tuple(state.found))
 
 
-def _seal(tree: Tree, state: _Sealing, *, member: bool = False, top: bool = False) -> _Sealed:
+def _seal(tree: Tree, state: _Sealing, *, member: bool = False, top: bool = False) -> Part:
     if not isinstance(tree, Mapping):
         state.report("OB208", "a schema is a mapping of keywords", tree.span, "write `{}` where any value may stand")
         return OPEN
@@ -168,7 +182,7 @@ def _seal(tree: Tree, state: _Sealing, *, member: bool = False, top: bool = Fals
     return sealed
 
 
-def _keywords(tree: Mapping, state: _Sealing, *, member: bool, top: bool) -> _Sealed:
+def _keywords(tree: Mapping, state: _Sealing, *, member: bool, top: bool) -> Part:
     types = _types(tree, state)
     out: Schema = {}
     if types:
@@ -189,7 +203,7 @@ def _keywords(tree: Mapping, state: _Sealing, *, member: bool, top: bool) -> _Se
     settle(tree, out, state.report)
     out |= _marks(tree, state, field=top)
     _default(tree, out, state, member=member)
-    return _Sealed(out, size, max(depth, 1 + _levels(out.get("default"))))
+    return Part(out, size, max(depth, 1 + _levels(out.get("default"))))
 
 
 def _marks(tree: Mapping, state: _Sealing, *, field: bool) -> Schema:
@@ -202,7 +216,7 @@ def _marks(tree: Mapping, state: _Sealing, *, field: bool) -> Schema:
     }
 
 
-def _keyword(key: str, tree: Tree, key_span: Span, state: _Sealing) -> _Sealed | None:
+def _keyword(key: str, tree: Tree, key_span: Span, state: _Sealing) -> Part | None:
     """Read the value of one keyword; None where there is nothing to seal."""
     if key in ("title", "description"):
         if text_of(tree) is None:
@@ -214,13 +228,13 @@ def _keyword(key: str, tree: Tree, key_span: Span, state: _Sealing) -> _Sealed |
         return _seal(tree, state)
     if key == "additionalProperties":
         if isinstance(tree, Scalar) and isinstance(tree.value, bool):
-            return None if tree.value else _Sealed(False, 0)
+            return None if tree.value else Part(False, 0)
         return _seal(tree, state)
     if key == "const":
-        return _Sealed(plain(tree), 0, 1 + _levels(plain(tree)))
+        return Part(plain(tree), 0, 1 + _levels(plain(tree)))
     if key in READERS:
         value = READERS[key](key, tree, state.report)
-        return None if value is None else _Sealed(value, 0, 1 + _levels(value))
+        return None if value is None else Part(value, 0, 1 + _levels(value))
     if key == "optional":
         advice = "use `required`"
         state.report("OB207", "`optional` stands at a field of `inputs` or of an outcome only", key_span, advice)
@@ -267,14 +281,14 @@ def _types(tree: Mapping, state: _Sealing) -> list[str]:
     return []
 
 
-def _properties(tree: Tree, state: _Sealing) -> _Sealed | None:
+def _properties(tree: Tree, state: _Sealing) -> Part | None:
     if not isinstance(tree, Mapping):
         state.report("OB208", "`properties` is a mapping of schemas", tree.span)
         return None
     parts = {entry.key: _seal(entry.value, state, member=True) for entry in tree}
     size = sum(part.size for part in parts.values())
     depth = max((part.depth for part in parts.values()), default=0)
-    return _Sealed({name: part.value for name, part in parts.items()}, size, depth + 1)
+    return Part({name: part.value for name, part in parts.items()}, size, depth + 1)
 
 
 def _default(tree: Mapping, out: Schema, state: _Sealing, *, member: bool) -> None:
@@ -290,7 +304,7 @@ def _default(tree: Mapping, out: Schema, state: _Sealing, *, member: bool) -> No
         out["default"] = plain(entry.value)
 
 
-def _reference(tree: Mapping, state: _Sealing, *, member: bool, top: bool) -> _Sealed:
+def _reference(tree: Mapping, state: _Sealing, *, member: bool, top: bool) -> Part:
     """Expand a `$ref`, which may have a default, a title and a description beside it."""
     for entry in tree:
         if entry.key not in _BESIDE_REFERENCE or (entry.key == "$defs" and not top):
@@ -299,9 +313,42 @@ def _reference(tree: Mapping, state: _Sealing, *, member: bool, top: bool) -> _S
             )
     value = tree.get("$ref")
     assert value is not None
+    sealed = _referred(value, state)
+    out = {key: item for key, item in sealed.value.items() if member or key != "default"}
+    for entry in tree:
+        if entry.key in MARKS and mark(
+            entry.key, entry.value, entry.key_span, state.marks, field=top, found=state.found
+        ):
+            out[entry.key] = True
+    _default(tree, out, state, member=member)
+    return Part(out, sealed.size, max(sealed.depth, 1 + _levels(out.get("default"))))
+
+
+def references(tree: Tree | None) -> Iterator[Scalar]:
+    """Yield where a schema, at any depth, refers to something other than its own definitions."""
+    if not isinstance(tree, Mapping):
+        return
+    value = tree.get("$ref")
+    if isinstance(value, Scalar) and isinstance(value.value, str) and not value.value.startswith("#"):
+        yield value
+    for key in ("items", "additionalProperties"):
+        yield from references(tree.get(key))
+    for key in ("properties", "$defs"):
+        inner = tree.get(key)
+        for entry in inner if isinstance(inner, Mapping) else ():
+            yield from references(entry.value)
+
+
+def _referred(value: Tree, state: _Sealing) -> Part:
+    """Return what a `$ref` leads to: a definition of this schema, or a schema that has a name of its own."""
     text = text_of(value)
+    if text is not None and not text.startswith("#") and isinstance(value, Scalar) and state.named is not None:
+        found = state.named(value, state.defaults, state.marks)
+        state.found.extend(found.diagnostics)
+        return found.value
     if text is None or not text.startswith("#/$defs/") or "/" in text[8:]:
-        state.report("OB210", "a `$ref` leads to a local definition: `#/$defs/NAME`", value.span)
+        message = "a `$ref` leads to a definition of this schema, `#/$defs/NAME`, or to a named schema, `SC_NAME_V0`"
+        state.report("OB210", message, value.span)
         return OPEN
     name = text[8:].replace("~1", "/").replace("~0", "~")
     if name not in state.definitions:
@@ -313,18 +360,10 @@ def _reference(tree: Mapping, state: _Sealing, *, member: bool, top: bool) -> _S
         circle = " -> ".join(f"`{item}`" for item in (*state.trail[state.trail.index(name) :], name))
         state.report("OB210", f"a `$ref` leads in a circle: {circle}", value.span)
         return OPEN
-    sealed = _definition(name, state)
-    out = {key: item for key, item in sealed.value.items() if member or key != "default"}
-    for entry in tree:
-        if entry.key in MARKS and mark(
-            entry.key, entry.value, entry.key_span, state.marks, field=top, found=state.found
-        ):
-            out[entry.key] = True
-    _default(tree, out, state, member=member)
-    return _Sealed(out, sealed.size, max(sealed.depth, 1 + _levels(out.get("default"))))
+    return _definition(name, state)
 
 
-def _definition(name: str, state: _Sealing) -> _Sealed:
+def _definition(name: str, state: _Sealing) -> Part:
     """Seal a definition once, however often it is referred to."""
     if name not in state.sealed:
         state.trail.append(name)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SCOPES = ("payload", "inputs", "nodes", "each", "run")
 RUN_FIELDS = ("id", "started_at", "actor")
-OPERATORS = ("$first", "$literal", "$secret")
+OPERATORS = ("$first", "$literal", "$merge", "$secret")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,14 @@ class First:
 
 
 @dataclass(frozen=True, slots=True)
+class Merge:
+    """Records laid over one another: of a member that several have, the last one stands."""
+
+    records: tuple[Template, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Secret:
     """A named secret: a text that is looked up under this name when the call is made."""
 
@@ -92,7 +100,7 @@ class Unread:
     span: Span
 
 
-Template: TypeAlias = Literal | Reference | Record | Items | First | Secret | Unread
+Template: TypeAlias = Literal | Reference | Record | Items | First | Merge | Secret | Unread
 
 
 def inside(template: Template) -> tuple[Template, ...]:
@@ -102,6 +110,8 @@ def inside(template: Template) -> tuple[Template, ...]:
         return tuple([value for _, value in template.entries])  # type: ignore[union-attr]
     if kind is Items:
         return template.items  # type: ignore[union-attr]
+    if kind is Merge:
+        return template.records  # type: ignore[union-attr]
     return template.alternatives if kind is First else ()  # type: ignore[union-attr]
 
 
@@ -189,15 +199,13 @@ def _operator(tree: Mapping, key: str, found: list[Diagnostic]) -> Template:
         return Unread(tree.span)
     if key == "$literal":
         return Literal(plain(entry.value), tree.span)
-    if key == "$first":
+    if key in ("$first", "$merge"):
+        what = "alternatives" if key == "$first" else "records"
         if not isinstance(entry.value, Sequence) or not entry.value.items:
-            found.append(
-                Diagnostic(
-                    "OB214", "`$first` takes a list of alternatives", entry.value.span, help="write `$first: [a, b]`"
-                )
-            )
+            message = f"`{key}` takes a list of {what}"
+            found.append(Diagnostic("OB214", message, entry.value.span, help=f"write `{key}: [a, b]`"))
             return Unread(tree.span)
-        return _first(entry.value, tree.span, found)
+        return _several(key, entry.value, tree.span, found)
     if key == "$secret":
         return _secret(entry.value, tree.span, found)
     near = nearest(key, OPERATORS)
@@ -212,10 +220,11 @@ def _operator(tree: Mapping, key: str, found: list[Diagnostic]) -> Template:
     return Unread(tree.span)
 
 
-def _first(tree: Sequence, span: Span, found: list[Diagnostic]) -> Template:
-    made = First(tuple(_template(item, found) for item in tree), span)
+def _several(key: str, tree: Sequence, span: Span, found: list[Diagnostic]) -> Template:
+    items = tuple(_template(item, found) for item in tree)
+    made = First(items, span) if key == "$first" else Merge(items, span)
     for secret in secrets_in(made):
-        message = "`$secret` cannot stand in `$first`: which secret a call gets is told by the graph alone"
+        message = f"`$secret` cannot stand in `{key}`: which secret a call gets is told by the graph alone"
         found.append(Diagnostic("OB223", message, secret.span, help="let two nodes make the call, one with each"))
         return Unread(span)
     return made

@@ -9,7 +9,8 @@ the last byte. Whatever a database or the file system refuses leaves this room a
 itself is a `Defect`.
 """
 
-from .root import Ledger, RunRow, open_root
+from .root import Ledger, open_root
+from .runs import RunRow
 from .schema import VERSION as SCHEMA_VERSION
 
 __all__ = ["SCHEMA_VERSION", "Ledger", "RunRow", "open_root"]

@@ -12,11 +12,12 @@ from omnibachi_model.record import UNPLACED, digest_of, export
 from .connect import connect
 from .journal import Journal, Run, take_over
 from .locks import Locks
+from .runs import RunRow
 from .stores import READS_ONLY, Store, read_row
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import TracebackType
     from typing import Any
 
@@ -48,56 +49,6 @@ _STORES = (
     " UNION ALL SELECT store, count(*) FROM streams"
     " WHERE store NOT IN (SELECT store FROM records WHERE value IS NOT NULL) GROUP BY store ORDER BY store"
 )
-
-
-class RunRow:
-    """What is known of a run; `exit`, `status` and `digest` are None until it has ended.
-
-    `holder` is the process that worked on it last, `fence` how often that changed, `seq` how many events it has.
-    """
-
-    __slots__ = (
-        "digest",
-        "exit",
-        "fence",
-        "holder",
-        "payload_digest",
-        "run",
-        "seal",
-        "seq",
-        "started_at",
-        "status",
-        "workflow",
-        "workflow_digest",
-    )
-
-    def __init__(
-        self,
-        run: str,
-        workflow: str,
-        workflow_digest: str,
-        seal: str | None,
-        payload_digest: str,
-        started_at: str,
-        exit: str | None,
-        status: str | None,
-        digest: str | None,
-        fence: int,
-        holder: str | None,
-        seq: int,
-    ) -> None:
-        self.run = run
-        self.workflow = workflow
-        self.workflow_digest = workflow_digest
-        self.seal = seal
-        self.payload_digest = payload_digest
-        self.started_at = started_at
-        self.exit = exit
-        self.status = status
-        self.digest = digest
-        self.fence = fence
-        self.holder = holder
-        self.seq = seq
 
 
 def open_root(
@@ -133,13 +84,14 @@ class Ledger:
     `root` is the folder of its mirrors, None where it has none.
     """
 
-    __slots__ = ("_db", "_keeps", "_kept", "_locks", "root")
+    __slots__ = ("_db", "_keeps", "_kept", "_key", "_locks", "root")
 
     def __init__(self, db: Database, holders: Holders, root: str | None) -> None:
         self.root = root
         self._db = db
         self._locks = holders
         self._keeps: dict[str, Mapping[str, str]] = {}
+        self._key: bytes | None = None
         self._kept: set[str] = set()  # digests of workflows that are stored; they are never removed
 
     def journal(
@@ -191,6 +143,17 @@ class Ledger:
         """Return what is known of a run; its `exit` is None while it has not ended."""
         found = self._db.row(_RUN, (run_id,))
         return RunRow(*found) if found else None
+
+    def commitment_key(self, draw: Callable[[int], bytes] | None = None) -> bytes | None:
+        """Return the key under which secrets are committed to (`commitments`), None where there is none.
+
+        With `draw` one is made then; of a ledger in memory it is drawn with that. Raises Trouble, OB792 damaged.
+        """
+        if self._key is None:
+            from .commitments import key_of
+
+            self._key = key_of(self._db, self.root, draw)
+        return self._key
 
     @property
     def people(self) -> People:

@@ -56,6 +56,9 @@ _APPROVALS = """CREATE TABLE approvals (
 _CANCELLATIONS = """CREATE TABLE cancellations (
     run TEXT PRIMARY KEY, at TEXT NOT NULL, author TEXT NOT NULL, because TEXT) WITHOUT ROWID"""
 
+# The key of the data root, where no file beside the database can hold it: on PostgreSQL. It has one row at most.
+_COMMITMENTS = "CREATE TABLE commitments (number INTEGER PRIMARY KEY CHECK (number = 1), key BLOB NOT NULL)"
+
 # Tables whose rows are written once: what makes a row one that is there already, and in `only` which rows these are.
 ONCE: dict[str, tuple[tuple[str, ...], str]] = {
     "events": (("run = NEW.run AND seq = NEW.seq", "run = NEW.run AND path = NEW.path AND path <> ''"), ""),
@@ -66,6 +69,7 @@ ONCE: dict[str, tuple[tuple[str, ...], str]] = {
     "loads": (("number = NEW.number",), ""),
     "approvals": (("number = NEW.number",), ""),
     "cancellations": (("run = NEW.run",), ""),
+    "commitments": (("number = NEW.number",), ""),
 }
 
 
@@ -85,12 +89,17 @@ def _once(table: str) -> tuple[str, ...]:
 _LOADING = (_LOADS, *_once("loads"))
 
 _PEOPLE = (_APPROVALS, "CREATE INDEX approvals_run ON approvals (run, number)", *_once("approvals"))
-_SINCE_4 = (*_PEOPLE, _CANCELLATIONS, *_once("cancellations"))
+_SINCE_4 = (*_PEOPLE, _CANCELLATIONS, *_once("cancellations"), _COMMITMENTS, *_once("commitments"))
 
 # The latest runs are listed without reading all of them.
 _LATEST = ("CREATE INDEX runs_started ON runs (started_at, run)",)
 
-_LATER = ("loads", "approvals", "cancellations")  # laid with their triggers by the upgrades that brought them
+_LATER = (
+    "loads",
+    "approvals",
+    "cancellations",
+    "commitments",
+)  # laid with their triggers by the upgrades that brought them
 
 SCHEMA = (
     *_TABLES,

@@ -15,6 +15,7 @@ PREFIXES = {
     "CS": "side_effect",
     "IN": "intent",
     "EV": "event",
+    "SC": "schema",
     "ST": "store",
     "IV": "invariant",
 }

@@ -77,6 +77,8 @@ def blame(story: Story) -> Failure | None:
     """
     if story.refused_at_gate:
         return _gate(story)
+    if story.cancelled is not None:
+        return None  # Somebody wanted it so; what crashed before had its way on.
     faulted = [step for step in story.steps if step.faulted]
     if faulted:
         return _fault(story, faulted[-1])
@@ -93,6 +95,8 @@ def decided(story: Story) -> Step | None:
     telling of a denial, decided nothing. The last one where no way ever led there.
     """
     if not (story.finished and story.steps and story.status != "COMPLETED" and blame(story) is None):
+        return None
+    if story.cancelled is not None:
         return None
     nodes = nodes_of(story.workflow)
     hopeful = completing(nodes)

@@ -19,7 +19,7 @@ from omnibachi_model.sealed import at_gate
 from omnibachi_model.ways import named
 
 from .blame import Failure, blame, decided
-from .markdown import ending, unanswered, what
+from .markdown import asking, ending, unanswered, what
 from .reasons import why
 from .report import Report
 from .resumptions import all_taken_up, plain
@@ -68,6 +68,9 @@ def examine(
     report.unchanged = [_effect(step) for step in wrote if not step.wrote]
     report.diagnostics = notes + _changed_capabilities(story, locks, places)
     _failure(report, story, places)
+    report.cancelled = story.cancelled
+    if story.cancelled is not None:
+        report.advice += [spoken(asking(step)) for step in story.steps if step.unsure]
     if verdict == "BROKEN":
         _broken(report, story, journal, other)
     elif not story.finished:

@@ -146,7 +146,7 @@ def _template(tree: Any, nodes: Sequence[str]) -> str:
     if head == "map":
         return "{" + ", ".join(f"{key}: {_template(item, nodes)}" for key, item in sorted(value.items())) + "}"
     items = ", ".join(_template(item, nodes) for item in value)
-    return f"$first: [{items}]" if head == "first" else f"[{items}]"
+    return f"${head}: [{items}]" if head in ("first", "merge") else f"[{items}]"
 
 
 def reference(scope: Any, segments: Sequence[str | int], nodes: Sequence[str]) -> str:
@@ -167,7 +167,7 @@ def references(tree: Any) -> tuple[tuple[Any, tuple[Any, ...]], ...]:
         elif part[0] == "map" and isinstance(part[1], dict):
             for item in part[1].values():
                 walk(item)
-        elif part[0] in ("list", "first") and isinstance(part[1], list):
+        elif part[0] in ("list", "first", "merge") and isinstance(part[1], list):
             for item in part[1]:
                 walk(item)
 

@@ -16,7 +16,7 @@ from .reasons import does, then, why
 from .resumptions import all_taken_up
 from .story import Story, add, join
 from .waiting import still_waits
-from .words import Code, ends, value
+from .words import Code, Prose, ends, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ def ending(story: Story) -> Words:
             return [address, " waits: ", *still_waits(story.waiting)]
         last = story.steps[-1].node if story.steps else None
         return [address, " did not finish", *([": its record stops after ", Code(last)] if last else [])]
+    if story.cancelled is not None:
+        return [address, " was cancelled", *_by(story.cancelled)]
     how = {
         "COMPLETED": " completed",
         "REJECTED": " was rejected",
@@ -83,6 +85,13 @@ def ending(story: Story) -> Words:
         "FAILED": " failed",
     }.get(story.status or "", " ended")
     return [address, how, " at ", Code(story.exit or "?")]
+
+
+def _by(found: dict[str, Any]) -> Words:
+    """Say who cancelled a run, when and why."""
+    out: Words = [" by ", Code(str(found.get("by")))] if found.get("by") else []
+    out += [" at ", Code(str(found.get("at")))] if found.get("at") else []
+    return [*out, ", because ", Prose(str(found["because"]))] if found.get("because") else out
 
 
 def unanswered(body: dict[str, Any], obs: dict[str, Any]) -> Words:
@@ -211,8 +220,17 @@ def what(step: Step) -> Words:
     return [value(step.inputs)]
 
 
+def asking(step: Step) -> Words:
+    """Say what to ask the other side of a call of which nobody knows whether it was done."""
+    key: Words = [" (its key is ", Code(step.key), ")"] if step.key else []
+    return ["ask the other side whether ", Code(step.node), " was done", *key, " before it is done again"]
+
+
 def _failed(story: Story) -> str:
     found = blame(story)
+    if story.cancelled is not None:
+        unsure = [f"\n{_sentence(asking(step))}\n" for step in story.steps if step.unsure]
+        return f"## Why it did not complete\n\n{said(ending(story))}.\n" + "".join(unsure)
     if found is None:
         step = decided(story)
         if step is None:

@@ -1,8 +1,8 @@
 """Two records compared: where the runs part, what made them part, and what followed from it.
 
-A run follows from its workflow, its payload, the members of `$.run` that it reads, and what side effects and people answered
-(docs/formats.md, "Trace"). So a difference is a cause only where what stands before it is equal: one of those four, or
-code, where a transform made something else of the same inputs. All other differences follow from a cause before them.
+A run follows from its workflow, its payload, the members of `$.run` that it reads, and what side effects and people
+answered (docs/formats.md, "Trace"). So a difference is a cause only where what stands before it is equal: one of those
+four, or code, where a transform made something else of the same inputs. All others follow from a cause before them.
 """
 
 from __future__ import annotations

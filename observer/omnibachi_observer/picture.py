@@ -18,7 +18,7 @@ import graphviz
 
 from omnibachi_model.addresses import split
 from omnibachi_model.record import Broken, read
-from omnibachi_model.sealed import ALL, CALL, DECIDE, EACH, FAULT, LOOPS, PASS, REPEAT
+from omnibachi_model.sealed import ALL, CALL, CANCELLED_EXIT, DECIDE, EACH, FAULT, LOOPS, PASS, REPEAT, WAIT
 from omnibachi_model.ways import named
 
 from .picture_plan import FAN, Plan, Route, plan
@@ -79,8 +79,9 @@ def dot(
     `path` is the taken path as (node, outcome); None draws the graph without a run. `ending` is the exit that the run
     reached, None for a run without an end.
     """
-    shown = plan(workflow, path, ending)
-    status = exits_of(workflow).get(ending or "")
+    cancelled = ending == CANCELLED_EXIT and ending not in exits_of(workflow)
+    shown = plan(workflow, path, None if cancelled else ending)
+    status = "FAILED" if cancelled else exits_of(workflow).get(ending or "")
     strong, _ = COLOURS.get(status or "", BLUE)
     graph = graphviz.Digraph("workflow")
     graph.attr("graph", **_page(workflow, shown, path, ending, status, strong))
@@ -97,11 +98,12 @@ def dot(
     for name, routes in shown.beside.items():
         _beside(graph, name, routes)
     _fold(graph, shown, strong)
-    if path and ending is None:
+    if path and (ending is None or cancelled):
         last = next((named(name) for name, _ in reversed(path) if named(name) in shown.nodes), None)
         if last:
-            graph.node("_open", label=f"<{_text('no end is recorded', 10, BLUE[0])}>", shape="plaintext")
-            graph.edge(_id(last), "_open", color=BLUE[0], style="dotted", penwidth="2")
+            end, colour = ("cancelled", strong) if cancelled else ("no end is recorded", BLUE[0])
+            graph.node("_open", label=f"<{_text(end, 10, colour)}>", shape="plaintext")
+            graph.edge(_id(last), "_open", color=colour, style="dotted", penwidth="2")
     return str(graph.source)
 
 

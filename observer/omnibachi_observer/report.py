@@ -9,6 +9,7 @@ from typing import Any
 from omnibachi_model.diagnostics import Diagnostic
 from omnibachi_model.digests import pretty
 from omnibachi_model.sealed import EXTERNAL
+from omnibachi_model.waits import ACCEPTED
 
 from .words import ends, shorten, visible
 
@@ -28,8 +29,10 @@ class Report:
     `effect`, `what`). `failed` (`node`, `reason`, `code`, `fault`, `what`, `place`, `remedy`) or None; where the record
     itself does not hold, its `fault` is `record` and its `place` a line of the record. `decided` (`node`, `outcome`,
     `row`, `because`, `why`, `place`) where the protocol's own decision led elsewhere than to COMPLETED, which is
-    nobody's fault. `resumed` counts how often the run was taken up again, and `resumptions` tells each time (`after`:
-    how many steps stood then, `node`: the last one's, `at`, `program`, `host`, `seal`, `accepted`, `what`).
+    nobody's fault. `cancelled` (`at`, `by`, `because`) says who cancelled the run. `resumed` counts how often the run was taken up again, and `resumptions` tells each time (`after`:
+    how many steps stood then, `node`: the last one's, `at`, `program`, `host`, `seal`, `accepted`, `what`). `waiting`
+    says for whom a run waits that has not ended, `statements` what people handed in, refused or not, as far as a
+    journal tells (`number`, `path`, `at`, `key`, `verdict`, `decision`, `because`).
     """
 
     verdict: str
@@ -54,6 +57,9 @@ class Report:
     unchanged: list[dict[str, Any]] = field(default_factory=list)
     failed: dict[str, Any] | None = None
     decided: dict[str, Any] | None = None
+    cancelled: dict[str, Any] | None = None
+    waiting: dict[str, Any] | None = None
+    statements: list[dict[str, Any]] = field(default_factory=list)
     advice: list[str] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
@@ -76,6 +82,8 @@ class Report:
             out += [*_step(step), *self._again(step["step"])]
         if not self.path:
             out.append("  no node ran")
+        if self.statements:
+            out += ["", "What people said", *_shown([_statement(item) for item in self.statements])]
         out += ["", "What changed", *self._changes()]
         if self.failed is not None:
             out += ["", "What failed", *_failed(self.failed)]
@@ -123,6 +131,14 @@ class Report:
             [f"{_effect(item)} answered {item['outcome']}: nothing new was written" for item in self.unchanged]
         )
         return lines if self.changed else ["  nothing", *lines]
+
+
+def _statement(item: dict[str, Any]) -> str:
+    refused = "" if item["verdict"] == ACCEPTED else f", refused ({item['verdict']})"
+    because = f", because {visible(str(item['because']))}" if item["because"] else ""
+    who = visible(str(item["key"] or "nobody known"))
+    decision = visible(str(item["decision"] or "nothing that can be read"))
+    return f"{item['at']}: {who} said {decision}{because}{refused}"
 
 
 def _shown(effects: list[str]) -> list[str]:

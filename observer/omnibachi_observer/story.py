@@ -6,8 +6,9 @@ a story is also told of a record that breaks off, and without the workflow, with
 
 from __future__ import annotations
 
-from omnibachi_model.record import INTENDED, RESUMED, RUN_FINISHED, RUN_STARTED, STEPS, WAITING
-from omnibachi_model.sealed import BACKEND_ERROR, EXIT, EXTERNAL, FAULT, OUTCOME_UNKNOWN, TIMEOUT, WRITES
+from omnibachi_model.digests import encode
+from omnibachi_model.record import CANCELLED_BODY, INTENDED, RESUMED, RUN_FINISHED, RUN_STARTED, STEPS, WAITING
+from omnibachi_model.sealed import BACKEND_ERROR, CANCELLED_EXIT, EXIT, EXTERNAL, FAULT, OUTCOME_UNKNOWN, TIMEOUT, WRITES
 from omnibachi_model.ways import named, onward
 
 TYPE_CHECKING = False
@@ -204,6 +205,14 @@ class Story:
         return found if isinstance(found, str) else None
 
     @property
+    def cancelled(self) -> dict[str, Any] | None:
+        """Who cancelled the run, when and why; None where nobody did."""
+        if self.exit != CANCELLED_EXIT or encode(self.end) != CANCELLED_BODY:
+            return None
+        found = self.end_obs.get("cancelled")
+        return found if isinstance(found, dict) else {}
+
+    @property
     def refused_at_gate(self) -> bool:
         """Whether the payload did not fit the intent: the run ended before any node."""
         return self.finished and not self.steps and isinstance(self.violations, list)
@@ -257,12 +266,13 @@ def join(story: Story) -> None:
     """Set beside each step its sealed node and the name of where the run went next."""
     nodes = nodes_of(story.workflow)
     by_name = {node.get("name"): node for node in nodes}
-    after = [step.node for step in story.steps[1:]] + [story.exit]
+    cut = story.cancelled is not None  # no step led to its end
+    after = [step.node for step in story.steps[1:]] + [None if cut else story.exit]
     for step, follower in zip(story.steps, after, strict=False):
         step.sealed = by_name.get(named(step.node), {})
         step.target = follower
-        step.last = story.finished and step is story.steps[-1]
-        if follower is None:
+        step.last = story.finished and step is story.steps[-1] and not cut
+        if follower is None and not cut:
             index = onward(nodes, step.sealed.get("next", {}).get(step.outcome))
             step.target = nodes[index].get("name") if index is not None else None
 

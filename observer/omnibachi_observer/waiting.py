@@ -53,7 +53,7 @@ def instant(us: int) -> str:
 
 
 def _wanted(quorum: Any, roles: Any) -> Words:
-    whose = [Code(str(role)) for role in roles] if isinstance(roles, list) else []
+    whose: list[str] = [Code(str(role)) for role in roles] if isinstance(roles, list) else []
     return [f"{quorum} approval{'' if quorum == 1 else 's'} by ", *listed(whose, "or")]
 
 

@@ -47,7 +47,7 @@ def end_left(journal: Journal, events: Sequence[Recorded], now_ns: int, known: M
     Raises Trouble.
     """
     journal.begin(durable=True, settling=True)
-    at = now_ns // 1000
+    at, began = now_ns // 1000, orjson.loads(events[0][2])["at_us"]
     new: list[Recorded] = []
 
     def add(path: str, body: bytes, more: Mapping[str, Any]) -> None:
@@ -60,7 +60,7 @@ def end_left(journal: Journal, events: Sequence[Recorded], now_ns: int, known: M
         number = journal.receipt(path, capability, OUTCOME_UNKNOWN)
         answered = {**last, "kind": CALLED, "outcome": OUTCOME_UNKNOWN, "output": {}}
         add(path, encode(answered), {"receipt": number, "took_us": 0})
-    add("", CANCELLED_BODY, {"cancelled": journal.cancellation(), "took_us": 0})
+    add("", CANCELLED_BODY, {"cancelled": journal.cancellation(), "took_us": max(at - began, 0)})
     journal.write(new)
     digest = digest_of([body for _, body, _ in (*events, *new)])
     journal.finish(CANCELLED_EXIT, STATUS, digest)

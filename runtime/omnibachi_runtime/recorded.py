@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, NoReturn, TypeAlias
 
+    from .blind import Sight
     from .faults import Frame
     from .link import Program
     from .walk import Recorded, Start, Step
@@ -89,17 +90,32 @@ class _Tape:
         return row
 
 
-def retrace(program: Program, start: Start, events: Sequence[Recorded]) -> tuple[Walk, int]:
+def retrace(
+    program: Program, start: Start, events: Sequence[Recorded], given: Any = None, hidden: list[str] | None = None
+) -> tuple[Walk, int]:
     """Walk along the recorded (path, body, obs) of a run: (the walk, the index of the first node without a row).
 
     The index is STOP where the record has its end; then exit, status and result are those of the walk. `start` is what
     the run began with, as recorded; its journal and its entropy are not touched, and its clock is not read. Raises
     Difference.
+
+    Where the program has secrets, `given` is the payload itself, if it is at hand, and to `hidden` comes the path of
+    each node that was not done again for want of it; raises Unseen and Unlike then (see `blind`).
     """
     first = events[0][1]
     asked = _parsed(first)
+    sight = None
     try:
-        gate = program.gate(asked.get("payload"))
+        if program.secrets is None:
+            gate = program.gate(asked.get("payload"))
+        else:
+            # Imported here: a workflow without secrets is retraced without it.
+            from .blind import look
+
+            sight = look(program, asked.get("payload"), given, events)
+            gate = sight.gate
+            if hidden is not None:
+                sight.withheld = hidden
     except Outside as outside:
         raise Difference("", "payload", asked.get("payload"), outside.reason) from None
     run = Walk(program, start, gate[2])
@@ -110,6 +126,9 @@ def retrace(program: Program, start: Start, events: Sequence[Recorded]) -> tuple
         _differ("", first, body)
     run.events.append(events[0])
     tape = _Tape(events)
+    if sight is not None and sight.ended and tape.more(run):
+        _ended(run, tape.next())
+        return run, STOP
     index = admit(run, start, gate)
     if index == STOP:
         made = run.events.pop()
@@ -119,12 +138,12 @@ def retrace(program: Program, start: Start, events: Sequence[Recorded]) -> tuple
         row = tape.next()
         _meet(row, run.exit, True)
         _keep(run, row, run.exit)
-    along = _along(program)
+    along = _along(program, sight)
     while index >= 0:
         if not tape.more(run):
             return run, index
         if tape.rows[tape.place][1] == CANCELLED_BODY:
-            _cancelled(run, tape.next())
+            _ended(run, tape.next())
             break
         index = along[index](run, tape)
     if tape.more(run):
@@ -132,18 +151,23 @@ def retrace(program: Program, start: Start, events: Sequence[Recorded]) -> tuple
     return run, STOP
 
 
-def _cancelled(run: Walk, row: Recorded) -> None:
-    """Take the end of a run that was cancelled: no step leads there, and it may come before any."""
+def _ended(run: Walk, row: Recorded) -> None:
+    """Take an end to which no step leads: of a run that was cancelled, or rejected by what is not at hand."""
     end = _parsed(row[1])
     run.events.append(row)
     run.exit, run.status, run.result = end["exit"], end["status"], end["result"]
 
 
-def _along(program: Program) -> tuple[Along, ...]:
+def _along(program: Program, sight: Sight | None) -> tuple[Along, ...]:
     """Make the table of recorded steps: one for each node, by index."""
     nodes: list[dict[str, Any]] = orjson.loads(program.sealed)["nodes"]
     size = len(nodes)
-    return tuple(_of(program, index, node, size) for index, node in enumerate(nodes))
+    found = [_of(program, index, node, size) for index, node in enumerate(nodes)]
+    if sight is not None:
+        from .blind import along
+
+        found = [along(sight, index, nodes[index], step, _differ) for index, step in enumerate(found)]
+    return tuple(found)
 
 
 def _of(program: Program, index: int, node: dict[str, Any], size: int) -> Along:

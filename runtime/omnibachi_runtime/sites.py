@@ -79,10 +79,20 @@ class Call:
         self.hosts = hosts
         self.declared = declared
 
+    programs: Mapping[str, JSON] = NOTHING
+
     @property
     def key(self) -> str:
         """The digest over run and path: the same for every attempt of this call."""
         return digest_of([self.run, self.path])
+
+    def cancelled(self) -> bool:
+        """Tell that nobody cuts this call: it is part of a transaction, or over soon."""
+        return False
+
+    def secret(self, name: str) -> str:
+        """Refuse: this node names no secret."""
+        raise PermissionError(f"this node names no secret {name}")
 
 
 class Site:

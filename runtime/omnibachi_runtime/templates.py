@@ -54,6 +54,8 @@ def link(template: Template, size: int) -> Bind:
         return lambda values: [item(values) for item in items]
     if kind == "first":
         return _first(template[1], size)
+    if kind == "merge":
+        return _merged(tuple(link(item, size) for item in template[1]))
     if kind == "secret":
         return _secret(template[1])
     raise ValueError(f"no template of kind {kind!r}")
@@ -102,6 +104,8 @@ def follow(value: Any, segments: Segments) -> Any:
     """Return the value at a path below `value`; raises one of ABSENT when there is none (text has no items)."""
     for part in segments:
         if type(part) is int and type(value) is not list:
+            if hasattr(value, "withheld"):  # What is not at hand has no parts that are.
+                return value
             raise TypeError(part)
         value = value[part]
     return value
@@ -151,6 +155,21 @@ def _first(alternatives: Sequence[Template], size: int) -> Bind:
         return last(values)
 
     return first
+
+
+def _merged(records: tuple[Bind, ...]) -> Bind:
+    """Lay records over one another; the compiler proved that they are records."""
+
+    def merged(values: Values) -> Any:
+        made: dict[str, Any] = {}
+        for record in records:
+            part = record(values)
+            if hasattr(part, "withheld"):  # What is not at hand has no members that are.
+                return part
+            made.update(part)
+        return made
+
+    return merged
 
 
 def _first_member(members: tuple[tuple[int, Any], ...], last: Bind) -> Bind:

@@ -148,8 +148,14 @@ class Fields:
     def shown(self, body: bytes, replace: Callable[[Any], Any]) -> bytes:
         """Return the bytes of an event's body in which what is secret is what `replace` makes of it."""
         told: dict[str, Any] = orjson.loads(body)
-        told["inputs"] = _without(told["inputs"], self.inputs, replace)
-        told["output"] = _without(told["output"], self.outputs(told["outcome"]), replace)
+        inputs, output = told["inputs"], told["output"]
+        return self.shown_by(told, lambda name: replace(inputs[name]), lambda name: replace(output[name]))
+
+    def shown_by(self, told: dict[str, Any], given: Callable[[str], Any], made: Callable[[str], Any]) -> bytes:
+        """Return the bytes of a body with other inputs and outputs in the place of secret ones, by name."""
+        told = {**told}
+        told["inputs"] = _without(told["inputs"], self.inputs, given)
+        told["output"] = _without(told["output"], self.outputs(told["outcome"]), made)
         if self.node["kind"] == PASS and told["outcome"] == REJECTED_EXIT:
             told["output"] = {"violations": self.cut(told["output"]["violations"])}
         return encode(told)
@@ -179,10 +185,10 @@ def _names(names: Any) -> list[str]:
     return list(names)
 
 
-def _without(value: Any, names: frozenset[str], replace: Callable[[Any], Any]) -> Any:
+def _without(value: Any, names: frozenset[str], replace: Callable[[str], Any]) -> Any:
     if type(value) is not dict or names.isdisjoint(value):
         return value
-    return {name: replace(item) if name in names else item for name, item in value.items()}
+    return {name: replace(name) if name in names else item for name, item in value.items()}
 
 
 def kept(index: int, nodes: Sequence[dict[str, Any]], step: Step, secrets: Secrets) -> Step:

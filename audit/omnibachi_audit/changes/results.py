@@ -50,6 +50,8 @@ class Outputs:
             items = [self.of(item) for item in value]
             made = {"type": "array", "minItems": len(items), "maxItems": len(items)}
             return made | ({"items": self._types.join(items)} if items and all(map(_small, items)) else {})
+        if head == "merge":
+            return {"type": "object"}  # what its parts are alike in is not told
         if head == "first":
             return self._types.join([self.of(item) for item in value])
         return self._read(self._scope(value), template[2])

@@ -64,6 +64,7 @@ class Crew:
         self._again: deque[_Job] = deque()
         self._context = get_context("spawn")
         self._hands: dict[Connection, tuple[BaseProcess, _Job]] = {}
+        self._leaving: list[BaseProcess] = []
         self._done = 0
 
     def work(self) -> None:
@@ -131,8 +132,8 @@ class Crew:
         if following is None:
             with suppress(ConnectionError):
                 connection.send(None)
-            process.join(PATIENCE)
             connection.close()
+            self._leaving.append(process)  # Others still wait for what they are to do.
             return
         self._hands[connection] = process, following
         self._order(connection, following)
@@ -147,12 +148,13 @@ class Crew:
         """End whoever still works; a run that is cut off is gone on with when the batch is."""
         for connection in self._hands:
             connection.close()
-        for process, _ in self._hands.values():
+        for process in [*self._leaving, *(process for process, _ in self._hands.values())]:
             process.join(PATIENCE)
             if process.exitcode is None:
                 process.terminate()
                 process.join()
         self._hands.clear()
+        self._leaving.clear()
 
 
 @contextmanager

@@ -16,6 +16,7 @@ PIECE = 1024 * 1024
 MOST_LINES = 500  # in a chunk
 LEAST_CHUNKS = 64  # of a batch that has as many lines
 MOST_BYTES = 4 * 1024 * 1024  # after which a chunk is closed
+MOST_KEPT = MAX_PAYLOAD_BYTES + 1  # bytes of a line: one more than is taken, which tells it from one that is
 TOO_LONG = b"\0"  # is kept of a line that no payload can be
 
 
@@ -71,14 +72,20 @@ class Payloads:
             raise Refused([Diagnostic("OB756", message, help=help)])
 
     def _lines(self, whole: hashlib._Hash) -> Iterator[tuple[int, bytes]]:
+        """Give (number, bytes) of each line; pieces are cut all at once, since this is what the workers wait for."""
         self._file.seek(0)
-        number = 0
-        while line := self._file.readline(MAX_PAYLOAD_BYTES + 2):
-            whole.update(line)
-            number += 1
-            kept = line
-            while not line.endswith(b"\n") and (line := self._file.readline(PIECE)):
-                whole.update(line)
-                kept = TOO_LONG
-            if kept.strip():
-                yield number, kept.rstrip(b"\r\n")
+        ended, begun, cut = 0, b"", False  # the line that no piece has ended yet, and whether it is too long already
+        while piece := self._file.read(PIECE):
+            whole.update(piece)
+            *lines, begun = (begun + piece).split(b"\n")
+            for number, line in enumerate(lines, ended + 1):
+                if cut or len(line) > MOST_KEPT:
+                    yield number, TOO_LONG
+                    cut = False
+                elif line.strip():
+                    yield number, line.rstrip(b"\r")
+            ended += len(lines)
+            if cut or len(begun) > MOST_KEPT:
+                begun, cut = b"", True
+        if cut or begun.strip():
+            yield ended + 1, TOO_LONG if cut else begun.rstrip(b"\r")

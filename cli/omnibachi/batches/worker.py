@@ -29,6 +29,7 @@ from omnibachi_model.values import MAX_PAYLOAD_BYTES, Outside, read
 from .payloads import TOO_LONG, Chunk
 
 WORKER = ".worker"
+BUFFER = 256 * 1024
 EVERY = 0.1  # seconds between two words of how far it is
 
 
@@ -139,7 +140,7 @@ class _Doing:
         aside = f"{path}.{os.getpid()}"
         whole, size = hashlib.sha256(), 0
         try:
-            with open(aside, "wb") as file:
+            with open(aside, "wb", BUFFER) as file:
                 for done, (number, data) in enumerate(chunk.lines):
                     if self.order.careful:
                         self.connection.send(("line", number))

@@ -40,6 +40,7 @@ COMMANDS = {
     "replay": "Compute a recorded run again, and compare.",
     "resume": "Finish runs whose process died.",
     "approve": "Approve what a run waits for, or reject it.",
+    "cancel": "End a run before it ends by itself.",
     "diff": "Compare two snapshots: what breaks; or two runs: why they part.",
     "export": "Write a record for OpenTelemetry, CloudEvents or OpenLineage.",
     "compat": "Replay stored traces against a new snapshot.",

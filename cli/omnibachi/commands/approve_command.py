@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from omnibachi import wiring
-from omnibachi.approving import Handed, hand_in, signed, statements, trusted, waiting_in
+from omnibachi.approving import Handed, hand_in, signed, trusted, waiting_in
 from omnibachi.exits import OK
 from omnibachi.parked import asked, summary, told, told_here
+from omnibachi.people import statements
 from omnibachi.trusting import private_key_in, write_file
 from omnibachi.workspace import Workspace
 from omnibachi_model.diagnostics import Diagnostic, Refused

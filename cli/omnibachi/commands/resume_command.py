@@ -36,9 +36,9 @@ def resume(
     A run that waits for people is gone on with once they have decided or its time is over (see `approve`).
 
     Exit status as for `run`: 0 COMPLETED, 1 REJECTED or FAILED, 5 DENIED, 7 WAITING; 3 for an unknown run, 4 where a
-    capability was changed or something comes out differently (nothing is written then), 6 where another process works on the run
-    or the store cannot be used. With --all the worst of all runs, in the order 6, 4, 3, 1, 5, 7, 0; runs that
-    other processes work on, or that still wait for people, do not count. A list is 0.
+    capability was changed or something comes out differently (nothing is written then), 6 where another process works
+    on the run or the store cannot be used. With --all the worst of all runs, in the order 6, 4, 3, 1, 5, 7, 0; runs
+    that other processes work on, or that still wait for people, do not count. A list is 0.
     """
     if trace_id is not None and every:
         raise click.UsageError("a trace id and `--all` exclude each other")

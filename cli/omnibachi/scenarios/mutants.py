@@ -3,8 +3,8 @@
 Changed is the sealed form in memory, one place at a time:
 
 - `route`: an outcome leads elsewhere, to where crashes go and to another exit or node behind it;
-- `row`: a row of a decision is gone; `comparison`: one sign in its `when` is another (`<` and `<=`, `==` and `!=`, `&&`
-  and `||`, a test and its negation);
+- `row`: a row of a decision is gone; `comparison`: one sign in its `when`, or in a field that is computed, is another
+  (`<` and `<=`, `==` and `!=`, `&&` and `||`, `all` and `exists`, a test and its negation), also inside macros;
 - `check`: one bound of the payload, or of inputs that are checked when called, is gone;
 - `binding`: an input or a field of a result is another value of the same type that is there as well;
 - `skipped`: a node that a law names is passed over.
@@ -21,17 +21,22 @@ from typing import Any, NamedTuple
 
 from omnibachi.wiring import among, courses_of
 from omnibachi_model.checks import types_of
+from omnibachi_model.expressions import MACROS
 from omnibachi_model.sealed import CALL, COMPUTE, DECIDE, END, EXIT, FAULT, PASS, SILENT, SUCCESS, WAIT
 
 from .specimens import Schema, schema_at
 
 Sealed = dict[str, Any]
 
+Path = tuple[str | int, ...]
+
 GATE = -1  # the place of a mutant of the payload's schema
 
 _SIGNS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "and": "&&", "or": "||"}
 _SWAPS = {"eq": "ne", "ne": "eq", "lt": "le", "le": "lt", "gt": "ge", "ge": "gt", "and": "or", "or": "and"}
-_NEGATED = {"in": "in", "has": "has", "startsWith": "startsWith", "endsWith": "endsWith", "contains": "contains"}
+_SIGNS |= {name: name for name in MACROS}
+_SWAPS |= {"all": "exists", "exists": "all", "exists_one": "exists"}
+_NEGATED = ("in", "has", "startsWith", "endsWith", "contains")
 _BOUNDS = (
     "const", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength",
     "minItems", "maxItems", "pattern", "format",
@@ -59,6 +64,8 @@ def mutants(workflow: Mapping[str, Any], laws: Collection[Mapping[str, Any]] = (
             yield from _routes(workflow, index)
         if node["kind"] == DECIDE:
             yield from _rows(workflow, index)
+        if node["kind"] == COMPUTE:
+            yield from _fields(workflow, index)
         if node["kind"] in (CALL, PASS) and node["check"]:
             yield from _of_schema(index, node["name"], node["check"], _check_of(index))
         yield from _bindings(workflow, index)
@@ -137,20 +144,34 @@ def _rows(workflow: Mapping[str, Any], index: int) -> Iterator[Mutant]:
         yield Mutant(index, node["name"], "row", f"row {number + 1} is gone", place, gone)
         for change, path, put in _comparisons(row["when"], ()):
 
-            def other(sealed: Sealed, number: int = number, path: tuple[int, ...] = path, put: Any = put) -> None:
+            def other(sealed: Sealed, number: int = number, path: Path = path, put: Any = put) -> None:
                 row = sealed["nodes"][index]["rows"][number]
                 row["when"] = _replaced(row["when"], path, put)
 
             yield Mutant(index, node["name"], "comparison", f"in row {number + 1}, {change}", place, other)
 
 
+def _fields(workflow: Mapping[str, Any], index: int) -> Iterator[Mutant]:
+    node = workflow["nodes"][index]
+    for name, expression in node["fields"].items():
+        for change, path, put in _comparisons(expression, ()):
+
+            def other(sealed: Sealed, name: str = name, path: Path = path, put: Any = put) -> None:
+                fields = sealed["nodes"][index]["fields"]
+                fields[name] = _replaced(fields[name], path, put)
+
+            yield Mutant(index, node["name"], "comparison", f"in `{name}`, {change}", ("fields", name), other)
+
+
 def _says(row: Mapping[str, Any]) -> tuple[str, str | None]:
     return row["outcome"], row["because"]
 
 
-def _comparisons(expression: Any, path: tuple[int, ...]) -> Iterator[tuple[str, tuple[int, ...], Any]]:
+def _comparisons(expression: Any, path: Path) -> Iterator[tuple[str, Path, Any]]:
     """Yield what may be changed in an expression: in words, where, and what comes there."""
     operation = expression[0]
+    if operation == "lit":
+        return
     if operation in _SWAPS:
         swapped = _SWAPS[operation]
         yield f"`{_SIGNS[operation]}` is `{_SIGNS[swapped]}`", path, [swapped, *expression[1:]]
@@ -158,15 +179,19 @@ def _comparisons(expression: Any, path: tuple[int, ...]) -> Iterator[tuple[str, 
         yield f"`{_SIGNS.get(operation, operation)}` is negated", path, ["not", expression]
     if operation == "not":
         yield "`!` is gone", path, expression[1]
-    for at, part in enumerate(expression[1:], 1):
-        if operation not in ("lit", "list") and isinstance(part, list):
-            yield from _comparisons(part, (*path, at))
+    if operation in ("list", "record"):
+        items = expression[1].items() if operation == "record" else enumerate(expression[1])
+        inside: list[tuple[Path, Any]] = [((1, key), part) for key, part in items]
+    else:
+        inside = [((at,), part) for at, part in enumerate(expression) if isinstance(part, list)]
+    for way, part in inside:
+        yield from _comparisons(part, (*path, *way))
 
 
-def _replaced(expression: Any, path: tuple[int, ...], put: Any) -> Any:
+def _replaced(expression: Any, path: Path, put: Any) -> Any:
     if not path:
         return copy.deepcopy(put)
-    changed = list(expression)
+    changed: Any = dict(expression) if isinstance(expression, dict) else list(expression)
     changed[path[0]] = _replaced(expression[path[0]], path[1:], put)
     return changed
 
@@ -209,9 +234,6 @@ def _bounds(schema: Schema, path: tuple[str, ...], place: str) -> Iterator[tuple
         yield from _bounds(inner, (*path, "properties", member), f"{place}/{member}")
     if isinstance(schema.get("items"), dict):
         yield from _bounds(schema["items"], (*path, "items"), f"{place}/*")
-
-
-Path = tuple[str | int, ...]
 
 
 def _bindings(workflow: Mapping[str, Any], index: int) -> Iterator[Mutant]:

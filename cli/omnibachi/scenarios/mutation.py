@@ -152,7 +152,7 @@ def _span(mutant: Mutant, origins: Mapping[str, Any]) -> Span | None:
     what, which = mutant.place
     spans: Any = told.get(what)
     place = told["span"]
-    if what == "next" and isinstance(spans, dict):
+    if what in ("next", "fields") and isinstance(spans, dict):
         place = spans.get(which) or place
     elif what == "rows" and isinstance(spans, list) and which < len(spans):
         place = spans[which] or place

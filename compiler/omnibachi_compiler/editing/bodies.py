@@ -135,7 +135,8 @@ def survey_body(address: str, body: Body, library: Library) -> Surveyed | None:
             stand_in = Shape(f"{domain}::{body.intent.text}", {"type": "object"}, "", body.intent.span)
             library = replace(library, intents={**library.intents, stand_in.address: stand_in})
     else:
-        library = replace(library, contract_inputs={**library.contract_inputs, address: seal_fields(body.inputs).value})
+        inputs = seal_fields(body.inputs, named=library.named.of(domain)).value
+        library = replace(library, contract_inputs={**library.contract_inputs, address: inputs})
     graph = build_graph(address, body, library, _sign(body, library, {address: None})).value
     return None if graph is None else Surveyed(graph, survey(graph))
 

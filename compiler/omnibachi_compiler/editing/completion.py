@@ -24,7 +24,7 @@ Schema = dict[str, Any]
 _BASE = re.compile(r"(.*)[.\[][^.\[]*\Z", re.DOTALL)
 MOST_NODES = 1_000  # that are offered at once
 _CODED = {"store": "stores", "event": "events", "intent": "intents", "workflow": "workflows",
-          "side_effect": "side_effects"}  # fmt: skip
+          "side_effect": "side_effects", "schema": "schemas"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,8 +88,9 @@ def _artifact(artifact: Artifact) -> list[str]:
     if artifact.kind == "store":
         said.append(f"governed by `{item.governed_by}`")
         said += _accounts(item.rules) if item.keeps == "accounts" else [f"record: {describe(item.record)}"]
-    elif artifact.kind in ("event", "intent"):
-        said.append(f"{'payload' if artifact.kind == 'intent' else 'record'}: {describe(item.schema)}")
+    elif artifact.kind in ("event", "intent", "schema"):
+        words = {"event": "record", "intent": "payload", "schema": "is"}
+        said.append(f"{words[artifact.kind]}: {describe(item.schema)}")
     elif artifact.kind == "workflow":
         said.append("ends in " + ", ".join(f"`{leaving.name.text}`" for leaving in item.exits))
     return [f"{head} ({artifact.kind.replace('_', ' ')})", *said]

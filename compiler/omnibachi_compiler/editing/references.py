@@ -16,7 +16,7 @@ from .scan import Path, Token
 from .spots import Open, Project, Spot
 
 KEPT = {"store": "stores", "event": "events", "intent": "intents", "workflow": "workflows",
-        "side_effect": "side_effects"}  # fmt: skip
+        "side_effect": "side_effects", "schema": "schemas"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,8 @@ class Artifact:
     @property
     def span(self) -> Span:
         """Where it is declared."""
-        found: Span = self.item.span if self.kind in ("store", "event", "intent", "use") else self.item.name.span
+        sealed = self.kind in ("store", "event", "intent", "schema", "use")
+        found: Span = self.item.span if sealed else self.item.name.span
         return found
 
 

@@ -28,6 +28,7 @@ ROLES = {
     "the address of an event": "event",
     "the address of a store": "store",
     "the address of a side effect": "side_effect",
+    "the address of a schema": "schema",
     "a transform, a side effect with its operation, a contract or a workflow": "use",
     "a mapping of names to data": "template",
 }

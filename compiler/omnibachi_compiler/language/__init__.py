@@ -11,7 +11,7 @@ from typing import Any
 from .capabilities import SIDE_EFFECT, TRANSFORM
 from .laws import INVARIANT
 from .scenarios import TEST
-from .state import DOMAIN, EVENT, INTENT, STORE
+from .state import DOMAIN, EVENT, INTENT, SCHEMA, STORE
 from .words import LATER
 from .workflows import CONTRACT, WORKFLOW
 
@@ -22,6 +22,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "side_effect": SIDE_EFFECT,
     "intent": INTENT,
     "event": EVENT,
+    "schema": SCHEMA,
     "store": STORE,
     "invariant": INVARIANT,
     "test": TEST,

@@ -1,4 +1,4 @@
-"""The schemas of what is kept and told: stores, events, intents, and the domain that holds them."""
+"""The schemas of what is kept and told: stores, events, intents, named schemas, and the domain that holds them."""
 
 from __future__ import annotations
 
@@ -45,6 +45,19 @@ INTENT: Schema = {
             "payload": VALUE_SCHEMA,
         },
         required=("intent", "payload"),
+    ),
+    "$defs": DEFS,
+}
+
+SCHEMA: Schema = {
+    **record(
+        "a named schema",
+        {
+            "schema": code_of("a schema", "SC", "SC_ACTOR_RECORD_V0"),
+            "summary": SUMMARY,
+            "is": VALUE_SCHEMA,
+        },
+        required=("schema", "is"),
     ),
     "$defs": DEFS,
 }

@@ -121,6 +121,7 @@ VALUE_SCHEMA: Schema = {
         "properties": {"additionalProperties": {"$ref": "#/$defs/inner"}},
         "$defs": {"additionalProperties": {"$ref": "#/$defs/inner"}},
         "items": {"$ref": "#/$defs/inner"},
+        "$ref": {"title": "the address of a schema", "examples": ["SC_ACTOR_RECORD_V0", "#/$defs/amount"]},
         "additionalProperties": {"$ref": "#/$defs/inner"},
     },
 }
