@@ -13,6 +13,7 @@ from front_door import Call, call
 from omnibachi import Workspace
 from omnibachi_ledger import connect as connecting
 from omnibachi_ledger import open_root
+from omnibachi_ledger.schema import LATER
 from omnibachi_model.digests import digest
 from pricing import LIST, NOTES, PRICES, RAISE, price, seed, shop
 
@@ -260,7 +261,9 @@ def test_a_data_root_of_the_first_schema_version_is_brought_up_to_date(
 ) -> None:
     workspace.run(RAISE, {"key": "oolong", "cents": 5}, data_root=data, picture=False)
     with sqlite3.connect(data / "store.db") as db:
-        db.executescript("DROP TABLE loads; DROP INDEX runs_started; PRAGMA user_version=1")
+        for table in LATER:
+            db.execute(f"DROP TABLE {table}")
+        db.executescript("DROP INDEX runs_started; PRAGMA user_version=1")
     db.close()
     assert workspace.records(PRICES, data_root=data)[0]["key"] == "oolong"
     file = seed(tmp_path / "facts.json", {PRICES: {"oolong": price(300)}})

@@ -52,6 +52,9 @@ INPUTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "CS_RECORDS_V0.GET": st.fixed_dictionaries({"key": key}),
     "CS_RECORDS_V0.PUT": st.fixed_dictionaries({"key": key, "value": value}),
     "CS_RECORDS_V0.SWAP": st.fixed_dictionaries({"key": key, "value": value, "revision": st.integers(0, 4)}),
+    "CS_RECORDS_V0.ADMIT": st.fixed_dictionaries(
+        {"key": key, "value": value, "revision": st.integers(0, 4), "where": value, "below": st.integers(0, 3)}
+    ),
     "CS_RECORDS_V0.REMOVE": st.fixed_dictionaries({"key": key}),
     "CS_RECORDS_V0.LIST": st.fixed_dictionaries({"where": value, "limit": st.integers(1, 3)}),
     "CS_RECORDS_V0.COUNT": st.fixed_dictionaries({"where": value}),

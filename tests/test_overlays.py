@@ -1,4 +1,4 @@
-"""`$merge`: what is built, and that its type holds it whatever the parts are."""
+"""`$merge` and `$optional`: what is built, and that its type holds it whatever the parts are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from omnibachi_compiler.fits import join_all, literal
 from omnibachi_compiler.overlays import is_record, overlaid
 from omnibachi_model.checks import link as check
-from omnibachi_runtime.templates import ABSENT, link
+from omnibachi_runtime.templates import ABSENT, link, missing
 
 scalar = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "a", "b"])
 record = st.dictionaries(st.sampled_from("abcd"), scalar | st.lists(scalar, max_size=2), max_size=3)
@@ -60,3 +60,19 @@ def test_parts_stay_as_they_are() -> None:
 def test_a_part_that_is_absent_is_missed() -> None:
     with pytest.raises(ABSENT):
         link(["merge", [["ref", 0, ["x"]], ["ref", 1, []]]], 2)([{}, {}])
+
+
+@given(record, st.sets(st.sampled_from("abcd")))
+def test_a_member_that_is_absent_is_left_out(given_: dict[str, Any], asked: set[str]) -> None:
+    sealed = ["map", {"x": ["lit", 1], **{key: ["optional", ["ref", 0, [key]]] for key in asked}}]
+    made = link(sealed, 1)
+    assert made([given_]) == {"x": 1, **{key: given_[key] for key in asked if key in given_}}
+    assert made([None]) == {"x": 1}
+    assert missing(sealed, [None], (("node", None),)) is None
+
+
+def test_what_is_needed_beside_an_optional_member_is_missed() -> None:
+    sealed = ["map", {"a": ["optional", ["ref", 0, ["a"]]], "b": ["ref", 0, ["b"]]}]
+    with pytest.raises(ABSENT):
+        link(sealed, 1)([{"a": 1}])
+    assert missing(sealed, [{"a": 1}], (("$.nodes.node", None),)) == "$.nodes.node.b"

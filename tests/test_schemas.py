@@ -115,7 +115,7 @@ REFUSED = [
     ("items: {type: string, default: x}", "OB208", 1, 23, "member of an object"),
     ("title: 3", "OB208", 1, 8, "is text"),
     ("$ref: '#/$defs/a'", "OB210", 1, 7, "no `a`"),
-    ("$ref: 'https://example.org/a'", "OB210", 1, 7, "local definition"),
+    ("$ref: 'https://example.org/a'", "OB210", 1, 7, "definition of this schema"),
     ("$ref: '#/$defs/ab'\n$defs: {abc: {}}", "OB210", 1, 7, "did you mean `#/$defs/abc`?"),
     ("$ref: '#/$defs/a'\ntype: string\n$defs: {a: {}}", "OB208", 2, 1, "beside"),
     ("items: {$defs: {}}", "OB207", 1, 9, "at the top"),

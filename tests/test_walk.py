@@ -323,6 +323,7 @@ def test_the_runtime_touches_no_clock_chance_network_or_thread_of_its_own() -> N
     import omnibachi_runtime
 
     allowed = {
+        "builtins",
         "hashlib",
         "orjson",
         "omnibachi_model",

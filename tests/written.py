@@ -112,14 +112,16 @@ def expression_forms(types: dict[str, Schema]) -> tuple[dict[str, tuple[str, ...
             "<integer> < <integer>", "<number> >= <number>", "(<string>) == (<string>)", "(<boolean>) && (<boolean>)",
             "(<boolean>) || (<boolean>)", "!(<boolean>)", "<any> == null", "type(<any>) == 'integer'",
             "(<any>) == (<any>)", "(<integer>) in (<list>)", "size(<string>) > <integer>",
+            "(<list>).exists(m, m == null)", "(<list>).all(m, type(m) == 'integer')", "(<list>).exists_one(m, m == 1)",
         ],
         "integer": ["<integer> + <integer>", "<integer> * <integer>", "<integer> / <integer>", "<integer> % 7",
                     "<integer> / 3", "size(<list>)", "(<boolean>) ? <integer> : <integer>", "-(<integer>)",
                     "(<list>)[<integer>]", "<integer> - <integer>"],
         "number": ["<number> + <number>", "<number> * <integer>", "(<boolean>) ? <number> : <number>", "<integer>"],
-        "string": ["<string> + <string>", "(<boolean>) ? <string> : <string>", "type(<any>)"],
-        "list": ["[<any>]", "[<integer>, <integer>]", "(<list>) + (<list>)", "(<boolean>) ? <list> : <list>"],
-        "any": ["<integer>", "<string>", "<boolean>", "<list>", "(<boolean>) ? <any> : <any>", "[<any>][0]"],
+        "string": ["<string> + <string>", "(<boolean>) ? <string> : <string>", "type(<any>)", "string(<integer>)"],
+        "list": ["(<list>).map(m, [m])", "(<list>).filter(m, type(m) == 'integer' && m > 1)", "[<any>]", "[<integer>, <integer>]", "(<list>) + (<list>)", "(<boolean>) ? <list> : <list>"],
+        "any": ["<integer>", "<string>", "<boolean>", "<list>", "(<boolean>) ? <any> : <any>", "[<any>][0]",
+                "{'r': <any>}"],
     }  # fmt: skip
     for text, kind in _readings(types):
         named = kinds(kind)

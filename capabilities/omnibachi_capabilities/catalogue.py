@@ -8,6 +8,7 @@ from .derived_keys import derive_key
 from .digest import digest
 from .elapsed import elapsed
 from .generate_id import generate_id
+from .holdings import holdings
 from .intrinsic_gas import intrinsic_gas
 from .keccak import keccak256
 from .mnemonics import entropy_to_mnemonic, mnemonic_to_seed
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 CATALOGUE: Mapping[str, Transform | Operation] = {
     "ai_governance::CT_COLLATZ_V0": collatz,
+    "blockchain::CT_HOLDINGS_V0": holdings,
     "blockchain::CT_INTRINSIC_GAS_V0": intrinsic_gas,
     "blockchain::CT_POSTINGS_V0": postings,
     "blockchain::CT_SIGN_TRANSACTION_V0": sign_transaction,

@@ -24,6 +24,7 @@ from omnibachi_model.sealed import (
     WORKFLOW_FORMAT,
     WRITES,
 )
+from omnibachi_model.secrecy import holds_secret
 
 from . import wiring
 from .clocks import Stamps, SystemClock, SystemEntropy
@@ -125,6 +126,9 @@ def _workflow(
         "with": ["ref", "payload", []], "check": None, "outcomes": answers, **outside,
         "next": {**{name: index for index, name in enumerate(outcomes, 1)}, FAULT: crashed},
     }  # fmt: skip
+    hidden = sorted(name for name, schema in signature["inputs"].get("properties", {}).items() if holds_secret(schema))
+    if hidden:
+        node["secret"] = {"inputs": hidden}  # so that no mishap tells of them
     output = ["ref", 0, []]
     exits = [{"kind": EXIT, "name": name, "status": "COMPLETED", "result": output, "next": {}} for name in outcomes]
     ends = ((CRASHED, "FAILED"), (REJECTED_EXIT, "REJECTED"))

@@ -163,7 +163,8 @@ class Engine:
         """Finish a run whose process died: walk on where its journal ends, on the workflow as it was stored.
 
         `accept` names capabilities that may differ from what they were when the run began; `payload` is what it was
-        given, where it goes on with what is secret. A run that has ended gives its recorded result. What stands in the way is in the result's diagnostics, never raised.
+        given, where it goes on with what is secret of that. A run that has ended gives its recorded result. What stands
+        in the way is in the result's diagnostics, never raised.
         """
         from .resuming import resume
 

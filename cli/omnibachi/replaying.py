@@ -22,6 +22,7 @@ from . import wiring
 from .catalogue import Capabilities
 from .endings import origins_of
 from .engine import link
+from .handed_in import check_payload, committing
 from .mishaps import place_of, shown
 from .records import drifted, is_workflow, not_the_one, sealed_in, verify, workflow_of
 
@@ -56,8 +57,10 @@ class Divergence:
 class Replay:
     """What came of a replay: `same`, or the first `divergence`, on `line` of the record.
 
-    `finished` is False for a record without an end, which was recomputed up to the node `stops_at`. `diagnostics` say
-    the divergence in words, and what differs from the day of the run: capabilities, the sealed workflow.
+    `finished` is False for a record without an end, which was recomputed up to the node `stops_at`. `withheld` are the
+    paths of nodes that could not be done again without the run's secrets, `""` is its payload: nothing is said of them.
+    `diagnostics` say the divergence in words, and what differs from the day of the run: capabilities, the sealed
+    workflow.
     """
 
     same: bool
@@ -70,11 +73,13 @@ class Replay:
     workflow: str
     workflow_digest: str
     diagnostics: tuple[Diagnostic, ...] = ()
+    withheld: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the replay in the shape of `replay --json`."""
         found = {name: getattr(self, name) for name in self.__slots__ if name != "diagnostics"}
         found["divergence"] = self.divergence.as_json() if self.divergence else None
+        found["withheld"] = list(self.withheld)
         return {"schema": "omnibachi.replay/1", **found, "diagnostics": [item.as_json() for item in self.diagnostics]}
 
 
@@ -84,13 +89,18 @@ def replay(
     *,
     data_root: str | PathLike[str] | None = None,
     trace_id: str | None = None,
+    payload: dict[str, Any] | None = None,
 ) -> Replay:
     """Compute every transform, decision, computation and route of a record again, and compare.
 
     The workflow is that of `snapshot`, or else the one of the record's digest that the journal of `data_root` stored;
     the transforms are those that the snapshot's workspace has now. `trace_id` is the id under which the record was
-    found. Raises Refused: OB740 for a record that is broken, OB746 where no workflow at hand is the one that ran, OB602
-    for one that was edited, OB605, OB608 and OB409 for transforms that cannot be called.
+    found. What reads the secrets of a run is done again with its `payload` alone, which is compared under the key of
+    the data root; else it is told as withheld.
+
+    Raises Refused: OB740 for a record that is broken, OB746 where no workflow at hand is the one that ran, OB602 for
+    one that was edited, OB605, OB608 and OB409 for transforms that cannot be called, OB791 for another payload, OB793
+    for one without the key.
     """
     notes: list[Diagnostic] = []
     found, root = _verified(record, data_root, trace_id, notes)
@@ -103,7 +113,11 @@ def replay(
     address, wanted = workflow_of(record)
     capabilities = snapshot.capabilities or Capabilities(os.devnull)
     program = _program(data, wanted, snapshot, capabilities, events[0].obs.get("capabilities"), notes)
-    retold = wiring.replay(program, events)
+    if program.secrets is not None:
+        program.secrets.commit = committing(root, payload is not None)
+    rows = [("", event.body_bytes, event.obs_bytes) for event in events]
+    check_payload(program, payload, rows, str(found.trace_id))
+    retold = wiring.replay(program, events, payload)
     first, divergence = retold.difference, None
     if first is not None:
         divergence = Divergence(first.path, first.field, first.recorded, first.recomputed)
@@ -115,7 +129,7 @@ def replay(
         notes.append(Diagnostic("OB741", message, help=help, severity="warning"))
     return Replay(
         divergence is None, divergence, retold.line, found.finished, retold.stops_at, len(events),
-        str(found.trace_id), address, wanted, tuple(notes),
+        str(found.trace_id), address, wanted, tuple(notes), retold.withheld,
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from . import wiring
 from .endings import ended_result, origins_of, recorded_result
 from .engine import PROGRAM, Linked, check_trace_id, host, link
 from .exits import FINDINGS, TROUBLE
+from .handed_in import check_payload, unseen_by
 from .mishaps import place_of, shown
 from .results import RunResult
 
@@ -149,20 +150,31 @@ class _Resumption:
         sealed = wiring.Sealed(self.engine.snapshot, self.sealed, row.workflow_digest, self.workflow, locks)
         functions = capabilities.functions(locks, strict=self.engine.snapshot.strict)
         program = link(sealed, functions)
+        if program.secrets is not None:
+            program.secrets.commit = self.engine.commit
         start = wiring.Start(
             row.run, *self.started, b"", clock, entropy, None, self._chance(program), self.engine.secrets
         )  # fmt: skip
         try:
-            walk, index = wiring.retrace(program, start, self.events)
+            check_payload(program, self.payload, self.events, row.run)
+            walk, index = wiring.retrace(program, start, self.events, self.payload)
         except wiring.Difference as difference:
             raise Refused([self._divergence(difference)]) from None
+        except wiring.Unseen as unseen:
+            raise unseen_by(row.run, unseen) from None
+        if self.payload is None and program.secrets is not None:
+            wiring.guarded(program)
         journal = ledger.take_over(row, self.sealed)
         if journal is None:
             return None
         known: dict[str, Any] = {"host": host(), "program": PROGRAM, "seal": self.engine.snapshot.seal}
         if accepted:
             known["accepted"] = accepted
-        ended = wiring.resume(walk, index, journal, known)
+        try:
+            ended = wiring.resume(walk, index, journal, known)
+        except wiring.Unseen as unseen:
+            ledger.give_up(row.run)
+            raise unseen_by(row.run, unseen) from None
         result = ended_result(Linked(program, self.engine.snapshot, b""), ended)
         result.seal, result.origin = self.first.get("seal"), self.first.get("origin")
         result.diagnostics = (*result.diagnostics, *warnings)

@@ -120,6 +120,7 @@ if TYPE_CHECKING:
     from omnibachi_observer.site.build import site as site
     from omnibachi_observer.site.relations import Told as Told
     from omnibachi_runtime.cancelling import end_left as end_left
+    from omnibachi_runtime.blind import guarded as guarded
     from omnibachi_runtime.expressions import ExpressionFault as ExpressionFault
     from omnibachi_runtime.expressions import link as _link_expression
     from omnibachi_runtime.link import Malformed as Malformed
@@ -144,6 +145,7 @@ if TYPE_CHECKING:
     from omnibachi_runtime.walk import Start as Start
     from omnibachi_runtime.walk import Walk as Walk
     from omnibachi_runtime.walk import walk as walk
+    from omnibachi_runtime.withholding import Unseen as Unseen
 
     link_expression, link_template = _link_expression, _link_template
     shown_root = _shown
@@ -284,6 +286,8 @@ _PLACES = {
     "replay": "omnibachi_runtime.replay",
     "select": "omnibachi_observer.selection",
     "walk": "omnibachi_runtime.walk",
+    "Unseen": "omnibachi_runtime.withholding",
+    "guarded": "omnibachi_runtime.blind",
 }
 
 

@@ -21,7 +21,7 @@ from .frozen import dataclass
 from .kinds import inner_of
 from .loader import is_hole, short
 from .overlays import is_record, overlaid
-from .templates import First, Items, Literal, Merge, Record, Reference, Secret, Template, Unread
+from .templates import First, Items, Literal, Merge, Perhaps, Record, Reference, Secret, Template, Unread
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -69,7 +69,9 @@ def type_of(template: Template, reader: Reader) -> Schema:
     if isinstance(template, Literal):
         return literal(template.value)
     if isinstance(template, Record):
-        return object_of({key: type_of(value, reader) for key, value in template.entries})
+        return _record(template, reader)
+    if isinstance(template, Perhaps):
+        return _perhaps(template, reader)[0]
     if isinstance(template, Items):
         return array_of([type_of(item, reader) for item in template.items])
     if isinstance(template, First):
@@ -182,6 +184,28 @@ def _remedy(path: tuple[str, ...], reader: Reader) -> str:
     return "nothing before this node gives it" if told else "give it on every path, or read it with `$first`"
 
 
+def _record(record: Record, reader: Reader) -> Schema:
+    """Judge a mapping: what is optional in it may be left out."""
+    made = object_of({key: type_of(value, reader) for key, value in record.entries if not isinstance(value, Perhaps)})
+    for key, value in record.entries:
+        if isinstance(value, Perhaps):
+            made["properties"][key], presence = _perhaps(value, reader)
+            if presence is Presence.ALWAYS:
+                made["required"] = sorted({*made.get("required", ()), key})
+    return made
+
+
+def _perhaps(perhaps: Perhaps, reader: Reader) -> tuple[Schema, Presence]:
+    """Judge a `$optional`: at least one path must give it."""
+    item = perhaps.value
+    if not isinstance(item, Reference):
+        return _compound(item, reader)
+    schema, presence = _reference(item, reader, may_be_absent=True)
+    if presence is Presence.NEVER and reader.facts.type_of(reader.name, item.fact) is None:
+        _not_given(item.text, item.span, (item.fact,), reader)
+    return schema, presence
+
+
 def _merged(merge: Merge, reader: Reader) -> Schema:
     """Judge a `$merge`: each part must be known to be a record, so that it can always be built."""
     made: Schema = object_of({})
@@ -283,6 +307,12 @@ def bind(
             reader.check(template.span, f"`{name}` may not fit")
         elif filler(schema) is not None:
             check = True
+        if isinstance(template, Perhaps):
+            # A default is filled in when it is known that nothing was given.
+            check = check or "default" in properties.get(name, {})
+            if name in required and "default" not in properties.get(name, {}):
+                message = f"{what} needs the input `{name}`, and `$optional` may leave it out"
+                reader.report("OB313", message, template.span, help="bind what is always there, or a `$first`")
     defaulted = {name for name, schema in properties.items() if "default" in schema}
     for name in sorted(required - defaulted - {name for name, _ in record.entries}):
         reader.report("OB313", f"{what} needs the input `{name}`", span, help=f"bind `{name}` in `with`")

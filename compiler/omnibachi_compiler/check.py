@@ -22,7 +22,7 @@ from .links import Ending, Graph, Linked
 from .narrowing import narrow
 from .phase import Phase
 from .tables import SealedRow, judge_fields, judge_rows
-from .templates import Literal, Record, Reference, Template, Unread
+from .templates import Literal, Perhaps, Record, Reference, Template, Unread
 
 Schema = dict[str, Any]
 LITERAL_INPUTS = ("match", "where")  # the store keeps an index for each set of their keys
@@ -126,6 +126,9 @@ def _node(node: Linked, reader: Reader) -> CheckedNode:
         type_of(node.bindings, reader)
         reader.facts.outputs[node.name] = dict(node.outcomes)
         return CheckedNode(node, node.bindings, None, (), {})
+    for value in (value for _, value in node.bindings.entries if isinstance(value, Perhaps)):
+        message = "`$optional` cannot stand here: an expression needs each of its names"
+        reader.report("OB214", message, value.span, help="give what stands there else: `$first: [a, null]`")
     names = {key: type_of(value, reader) for key, value in node.bindings.entries}
     if isinstance(declaration, Decide):
         rows, texts = judge_rows(declaration, names, reader)
@@ -172,6 +175,10 @@ def _literal_keys(key: str, value: Template, node: Linked, reader: Reader) -> No
         shown = f"`{value.text}`" if isinstance(value, Reference) else "this"
         reader.report("OB410", f"`{key}` must be a mapping whose keys stand in the text; {shown} is not", value.span)
         return
+    for name, part in value.entries:
+        if isinstance(part, Perhaps):
+            message = f"`{key}` always compares the same members, and `{name}` may be left out"
+            reader.report("OB410", message, part.span, help="ask in another node where it is absent")
     shape = node.event.schema if node.event else node.store.record if node.store else {}
     narrowed = {
         "type": "object",

@@ -29,7 +29,7 @@ from omnibachi_model.sealed import EXIT, SILENT
 from .frozen import dataclass
 from .library import Capability, SealedStore, Shape
 from .sorting import sorted_topologically
-from .templates import First, Items, Merge, Record, Reference, Template
+from .templates import First, Items, Merge, Perhaps, Record, Reference, Template
 
 Json = dict[str, Any]
 OWN = ""  # the name of the slot that holds a body's inputs
@@ -124,6 +124,8 @@ def rewritten(template: Template, change: Callable[[Reference], Template]) -> Te
         return Items(tuple(rewritten(item, change) for item in template.items), template.span)
     if isinstance(template, First):
         return First(tuple(rewritten(item, change) for item in template.alternatives), template.span)
+    if isinstance(template, Perhaps):
+        return Perhaps(rewritten(template.value, change), template.span)
     if isinstance(template, Merge):
         return Merge(tuple(rewritten(item, change) for item in template.records), template.span)
     return template

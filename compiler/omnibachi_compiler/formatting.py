@@ -78,6 +78,8 @@ def _order(value: Leaf | Group, schema: dict[str, Any]) -> None:
     # Schemas of values are the author's own: their order is left alone.
     if schema.get("title") == "a schema" or "$ref" in schema:
         return
+    kind = "object" if value.mapping else "array"
+    schema = next((choice for choice in schema.get("anyOf", ()) if choice.get("type") == kind), schema)
     if not value.mapping:
         for child in value.children:
             _order(child.value, schema.get("items") or {})

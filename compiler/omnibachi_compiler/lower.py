@@ -26,7 +26,7 @@ from .check import Checked
 from .declarations import Limits, Workflow
 from .flat import Flat, Step, calls
 from .library import Shape
-from .templates import First, Items, Literal, Merge, Record, Reference, Secret, Template, references
+from .templates import First, Items, Literal, Merge, Perhaps, Record, Reference, Secret, Template, references
 
 Json = dict[str, Any]
 
@@ -97,6 +97,8 @@ def template(item: Template, index: Mapping[str, int]) -> list[Any]:
         return ["map", {key: template(value, index) for key, value in item.entries}]
     if isinstance(item, Items):
         return ["list", [template(value, index) for value in item.items]]
+    if isinstance(item, Perhaps):
+        return ["optional", template(item.value, index)]
     if isinstance(item, Merge):
         return ["merge", [template(value, index) for value in item.records]]
     if isinstance(item, Secret):

@@ -68,6 +68,8 @@ def _deep(template: list[Any], slots: Slots) -> int:
         return _levels_of(content)
     if kind == "secret":
         return 1  # as it is recorded
+    if kind == "optional":
+        return _deep(content, slots)
     levels = [_deep(part, slots) for part in (content.values() if kind == "map" else content)]
     return max(levels, default=0) + (0 if kind in ("first", "merge") else 1)
 

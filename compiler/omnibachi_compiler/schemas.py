@@ -342,7 +342,7 @@ def references(tree: Tree | None) -> Iterator[Scalar]:
 def _referred(value: Tree, state: _Sealing) -> Part:
     """Return what a `$ref` leads to: a definition of this schema, or a schema that has a name of its own."""
     text = text_of(value)
-    if text is not None and not text.startswith("#") and isinstance(value, Scalar) and state.named is not None:
+    if text is not None and not {*"#/"} & {*text} and isinstance(value, Scalar) and state.named is not None:
         found = state.named(value, state.defaults, state.marks)
         state.found.extend(found.diagnostics)
         return found.value

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from omnibachi_model.sealed import ITEM
 from omnibachi_model.secrecy import SECRET, holds_secret
 
-from .templates import First, Items, Merge, Record, Reference, Template
+from .templates import First, Items, Merge, Perhaps, Record, Reference, Template
 
 Trail: TypeAlias = tuple[str, ...]
 Shade: TypeAlias = "Trail | dict[str, Shade] | None"
@@ -69,6 +69,8 @@ def of_template(template: Template, read: Callable[[Reference], Shade]) -> Shade
         return {ITEM: merged([of_template(item, read) for item in template.items])}
     if isinstance(template, First):
         return merged([of_template(item, read) for item in template.alternatives])
+    if isinstance(template, Perhaps):
+        return of_template(template.value, read)
     if isinstance(template, Merge):
         return merged([of_template(item, read) for item in template.records])
     return None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SCOPES = ("payload", "inputs", "nodes", "each", "run")
 RUN_FIELDS = ("id", "started_at", "actor")
-OPERATORS = ("$first", "$literal", "$merge", "$secret")
+OPERATORS = ("$first", "$literal", "$merge", "$optional", "$secret")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,14 @@ class Merge:
 
 
 @dataclass(frozen=True, slots=True)
+class Perhaps:
+    """A member of a record that is left out where what it reads is absent."""
+
+    value: Template
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Secret:
     """A named secret: a text that is looked up under this name when the call is made."""
 
@@ -100,7 +108,7 @@ class Unread:
     span: Span
 
 
-Template: TypeAlias = Literal | Reference | Record | Items | First | Merge | Secret | Unread
+Template: TypeAlias = Literal | Reference | Record | Items | First | Merge | Perhaps | Secret | Unread
 
 
 def inside(template: Template) -> tuple[Template, ...]:
@@ -112,6 +120,8 @@ def inside(template: Template) -> tuple[Template, ...]:
         return template.items  # type: ignore[union-attr]
     if kind is Merge:
         return template.records  # type: ignore[union-attr]
+    if isinstance(template, Perhaps):
+        return (template.value,)
     return template.alternatives if kind is First else ()  # type: ignore[union-attr]
 
 
@@ -151,7 +161,7 @@ def parse_bindings(tree: Mapping | None, span: Span, *, secrets: bool = False) -
             message = f"`{entry.key}` cannot stand here: this mapping names what is bound"
             found.append(Diagnostic("OB214", message, entry.key_span, help=f"write `name: {{{entry.key}: …}}`"))
             continue
-        entries.append((_unescaped(entry.key), _template(entry.value, found)))
+        entries.append((_unescaped(entry.key), _member(entry.value, found)))
     made = Record(tuple(entries), tree.span, _keys(tree))
     if not secrets:
         found.extend(_misplaced(made))
@@ -172,6 +182,16 @@ def parse_template(tree: Tree) -> Phase[Template]:
 
 
 def _template(tree: Tree, found: list[Diagnostic]) -> Template:
+    """Take what is no member of a record apart: it can be absent, and then there is nothing, but not be left out."""
+    made = _member(tree, found)
+    if not isinstance(made, Perhaps):
+        return made
+    message = "`$optional` can only be a member of a record"
+    found.append(Diagnostic("OB214", message, made.span, help="say what stands there else: `$first: [a, b]`"))
+    return Unread(made.span)
+
+
+def _member(tree: Tree, found: list[Diagnostic]) -> Template:
     if isinstance(tree, Scalar):
         return _scalar(tree, found)
     if isinstance(tree, Sequence):
@@ -179,7 +199,7 @@ def _template(tree: Tree, found: list[Diagnostic]) -> Template:
     operators = [entry for entry in tree if entry.key.startswith("$") and not entry.key.startswith("$$")]
     if operators:
         return _operator(tree, operators[0].key, found)
-    entries = tuple((_unescaped(entry.key), _template(entry.value, found)) for entry in tree)
+    entries = tuple((_unescaped(entry.key), _member(entry.value, found)) for entry in tree)
     return Record(entries, tree.span, _keys(tree))
 
 
@@ -206,6 +226,8 @@ def _operator(tree: Mapping, key: str, found: list[Diagnostic]) -> Template:
             found.append(Diagnostic("OB214", message, entry.value.span, help=f"write `{key}: [a, b]`"))
             return Unread(tree.span)
         return _several(key, entry.value, tree.span, found)
+    if key == "$optional":
+        return _optional(_template(entry.value, found), tree.span, found)
     if key == "$secret":
         return _secret(entry.value, tree.span, found)
     near = nearest(key, OPERATORS)
@@ -228,6 +250,14 @@ def _several(key: str, tree: Sequence, span: Span, found: list[Diagnostic]) -> T
         found.append(Diagnostic("OB223", message, secret.span, help="let two nodes make the call, one with each"))
         return Unread(span)
     return made
+
+
+def _optional(value: Template, span: Span, found: list[Diagnostic]) -> Template:
+    for secret in secrets_in(value):
+        message = "`$secret` cannot stand in `$optional`: a secret that is not there ends the call"
+        found.append(Diagnostic("OB223", message, secret.span, help="let two nodes make the call, one without it"))
+        return Unread(span)
+    return Perhaps(value, span)
 
 
 def _secret(tree: Tree, span: Span, found: list[Diagnostic]) -> Template:

@@ -30,6 +30,7 @@ RECEIPT = "INSERT INTO receipts (number, run, path, capability, outcome) VALUES 
 _EVENT = "INSERT INTO events (run, seq, path, body, obs) VALUES (?, ?, ?, ?, ?)"
 _STANDS = "SELECT fence, holder, seq, exit, (SELECT run FROM receipts WHERE number=?) FROM runs WHERE run=?"
 _TAKE = "UPDATE runs SET fence=fence+1, holder=?, status=NULL WHERE run=? AND fence=? AND seq=? AND exit IS NULL"
+_GIVE_UP = "UPDATE runs SET holder=NULL WHERE run=? AND holder=? AND exit IS NULL"
 _TAKEN = "SELECT fence, holder FROM runs WHERE run=?"
 _PROGRESS = "UPDATE runs SET seq=? WHERE run=? AND fence=?"
 _PARK = "UPDATE runs SET seq=?, holder=NULL, status=? WHERE run=? AND fence=?"
@@ -265,6 +266,17 @@ class Journal:
             raise PermissionError(READS_ONLY)
         self._claimed = True
         return self._number
+
+
+def give_up(db: Database, run: str, holder: str) -> None:
+    """Let an unfinished run have no holder, if it has this one."""
+    db.begin()
+    try:
+        db.run(_GIVE_UP, (run, holder))
+        db.commit(lambda: db.row(_TAKEN, (run,)) is not None)
+    except BaseException:
+        db.rollback()
+        raise
 
 
 def take_over(db: Database, run: str, fence: int, seq: int, holder: str, refuse: Callable[[], None]) -> bool:

@@ -10,7 +10,7 @@ from omnibachi_model.diagnostics import Defect, Diagnostic, Trouble
 from omnibachi_model.record import UNPLACED, digest_of, export
 
 from .connect import connect
-from .journal import Journal, Run, take_over
+from .journal import Journal, Run, give_up, take_over
 from .locks import Locks
 from .runs import RunRow
 from .stores import READS_ONLY, Store, read_row
@@ -138,6 +138,10 @@ class Ledger:
             self._keep(row.workflow_digest, sealed),
         )  # fmt: skip
         return Journal(self._db, run, self._locks.holder, self.taken, self._kept, fence=row.fence + 1, seq=row.seq)
+
+    def give_up(self, run_id: str) -> None:
+        """Hold an unfinished run no longer, which this process cannot go on with: whoever can may take it over."""
+        give_up(self._db, run_id, self._locks.holder())
 
     def finished(self, run_id: str) -> RunRow | None:
         """Return what is known of a run; its `exit` is None while it has not ended."""

@@ -94,7 +94,7 @@ _SINCE_4 = (*_PEOPLE, _CANCELLATIONS, *_once("cancellations"), _COMMITMENTS, *_o
 # The latest runs are listed without reading all of them.
 _LATEST = ("CREATE INDEX runs_started ON runs (started_at, run)",)
 
-_LATER = (
+LATER = (
     "loads",
     "approvals",
     "cancellations",
@@ -103,7 +103,7 @@ _LATER = (
 
 SCHEMA = (
     *_TABLES,
-    *(statement for table in ONCE if table not in _LATER for statement in _once(table)),
+    *(statement for table in ONCE if table not in LATER for statement in _once(table)),
     *_LOADING,
     *_LATEST,
     *_SINCE_4,

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from .seam import Database
 
 _GET = "SELECT value, revision FROM records WHERE store=? AND key=? AND value IS NOT NULL"
-_SEEN = "SELECT value, revision, created FROM records WHERE store=? AND key=?"
+_SEEN = "SELECT value, revision, created, fixed FROM records WHERE store=? AND key=?"
 # Read at once what a write needs to know: what is there, where a new one stands, whether there are key sets to keep.
 _PLACE = (
-    "SELECT value, revision, created, (SELECT coalesce(max(created), 0) + 1 FROM records WHERE store=?1),"
+    "SELECT value, revision, created, coalesce(fixed, (SELECT fixed FROM records WHERE store=?1 LIMIT 1)),"
+    " (SELECT coalesce(max(created), 0) + 1 FROM records WHERE store=?1),"
     " EXISTS (SELECT 1 FROM keysets WHERE store=?1 AND event='') FROM (SELECT 1) AS one"
     " LEFT JOIN records ON store=?1 AND key=?2"
 )
@@ -86,13 +87,15 @@ class Store:
         """Write a record: always, only if absent (`revision` 0), or only over that revision.
 
         Returns the new revision, or None when the expectation does not hold. Raises ValueError for a second value in
-        a registry and `Outside` for a value outside the canonical profile.
+        a registry, `Outside` for a value outside the canonical profile, and Trouble (OB789) where what is there is
+        kept for good and this store is no registry, or the other way round.
         """
         number = self._number()
         plain = admit(dict(value))
         place = self._db.row(_PLACE, (self.address, _text(key)))
         assert place is not None
-        old, seen, created, last, keysets = place
+        old, seen, created, fixed, last, keysets = place
+        self._agrees(fixed)
         if revision is not None and revision != (0 if old is None else seen):
             return None
         if old is None:
@@ -115,12 +118,20 @@ class Store:
         seen = self._db.row(_SEEN, (self.address, _text(key)))
         if seen is None or seen[0] is None:
             return None
+        old, revision, created, fixed = seen
+        self._agrees(fixed)
         if self._fixed:
             raise ValueError(f"the registry `{self.address}` never removes a record")
-        old, revision, created = seen
         self._db.run(_CHANGE, (None, revision + 1, created, number, self.address, key))
         note(self._db, self.address, "", created, read_row(old, self.address), None)
         return int(revision) + 1
+
+    def _agrees(self, fixed: int | None) -> None:
+        """Refuse to write where another version of the workspace keeps this store in another way."""
+        if fixed is not None and bool(fixed) is not bool(self._fixed):
+            kept, taken = ("a registry", "records that change")[:: 1 if fixed else -1]
+            message = f"the store `{self.address}` is kept as {kept} in this data root, and taken for {taken}"
+            raise Trouble(Diagnostic("OB789", message))
 
     def list(self, where: Mapping[str, JSON], limit: int) -> tuple[builtins.list[tuple[str, Record, int]], int]:
         """Return the first `limit` (key, value, revision) in order of creation, and how many there are in all."""

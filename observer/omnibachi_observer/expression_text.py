@@ -143,6 +143,8 @@ def _template(tree: Any, nodes: Sequence[str]) -> str:
         return f"$secret: {value}"
     if head == "ref":
         return reference(value, tree[2], nodes)
+    if head == "optional":
+        return f"$optional: {_template(value, nodes)}"
     if head == "map":
         return "{" + ", ".join(f"{key}: {_template(item, nodes)}" for key, item in sorted(value.items())) + "}"
     items = ", ".join(_template(item, nodes) for item in value)
@@ -167,6 +169,8 @@ def references(tree: Any) -> tuple[tuple[Any, tuple[Any, ...]], ...]:
         elif part[0] == "map" and isinstance(part[1], dict):
             for item in part[1].values():
                 walk(item)
+        elif part[0] == "optional":
+            walk(part[1])
         elif part[0] in ("list", "first", "merge") and isinstance(part[1], list):
             for item in part[1]:
                 walk(item)

@@ -43,10 +43,6 @@ if TYPE_CHECKING:
 KINDS = {CALL: CALLED, COMPUTE: COMPUTED, DECIDE: DECIDED}
 
 
-class Unlike(Exception):
-    """A payload that was handed in is not the one that the run began with."""
-
-
 class Sight:
     """How much can be seen while a record is walked along: `gate` of the payload, whether some of that is `hidden`,
     and the paths of what was `withheld` so far; `ended`: the run was rejected at its gate, by what is hidden."""
@@ -69,15 +65,12 @@ class Sight:
 def look(program: Program, recorded: Any, given: Any, rows: Sequence[Recorded]) -> Sight:
     """Return what can be seen with the recorded payload and the one that was handed in, or None.
 
-    Raises Unlike where that is another one, Outside where it is none that a record can hold.
+    Raises Outside where it is none that a record can hold.
     """
     secrets = program.secrets
     assert secrets is not None
     if given is not None:
-        gate = program.gate(given)
-        if gate[2] != encode(recorded):
-            raise Unlike
-        return Sight(program, gate, False)
+        return Sight(program, program.gate(given), False)
     hidden: list[Marker] = []
 
     def hide(value: Any) -> Any:

@@ -100,7 +100,7 @@ def retrace(
     Difference.
 
     Where the program has secrets, `given` is the payload itself, if it is at hand, and to `hidden` comes the path of
-    each node that was not done again for want of it; raises Unseen and Unlike then (see `blind`).
+    each node that was not done again for want of it; raises Unseen then (see `blind`).
     """
     first = events[0][1]
     asked = _parsed(first)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import orjson
 
 from omnibachi_model.diagnostics import Defect
+from omnibachi_model.record import RUN_FINISHED
 from omnibachi_model.sealed import SILENT
 
 from .recorded import Difference, retrace
@@ -29,15 +30,19 @@ if TYPE_CHECKING:
 class Retold:
     """What came of a replay: the first difference or None, and the node at which a record without an end stops.
 
-    `line` is the record's line of the difference.
+    `line` is the record's line of the difference. `withheld` are the paths of what could not be done again without the
+    secrets of the run, the payload's is empty.
     """
 
-    __slots__ = ("difference", "line", "stops_at")
+    __slots__ = ("difference", "line", "stops_at", "withheld")
 
-    def __init__(self, difference: Difference | None, line: int | None, stops_at: str | None) -> None:
+    def __init__(
+        self, difference: Difference | None, line: int | None, stops_at: str | None, withheld: Sequence[str] = ()
+    ) -> None:
         self.difference = difference
         self.line = line
         self.stops_at = stops_at
+        self.withheld = tuple(withheld)
 
     def __repr__(self) -> str:
         return f"Retold({self.difference!r})"
@@ -60,14 +65,38 @@ class _Past:
         raise Defect("a replay drew chance")
 
 
-def replay(program: Program, events: Sequence[Event]) -> Retold:
+def replay(program: Program, events: Sequence[Event], given: Any = None) -> Retold:
     """Recompute a record, whose form and chain hold, along the program of the workflow that it names.
 
-    `program` needs the functions of its transforms only; those of side effects are never called.
+    `program` needs the functions of its transforms only; those of side effects are never called. `given` is the payload
+    itself, where it has secrets and is at hand.
     """
+    if program.secrets is None:
+        return _replayed(program, events, None, None)
+    from .withholding import Unseen
+
+    hidden: list[str] = []
+    try:
+        found = _replayed(program, events, given, hidden)
+    except Unseen as unseen:
+        # A loop that cannot be walked: nothing after it can be done again either.
+        paths = [str(event.body["path"]) for event in events if event.body.get("path")]
+        met = [number for number, path in enumerate(paths) if path.startswith(unseen.path)]
+        rest = paths[met[0] :] if met else []
+        found = Retold(None, None, None if _has_end(events) else unseen.path)
+        hidden += [path for path in (unseen.path, *rest) if path not in hidden]
+    found.withheld = tuple(hidden)
+    return found
+
+
+def _has_end(events: Sequence[Event]) -> bool:
+    return bool(events[-1].body.get("kind") == RUN_FINISHED)
+
+
+def _replayed(program: Program, events: Sequence[Event], given: Any, hidden: list[str] | None) -> Retold:
     rows = [(str(event.body.get("path", "")), event.body_bytes, event.obs_bytes) for event in events]
     try:
-        run, index = retrace(program, _start(events[0]), rows)
+        run, index = retrace(program, _start(events[0]), rows, given, hidden)
     except Difference as found:
         if (found.path, found.field, found.recorded) == ("", "exit", None):
             # The record was cut before the end of a run that ended at the gate.

@@ -54,6 +54,8 @@ def link(template: Template, size: int) -> Bind:
         return lambda values: [item(values) for item in items]
     if kind == "first":
         return _first(template[1], size)
+    if kind == "optional":
+        return link(template[1], size)
     if kind == "merge":
         return _merged(tuple(link(item, size) for item in template[1]))
     if kind == "secret":
@@ -112,6 +114,8 @@ def follow(value: Any, segments: Segments) -> Any:
 
 
 def _mapping(members: Mapping[str, Template], size: int) -> Bind:
+    if any(item[0] == "optional" for item in members.values()):
+        return _some(members, size)
     direct = [(key, slot_of(item[1], size), item[2][0]) for key, item in members.items() if _is_member(item)]
     if direct and len(direct) == len(members):
         return _direct(tuple(direct))
@@ -123,6 +127,23 @@ def _mapping(members: Mapping[str, Template], size: int) -> Bind:
         (key, bind), (other, more) = items
         return lambda values: {key: bind(values), other: more(values)}
     return lambda values: {key: bind(values) for key, bind in items}
+
+
+def _some(members: Mapping[str, Template], size: int) -> Bind:
+    """Build a record whose optional members are left out where they are absent."""
+    items = tuple((key, link(item, size), item[0] == "optional") for key, item in members.items())
+
+    def some(values: Values) -> Any:
+        made = {}
+        for key, bind, optional in items:
+            try:
+                made[key] = bind(values)
+            except ABSENT:
+                if not optional:
+                    raise
+        return made
+
+    return some
 
 
 def _direct(members: tuple[tuple[str, int, Any], ...]) -> Bind:
@@ -202,7 +223,7 @@ def missing(template: Template, values: Values, scopes: Scopes) -> str | None:
     if kind == "first":
         absent = [missing(item, values, scopes) for item in template[1]]
         return None if None in absent else absent[-1]
-    if kind in ("lit", "secret"):
+    if kind in ("lit", "optional", "secret"):
         return None
     parts = template[1].values() if kind == "map" else template[1]
     return next((found for item in parts if (found := missing(item, values, scopes))), None)
@@ -230,6 +251,8 @@ def _segment(part: str | int) -> str:
 def names_secret(template: Template) -> bool:
     """Tell whether a template names a secret anywhere."""
     kind = template[0]
+    if kind == "optional":
+        return names_secret(template[1])
     if kind in ("map", "list"):
         return any(map(names_secret, template[1].values() if kind == "map" else template[1]))
     return bool(kind == "secret")
@@ -246,6 +269,8 @@ def may_share(template: Template, schemas: Mapping[str | int, Sequence[Mapping[s
     if kind == "ref":
         known = schemas.get(template[1])
         return known is None or any(_may_hold(schema, template[2]) for schema in known)
+    if kind == "optional":
+        return may_share(template[1], schemas)
     parts = template[1].values() if kind == "map" else template[1]
     return any(may_share(item, schemas) for item in parts)
 

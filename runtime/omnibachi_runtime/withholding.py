@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 # What the obs of a fault may say of a node that reads secrets; of exceptions only Python's own have their names told.
 TOLD = ("reason", "reference", "frame")
+QUIET = "more is not told: it reads what is secret"
 
 
 class Marker(dict[str, "Any"]):
@@ -165,8 +166,11 @@ class Fields:
         found = {key: value for key, value in fault.items() if key in TOLD}
         if "violations" in fault:
             found["violations"] = self.cut(fault["violations"])
-        if hasattr(builtins, str(fault.get("exception", ""))):
-            found["exception"] = fault["exception"]
+        if "exception" in fault:
+            own = hasattr(builtins, fault["exception"])
+            found["exception"] = fault["exception"] if own else "Exception"
+        if "detail" in fault:
+            found["detail"] = QUIET
         return found
 
     def cut(self, violations: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:

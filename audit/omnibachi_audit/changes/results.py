@@ -16,10 +16,11 @@ TEXT: Schema = {"type": ["string", "null"]}
 BOOLEAN: Schema = {"type": "boolean"}
 NUMBER: Schema = {"type": "number"}
 INTEGER: Schema = {"type": "integer"}
+STRING: Schema = {"type": "string"}
 TRUTHS = frozenset(("not", "and", "or", "eq", "ne", "lt", "le", "gt", "ge", "in", "has"))
-TRUTHS |= {"startsWith", "endsWith", "contains"}
+TRUTHS |= {"startsWith", "endsWith", "contains", "all", "exists", "exists_one"}
 MOST_PARTS = 2000  # of a type that is told in full
-FIXED = {"size": INTEGER, "type": {"type": "string"}, "div": INTEGER, "mod": INTEGER, "quo": NUMBER}
+FIXED = {"size": INTEGER, "type": STRING, "string": STRING, "div": INTEGER, "mod": INTEGER, "quo": NUMBER}
 
 
 class Outputs:
@@ -44,12 +45,15 @@ class Outputs:
             return _literal(value)
         if head == "map":
             members = {key: self.of(item) for key, item in value.items()}
-            made = {"type": "object", "properties": members, "required": sorted(members), "additionalProperties": False}
+            sure = sorted(key for key, item in value.items() if item[0] != "optional")
+            made = {"type": "object", "properties": members, "required": sure, "additionalProperties": False}
             return made if _small(made) else {"type": "object"}
         if head == "list":
             items = [self.of(item) for item in value]
             made = {"type": "array", "minItems": len(items), "maxItems": len(items)}
             return made | ({"items": self._types.join(items)} if items and all(map(_small, items)) else {})
+        if head == "optional":
+            return self.of(value)
         if head == "merge":
             return {"type": "object"}  # what its parts are alike in is not told
         if head == "first":
@@ -103,7 +107,23 @@ class Outputs:
             if len(kinds) == 1 and kinds <= {"integer", "number", "string"}:
                 return {"type": kinds.pop()}
             return NUMBER if kinds <= {"integer", "number"} else {}
+        if head == "record":
+            members = {key: self._expression(part, names) for key, part in tree[1].items()}
+            made = {"type": "object", "properties": members, "required": sorted(members), "additionalProperties": False}
+            return made if _small(made) else {"type": "object"}
+        if head == "map":
+            items = _items(self._expression(tree[1], names))
+            made = {"type": "array", "items": self._expression(tree[3], {**names, tree[2]: items})}
+            return made if _small(made) else {"type": "array"}
+        if head == "filter":
+            return {"type": "array", "items": _items(self._expression(tree[1], names))}
         return {"type": "array"} if head == "list" else {}
+
+
+def _items(schema: Schema) -> Schema:
+    """Return the type of the items of a list, as far as `items` tells it."""
+    found: Schema = {} if "const" in schema or "enum" in schema else schema.get("items", {})
+    return found
 
 
 def _small(schema: Schema) -> bool:

@@ -1,4 +1,5 @@
-"""Renaming a node: its declaration and everything that names it, in its own text, in scenarios and in laws.
+"""Renaming a node: its declaration and everything that names it, in its own text, in scenarios and in laws. (A named
+schema is renamed too, see `rename_schema`.)
 
 Node paths go through what nodes use (`license/read`), so a scenario or a law may name a node of a contract by way of
 any workflow that uses it. What cannot be renamed for certain is refused: nothing is changed then.
@@ -11,12 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from omnibachi_compiler.declarations import Each, Node, Repeat, Use
-from omnibachi_model.addresses import NAME, candidates
+from omnibachi_model.addresses import NAME, candidates, split
 from omnibachi_model.diagnostics import Diagnostic
 from omnibachi_model.sealed import RESERVED_EXITS
 
 from .calls import address_in
 from .references import node_at, path_at, span_of
+from .rename_schema import places_of, refused, schema_at
 from .roles import role_of
 from .scan import Token
 from .spots import Open, Project, Spot, spot_at
@@ -46,23 +48,29 @@ class _Renaming:
 
 
 def renamable(opened: Open, offset: int) -> tuple[str, Token] | Diagnostic:
-    """Return the node of the text's own graph that is named at an offset, and what stands there; else why there is
-    nothing to rename."""
+    """Return the node of the text's own graph, or the schema, that is named at an offset, and what stands there; else
+    why there is nothing to rename."""
     spot = spot_at(opened, offset)
-    name = node_at(opened, spot) if spot else None
+    name = (schema_at(opened, spot) or node_at(opened, spot)) if spot else None
     if spot is None or name is None:
         return Diagnostic(
-            "OB770", "here is no node of this text", help="go to a node's name, or to a place that names it"
+            "OB770",
+            "here is no node of this text, and no schema",
+            help="go to the name of a node or a schema, or to a place that names it",
         )
     return name, spot.token
 
 
 def rename(project: Project, opened: Open, offset: int, new: str) -> dict[str, list[Edit]] | Diagnostic:
-    """Return the edits, by path of the text, that give the node at an offset another name; or why it cannot have it.
+    """Return the edits, by path of the text, that give the node or schema at an offset another name; or why it cannot
+    have it.
 
     Diagnostics: OB770 to OB774.
     """
     spot = spot_at(opened, offset)
+    schema = schema_at(opened, spot) if spot else None
+    if spot is not None and schema is not None:
+        return _schema(project, opened, spot, schema, new)
     old = node_at(opened, spot) if spot else None
     if spot is None or old is None:
         found = renamable(opened, offset)
@@ -78,6 +86,24 @@ def rename(project: Project, opened: Open, offset: int, new: str) -> dict[str, l
         for document in {token.document for token in other.tokens}:
             wrong = wrong or _elsewhere(renaming, other, document)
     return wrong or renaming.edits
+
+
+def _schema(project: Project, opened: Open, spot: Spot, name: str, new: str) -> dict[str, list[Edit]] | Diagnostic:
+    wrong = refused(project, opened, spot.token, new)
+    places = places_of(project, opened, name)
+    if wrong is not None or places is None:
+        place = span_of(opened, spot.token)
+        advice = "mend it first, then rename"
+        return wrong or Diagnostic("OB773", f"no schema is known as `{name}`", place, help=advice)
+    edits: dict[str, list[Edit]] = {}
+    for other, token in places:
+        code = split(token.text)[1]
+        at = other.text.rfind(code, token.start, token.end)
+        if at < 0:
+            message = f"`{token.text}` is written with escapes"
+            return Diagnostic("OB773", message, span_of(other, token), help="write the name plainly, then rename")
+        edits.setdefault(other.path, []).append(Edit(at, at + len(code), new))
+    return edits
 
 
 def _refused(opened: Open, spot: Spot, old: str, new: str) -> Diagnostic | None:

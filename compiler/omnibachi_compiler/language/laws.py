@@ -50,7 +50,7 @@ def _several(item: Schema) -> Schema:
 
 def _some(item: Schema) -> Schema:
     """Return the schema of one thing or a list of such."""
-    return either(f"{item['title']}, or a list of such", item, _several(item))
+    return either(f"one or a list, each {item['title']}", item, _several(item))
 
 
 _POINT = {
@@ -64,11 +64,11 @@ _POINT = {
             ),
             "use": _some(USE),
             "effect": _some(one_of("an effect class", EFFECTS)),
-            "outcome": _some(RESULT_NAME),
-            "except": _some(RESULT_NAME),
             "store": _some(address_of("a store", "ST", "ST_ACTORS_V0")),
             "event": _some(address_of("an event", "EV", "EV_ACTOR_REGISTERED_V0")),
             "evidence": SWITCH,
+            "outcome": _some(RESULT_NAME),
+            "except": _some(RESULT_NAME),
         },
     ),
     "oneOf": [{"required": [kind]} for kind in KINDS_OF_POINT],
