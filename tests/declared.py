@@ -1,4 +1,4 @@
-"""What `protocols/std` declares, read as plain data, and transforms called as the runtime calls them."""
+"""What the shipped domains declare, read as plain data, and transforms called as the runtime calls them."""
 
 from __future__ import annotations
 
@@ -15,16 +15,22 @@ from omnibachi_model.values import admit
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def documents() -> list[dict[str, Any]]:
-    """Return every declaration of `std` as plain data."""
-    files = sorted((ROOT / "protocols" / "std").glob("*.yaml"))
-    return [document for file in files for document in yaml.safe_load_all(file.read_text("utf-8"))]
+def documents() -> list[tuple[str, dict[str, Any]]]:
+    """Return every declaration that ships as plain data, each with its domain."""
+    protocols = ROOT / "protocols"
+    files = sorted(file for file in protocols.rglob("*.yaml") if not file.name.endswith(".test.yaml"))
+    return [
+        (file.relative_to(protocols).parts[0], document)
+        for file in files
+        for document in yaml.safe_load_all(file.read_text("utf-8"))
+    ]
 
 
-TRANSFORMS = {f"std::{item['transform']}": item for item in documents() if "transform" in item}
+DOCUMENTS = documents()
+TRANSFORMS = {f"{domain}::{item['transform']}": item for domain, item in DOCUMENTS if "transform" in item}
 OPERATIONS = {
-    f"std::{item['side_effect']}.{name}": operation
-    for item in documents()
+    f"{domain}::{item['side_effect']}.{name}": operation
+    for domain, item in DOCUMENTS
     if "side_effect" in item
     for name, operation in item["operations"].items()
 }

@@ -91,6 +91,8 @@ def _reckon(operation: str, *values: Any) -> Any:
         if a is not None and b is not None and type(a) is not type(b):
             raise Nothing
         return _alike(a, b) is (operation == "eq")
+    if operation == "in" and isinstance(b, dict):
+        return _of(str, a) in b
     if operation == "in":
         for item in _of(list, b):
             if _alike(a, item):

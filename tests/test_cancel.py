@@ -109,6 +109,15 @@ def begun(child: subprocess.Popen[bytes], folder: Path) -> None:
         time.sleep(0.02)
 
 
+def died(hooked: Workspace, root: str, folder: Path) -> None:
+    """Let a run be killed in the middle of a call that left the house."""
+    child = started(hooked, KEYED, root, folder)
+    child.communicate(timeout=20)
+    assert child.returncode < 0
+    if root.startswith("postgresql"):
+        time.sleep(0.3)  # until the server has noticed
+
+
 @pytest.mark.parametrize(("workflow", "unsure"), [(WAIT, True), (POLL, False)])
 def test_another_process_ends_its_run(
     hooked: Workspace, root: str, tmp_path: Path, workflow: str, unsure: bool
@@ -128,10 +137,7 @@ def test_another_process_ends_its_run(
 
 
 def test_a_dead_run_is_ended_and_what_may_have_left_is_told(hooked: Workspace, root: str, tmp_path: Path) -> None:
-    child = started(hooked, KEYED, root, tmp_path)
-    assert child.wait(20) < 0
-    if root.startswith("postgresql"):
-        time.sleep(0.3)
+    died(hooked, root, tmp_path)
     found = cancel(hooked, "T1", "her", data_root=root, wait=10, picture=False)
     assert (found.state, found.exit_code, found.ended) == (KEPT, 0, True)
     assert found.result is not None
@@ -149,7 +155,7 @@ def test_who_died_after_it_was_kept_left_it_to_resume(
     hooked: Workspace, tmp_path: Path, everything: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = str(tmp_path / "data")
-    assert started(hooked, KEYED, root, tmp_path).wait(20) < 0
+    died(hooked, root, tmp_path)
     with open_root(root) as ledger:
         assert ledger.cancellations.keep("T1", WANTED)
     asked = ["--all"] if everything else ["T1"]

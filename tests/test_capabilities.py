@@ -1,4 +1,4 @@
-"""The capabilities of `std`: every declared example, every outcome, and declarations that match the functions."""
+"""The capabilities that ship: every declared example, every outcome, and declarations that match the functions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from performing import RECORDS, REGISTRY, STREAM, Call, perform
 
 
 def matches(found: Any, wanted: Any) -> bool:
-    """Compare with an expectation that may hold `$matches`."""
+    """Compare with an expectation that may hold `$matches` and `$any`."""
+    if wanted == {"$any": True}:
+        return True
     if isinstance(wanted, dict) and wanted.keys() == {"$matches"}:
         return isinstance(found, str) and re.search(wanted["$matches"], found) is not None
     if isinstance(wanted, dict):

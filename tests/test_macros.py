@@ -16,22 +16,22 @@ from omnibachi_compiler.kinds import Schema
 from omnibachi_compiler.rows import dead_rows
 from omnibachi_model.checks import link as link_check
 from omnibachi_model.expressions import names
-from omnibachi_runtime.building import MOST_STEPS
+from omnibachi_runtime import building
 from omnibachi_runtime.expressions import ExpressionFault, link
 from reckoning import Nothing, reckoned
 from written import texts
 
+LEFT: Schema = {"type": "integer", "minimum": 0}
+DIGIT: Schema = {"type": "integer", "minimum": 0, "maximum": 9}
 RESULT: Schema = {
     "type": "object",
-    "properties": {
-        "outcome": {"type": "string", "enum": ["SUCCESS", "NOT_FOUND"]},
-        "left": {"type": "integer", "minimum": 0},
-    },
+    "properties": {"outcome": {"type": "string", "enum": ["SUCCESS", "NOT_FOUND"]}, "left": LEFT},
     "required": ["outcome"],
     "additionalProperties": False,
 }
+SOME_LEFT: Schema = {"type": "array", "maxItems": 50, "items": LEFT}
 TYPES: dict[str, Schema] = {
-    "l": {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 9}, "maxItems": 5},
+    "l": {"type": "array", "items": DIGIT, "maxItems": 5},
     "three": {"const": [1, 2, 3]},
     "items": {"type": "array", "items": RESULT, "minItems": 1, "maxItems": 50},
     "p": {"type": "object", "properties": {"f": {"type": "integer"}}, "required": ["f"]},
@@ -51,7 +51,7 @@ def _parsed(text: str) -> Expression:
 
 
 def _value(text: str, values: dict[str, Any]) -> Any:
-    return link(infer(_parsed(text), {key: {} for key in values}).sealed)(values)
+    return link(seal_expression(_parsed(text)))(values)
 
 
 @pytest.mark.parametrize(
@@ -100,22 +100,22 @@ def test_syntax_errors(text: str, offset: int, code: str, words: str) -> None:
     assert isinstance(found, ExpressionError), found
     assert found.code == code
     assert words in f"{found.message} {found.help or ''}"
-    assert found.offset == offset or code == "OB215" and "nested" in found.message
+    assert found.offset == offset or "nested" in found.message
 
 
 @pytest.mark.parametrize(
     ("text", "kind", "may_fault"),
     [
         ("l.all(i, i < 3)", {"type": "boolean"}, False),
-        ("l.filter(i, i > 3)", {"type": "array", "maxItems": 5, "items": {**TYPES["l"]["items"], "exclusiveMinimum": 3}}, False),
-        ("l.map(i, i + 1)", {"type": "array", "maxItems": 5, "items": {"type": "integer", "minimum": 1, "maximum": 10}}, False),
-        ("three.map(i, 'a')", {"type": "array", "minItems": 3, "maxItems": 3, "items": {"type": "string", "const": "a", "minLength": 1, "maxLength": 1}}, False),
+        ("l.filter(i, i > 3)", {"type": "array", "maxItems": 5, "items": DIGIT | {"exclusiveMinimum": 3}}, False),
+        ("l.map(i, i - 1)", {"type": "array", "maxItems": 5, "items": {**DIGIT, "minimum": -1, "maximum": 8}}, False),
+        ("three.map(i, b)", {"type": "array", "minItems": 3, "maxItems": 3, "items": {"type": "boolean"}}, False),
         ("three.map(i, i)[2] + 1", {"type": "integer", "minimum": 2, "maximum": 4}, False),
         ("items.map(i, i.outcome)[0]", {"type": "string", "enum": ["SUCCESS", "NOT_FOUND"]}, False),
-        ("items.map(i, i.left)", {"type": "array", "minItems": 1, "maxItems": 50, "items": RESULT["properties"]["left"]}, True),
-        ("items.filter(i, i.outcome == 'SUCCESS').map(i, i.left)", {"type": "array", "maxItems": 50, "items": RESULT["properties"]["left"]}, True),
-        ("items.filter(i, i.outcome == 'SUCCESS' && has(i.left)).map(i, i.left)", {"type": "array", "maxItems": 50, "items": RESULT["properties"]["left"]}, False),
-        ("items.map(i, has(i.left), i.left)", {"type": "array", "maxItems": 50, "items": RESULT["properties"]["left"]}, False),
+        ("items.map(i, i.left)", {"type": "array", "minItems": 1, "maxItems": 50, "items": LEFT}, True),
+        ("items.filter(i, i.outcome == 'SUCCESS').map(i, i.left)", SOME_LEFT, True),
+        ("items.filter(i, i.outcome == 'SUCCESS' && has(i.left)).map(i, i.left)", SOME_LEFT, False),
+        ("items.map(i, has(i.left), i.left)", SOME_LEFT, False),
         ("items.exists(i, has(i.left) && i.left > 3)", {"type": "boolean"}, False),
         ("x.filter(i, type(i) == 'integer').all(i, i > 3)", {"type": "boolean"}, True),
         ("x.map(i, i)", {"type": "array", "items": {}}, True),
@@ -204,7 +204,7 @@ def test_a_path_is_judged_without_taking_it_apart() -> None:
         ("x.map(i, i)", "`map` goes over a record, not a list"),
         ("l.map(i, i.f)", "read from an integer"),
         ("l.all(i, i == 1 || i.f)", "read from an integer"),
-        ("l.exists_one(i, i > 1 || i.f)", "read from an integer"),
+        ("l.exists_one(i, i == 1 || i.f)", "read from an integer"),
         ("l.filter(i, i)", "`filter` needs true or false, not an integer"),
         ("l.exists(i, null)", "`exists` needs true or false, not null"),
         ("l.map(i, {'f': i}.g)", "`g` is absent"),
@@ -240,16 +240,17 @@ WIDE = {"f": ["a" * 100] * 500}
         "l.map(i, l.filter(j, j == i))",
     ],
 )
-def test_what_would_take_too_long_is_a_fault_soon(text: str) -> None:
+def test_what_would_take_too_long_is_a_fault_soon(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each would go over 10^8 values or more, or make as many."""
+    monkeypatch.setattr(building, "MOST_STEPS", 200_000)
     names = {"l": MANY, "s": "a" * 100_000, "t": "a" * 100_000, "w": WIDE, "v": json.loads(json.dumps(WIDE))}
-    with pytest.raises(ExpressionFault, match=f"more than {MOST_STEPS} steps"):
+    with pytest.raises(ExpressionFault, match="more than 200000 steps"):
         _value(text, names)
 
 
 def test_what_is_linear_is_no_fault() -> None:
-    names = {"l": list(range(500_000)), "s": "a"}
-    assert _value("size(l.filter(i, i % 2 == 0).map(i, {'f': i, 'k': s + string(i)}))", names) == 250_000
+    names = {"l": list(range(100_000)), "s": "a"}
+    assert _value("size(l.filter(i, i % 2 == 0).map(i, {'f': i, 'k': s + string(i)}))", names) == 50_000
     assert _value("l.all(i, i < 500000) && l.all(i, i >= 0) && l.map(i, i) == l", names) is True
 
 
@@ -283,10 +284,11 @@ FORMS = {
     "integer": ("size(<list>)", "<integer> + <integer>", "<integer> * <integer>", "1", "2", "x", "y.g"),
     "text": ("string(<any>)", "string(<integer>)", "<text> + <text>", "'a'", "y"),
     "list": (
-        "(<list>).filter(a, <asked>)", "(<list>).map(a, <made>)", "(<list>).map(a, <asked>, <made>)", "x", "y", "l", "l",
+        "(<list>).filter(a, <asked>)", "(<list>).map(a, <made>)", "(<list>).map(a, <asked>, <made>)", "x", "y", "l",
         "[<any>, <any>]", "(<list>) + (<list>)", "x.filter(a, has(a.f)).map(a, a.f)", "(<boolean>) ? <list> : <list>",
     ),
-    "asked": ("a == 1", "a != x", "a", "has(a.f)", "l.exists(k, k == a)", "l.all(k, a < k)", "a in l", "true", "a.f == a.g"),
+    "asked": ("a == 1", "a != x", "a", "has(a.f)", "l.exists(k, k == a)", "l.all(k, a < k)", "a in l", "true",
+              "a.f == a.g"),
     "made": ("a", "[a, x]", "{'f': a, 'g': y}", "l.map(k, [k, a])", "a.f", "string(a)", "l.filter(k, k != a)", "a + a"),
 }  # fmt: skip
 LEAVES = {

@@ -119,7 +119,8 @@ def expression_forms(types: dict[str, Schema]) -> tuple[dict[str, tuple[str, ...
                     "(<list>)[<integer>]", "<integer> - <integer>"],
         "number": ["<number> + <number>", "<number> * <integer>", "(<boolean>) ? <number> : <number>", "<integer>"],
         "string": ["<string> + <string>", "(<boolean>) ? <string> : <string>", "type(<any>)", "string(<integer>)"],
-        "list": ["(<list>).map(m, [m])", "(<list>).filter(m, type(m) == 'integer' && m > 1)", "[<any>]", "[<integer>, <integer>]", "(<list>) + (<list>)", "(<boolean>) ? <list> : <list>"],
+        "list": ["(<list>).map(m, [m])", "(<list>).filter(m, type(m) == 'integer' && m > 1)",
+                 "[<any>]", "[<integer>, <integer>]", "(<list>) + (<list>)", "(<boolean>) ? <list> : <list>"],
         "any": ["<integer>", "<string>", "<boolean>", "<list>", "(<boolean>) ? <any> : <any>", "[<any>][0]",
                 "{'r': <any>}"],
     }  # fmt: skip

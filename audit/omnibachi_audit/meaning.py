@@ -15,8 +15,8 @@ from typing import Any
 from omnibachi_model.addresses import OUTCOME, TRACE_ID
 from omnibachi_model.faults import CODES, INPUT_MISFIT, MISSING_INPUT
 from omnibachi_model.record import (
-    CANCELLED_BODY,
     CALLED,
+    CANCELLED_BODY,
     COMPUTED,
     DECIDED,
     INTENDED,

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 from omnibachi_model.diagnostics import Diagnostic, Trouble, in_order
 from omnibachi_model.digests import decode
-from omnibachi_model.ports import Clock
 from omnibachi_model.record import WAITING
 
 from . import wiring
@@ -28,6 +27,11 @@ from .results import RunResult
 from .resuming import ATTEMPTS, stored_workflow, unknown
 from .traces_folder import Traces, noted
 from .wiring import Ledger, RunRow, Snapshot
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from omnibachi_model.ports import Clock
+    from omnibachi_model.values import JSON
 
 Gone = Mapping[str, tuple[bytes, list[RunRow]]]
 
@@ -128,8 +132,13 @@ class Recoverer:
             traces = self.traces  # The workspace was moved.
         return traces, picture and self.picture
 
-    def one(self, trace_id: str, accept: Collection[str] = ()) -> RunResult:
-        """Finish one run, or what is missing of one that has ended. Raises Refused (OB316) and Trouble."""
+    def one(
+        self, trace_id: str, accept: Collection[str] = (), payload: dict[str, JSON] | None = None
+    ) -> RunResult:
+        """Finish one run, with its payload where that is needed again, or what is missing of one that has ended.
+
+        Raises Refused (OB316) and Trouble.
+        """
         with wiring.open_root(self.root, create=False) as ledger:
             row = ledger.finished(trace_id)
             if row is None:
@@ -137,7 +146,7 @@ class Recoverer:
             notes = {holder: note for holder, (note, _) in ledger.left().items()}
         traces, picture = self._published(notes.get(row.holder or "", b""))
         with self._engine(traces, picture) as engine:
-            result = _finished(engine, trace_id, accept, traces, picture)
+            result = _finished(engine, trace_id, accept, traces, picture, payload)
             result.diagnostics = in_order([*result.diagnostics, *engine.warnings])
             engine.close(done=not unwritten(result))
         self._tidy()
@@ -193,9 +202,16 @@ class Recoverer:
                     ledger.forget(holder)
 
 
-def _finished(engine: Engine, trace_id: str, accept: Collection[str], traces: Traces, picture: bool) -> RunResult:
+def _finished(
+    engine: Engine,
+    trace_id: str,
+    accept: Collection[str],
+    traces: Traces,
+    picture: bool,
+    payload: dict[str, JSON] | None = None,
+) -> RunResult:
     """Resume a run, or take it as recorded, and publish what is missing."""
-    result = engine.resume(trace_id, accept=accept)
+    result = engine.resume(trace_id, accept=accept, payload=payload)
     if result.exit is None or not is_workflow(result.workflow):
         return result
     try:

@@ -174,16 +174,18 @@ class Workspace:
         *,
         data_root: str | PathLike[str] | None = None,
         accept: Collection[str] = (),
+        payload: dict[str, JSON] | None = None,
         picture: bool = True,
     ) -> RunResult:
         """Finish a run whose process died, and what is missing of one that has ended: mirrors, trace, page, picture.
 
-        `accept` names capabilities that may differ from what they were when the run began. Nothing is raised for what a
+        `accept` names capabilities that may differ from what they were when the run began, `payload` is what it was
+        given, where it goes on with secrets. Nothing is raised for what a
         user can mend: see the result's `exit_code` and `diagnostics`.
         """
         accepted = (accept,) if isinstance(accept, str) else tuple(accept)
         try:
-            return self.recoverer(data_root, picture=picture).one(trace_id, accepted)
+            return self.recoverer(data_root, picture=picture).one(trace_id, accepted, payload)
         except Refused as refused:
             return RunResult(trace_id, "", refused.exit_code, diagnostics=refused.diagnostics)
         except Trouble as trouble:

@@ -20,6 +20,7 @@ from .bodies import Body, prove
 from .bounds import bounds, check_limits
 from .capabilities import check_implementations
 from .check import Checked
+from .copies import check_copies
 from .declarations import Declaration, Scenario, Workflow
 from .declare import declare
 from .fixes import located
@@ -140,6 +141,7 @@ def lower_proven(body: Body, found: list[Diagnostic]) -> dict[str, Any]:
     assert isinstance(workflow, Workflow)
     found.extend(check_limits(workflow.limits, sealed, sealed["bounds"], workflow.name.span))
     found.extend(check_nesting(sealed, workflow.name.span))
+    found.extend(check_copies(sealed, workflow.name.span))
     return sealed
 
 

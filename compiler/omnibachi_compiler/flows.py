@@ -17,6 +17,7 @@ from .flat import Parts, Step
 from .links import Graph
 from .templates import Record, Template, references
 
+EXPECTATIONS = ("below", "revision")  # inputs that say what the store must still be like when it is written
 WRITE = "MUTABLE"  # the effect class that may undo what another run wrote meanwhile
 
 
@@ -45,8 +46,8 @@ class _Touch:
 
 
 def lost_updates(graph: Graph) -> list[Diagnostic]:
-    """Report every MUTABLE write that depends, through bindings, on a READ of its own store, unless its operation
-    takes a `revision` and that comes from such a read."""
+    """Report every MUTABLE write that depends, through bindings, on a READ of its own store, unless what its
+    operation expects of the store (a `revision`, or `below` how many it counted) comes from such a read."""
     if not any(node.capability is not None and node.capability.effect == WRITE for node in graph.nodes.values()):
         return []
     touches = []
@@ -85,7 +86,7 @@ def _lost(touches: Iterable[_Touch]) -> list[Diagnostic]:
         if touch.store is not None:
             same = of_store[touch.store]
             stale = _elsewhere(seen, bound & same & reads, touch)
-            if stale and touch.effect == WRITE and not _flowing(_revision(touch), flows) & same:
+            if stale and touch.effect == WRITE and not _flowing(_expected(touch), flows) & same:
                 found.append(_report(min(stale, key=lambda read: read.name), touch))
             bit = 1 << len(seen)
             seen.append(touch)
@@ -107,12 +108,10 @@ def _flowing(template: Template, flows: Mapping[str, int]) -> int:
     return found
 
 
-def _revision(write: _Touch) -> Template:
-    """Return what a write expects the revision to be; nothing flows into what it does not say."""
-    for template in write.templates:
-        if isinstance(template, Record) and "revision" in dict(template.entries):
-            return dict(template.entries)["revision"]
-    return Record((), write.span)
+def _expected(write: _Touch) -> Template:
+    """Return what a write expects the store to be like; nothing flows into what it does not say."""
+    entries = [entry for template in write.templates if isinstance(template, Record) for entry in template.entries]
+    return Record(tuple((key, value) for key, value in entries if key in EXPECTATIONS), write.span)
 
 
 def _elsewhere(seen: list[_Touch], bits: int, write: _Touch) -> list[_Touch]:

@@ -23,16 +23,17 @@ MOST_SHOWN = 200  # of steps and of effects on a terminal
 class Report:
     """What a record tells.
 
-    `verdict` is BROKEN, INTACT or ANCHORED, with the line and reason of a break. `path` has one mapping for each step
-    (`step`, `node`, `capability`, `effect`, `outcome`, `why`, `then`, `file`, `line`, `column`, `place`), `changed` and
-    `unchanged` one for each effect that wrote, or was asked to and did not (`receipt`, `node`, `store`, `operation`,
-    `effect`, `what`). `failed` (`node`, `reason`, `code`, `fault`, `what`, `place`, `remedy`) or None; where the record
-    itself does not hold, its `fault` is `record` and its `place` a line of the record. `decided` (`node`, `outcome`,
-    `row`, `because`, `why`, `place`) where the protocol's own decision led elsewhere than to COMPLETED, which is
-    nobody's fault. `cancelled` (`at`, `by`, `because`) says who cancelled the run. `resumed` counts how often the run was taken up again, and `resumptions` tells each time (`after`:
-    how many steps stood then, `node`: the last one's, `at`, `program`, `host`, `seal`, `accepted`, `what`). `waiting`
-    says for whom a run waits that has not ended, `statements` what people handed in, refused or not, as far as a
-    journal tells (`number`, `path`, `at`, `key`, `verdict`, `decision`, `because`).
+    `verdict` is BROKEN, INTACT or ANCHORED, with the line and reason of a break. `path` has one mapping for each
+    step (`step`, `node`, `capability`, `effect`, `outcome`, `why`, `then`, `file`, `line`, `column`, `place`),
+    `changed` and `unchanged` one for each effect that wrote, or was asked to and did not (`receipt`, `node`,
+    `store`, `operation`, `effect`, `what`). `failed` (`node`, `reason`, `code`, `fault`, `what`, `place`, `remedy`)
+    or None; where the record itself does not hold, its `fault` is `record` and its `place` a line of the record.
+    `decided` (`node`, `outcome`, `row`, `because`, `why`, `place`) where the protocol's own decision led elsewhere
+    than to COMPLETED, which is nobody's fault. `cancelled` (`at`, `by`, `because`) says who cancelled the run.
+    `resumed` counts how often the run was taken up again, and `resumptions` tells each time (`after`: how many
+    steps stood then, `node`: the last one's, `at`, `program`, `host`, `seal`, `accepted`, `what`). `waiting` says
+    for whom a run waits that has not ended, `statements` what people handed in, refused or not, as far as a journal
+    tells (`number`, `path`, `at`, `key`, `verdict`, `decision`, `because`).
     """
 
     verdict: str

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from omnibachi_model.digests import encode
 from omnibachi_model.record import CANCELLED_BODY, INTENDED, RESUMED, RUN_FINISHED, RUN_STARTED, STEPS, WAITING
-from omnibachi_model.sealed import BACKEND_ERROR, CANCELLED_EXIT, EXIT, EXTERNAL, FAULT, OUTCOME_UNKNOWN, TIMEOUT, WRITES
+from omnibachi_model.sealed import (
+    BACKEND_ERROR,
+    CANCELLED_EXIT,
+    EXIT,
+    EXTERNAL,
+    FAULT,
+    OUTCOME_UNKNOWN,
+    TIMEOUT,
+    WRITES,
+)
 from omnibachi_model.ways import named, onward
 
 TYPE_CHECKING = False

@@ -13,7 +13,7 @@ meets.
 
 from __future__ import annotations
 
-from .expressions import BINARY, ExpressionFault, apply, link, no_boolean, shown
+from .expressions import BINARY, ExpressionFault, add, apply, equal, link, no_boolean, shown, within
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,36 +88,41 @@ def _weight(value: Any) -> int:
     return steps
 
 
-def _left(pair: Any) -> Any:
-    return pair[0]
-
-
-def _right(pair: Any) -> Any:
-    return pair[1]
-
-
-def _weighed(join: Callable[[Value, Value], Value]) -> Callable[[Value, Value], Value]:
+def _weighed(operate: Callable[[Any, Any], Any]) -> Callable[[Value, Value], Value]:
     """Return an operation of two values that takes steps by their size."""
-    operate: Callable[[Any], Any] = join(_left, _right)
 
     def weigh(left: Value, right: Value) -> Value:
         def value(names: Names) -> Any:
-            pair = a, b = left(names), right(names)
-            if type(b) is str and type(a) is str:
-                _take(names, (len(a) + len(b)) >> 4)
+            a, b = left(names), right(names)
+            if type(b) is str:
+                if type(a) is str and (steps := (len(a) + len(b)) >> 4):
+                    _take(names, steps)
             elif type(b) is list or type(b) is dict:
                 if type(a) is list or type(a) is dict:
                     _take(names, _weight(a) + _weight(b))
                 elif type(b) is list:
                     _take(names, len(b))
-            return operate(pair)
+            return operate(a, b)
 
         return value
 
     return weigh
 
 
-_WEIGHED: Pairs = {name: join if name in ("and", "or", "at") else _weighed(join) for name, join in BINARY.items()}
+def _unequal(a: Any, b: Any) -> bool:
+    return not equal(a, b)
+
+
+def _of_two(join: Callable[[Value, Value], Value]) -> Callable[[Any, Any], Any]:
+    """Return the function of two values that an operation of two operands stands for."""
+    operate: Any = join(lambda pair: pair[0], lambda pair: pair[1])
+    return lambda a, b: operate((a, b))
+
+
+# Those whose work grows with what they meet.
+_GROWING = {"eq": equal, "ne": _unequal, "in": within, "add": add}
+_GROWING |= {name: _of_two(BINARY[name]) for name in ("lt", "le", "gt", "ge", "startsWith", "endsWith", "contains")}
+_WEIGHED: Pairs = {**BINARY, **{name: _weighed(operate) for name, operate in _GROWING.items()}}
 
 
 def _stopping(sign: str, stop: bool) -> Each:

@@ -54,7 +54,7 @@ def end_left(journal: Journal, events: Sequence[Recorded], now_ns: int, known: M
         new.append((path, body, encode({"at_us": at, "seq": len(events) + len(new) + 1, **more})))
 
     add("", RESUMED_BODY, known)
-    last = next((orjson.loads(body) for _, body, _ in reversed(events) if body != RESUMED_BODY), {})
+    last: dict[str, Any] = next((orjson.loads(body) for _, body, _ in reversed(events) if body != RESUMED_BODY), {})
     if last.get("kind") == INTENDED:
         path, capability = last["path"], last["capability"]
         number = journal.receipt(path, capability, OUTCOME_UNKNOWN)

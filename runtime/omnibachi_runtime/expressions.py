@@ -263,7 +263,8 @@ def _are_numbers(a: Any, b: Any) -> bool:
     return KINDS[type(a)] == "number" == KINDS[type(b)]
 
 
-def _add(a: Any, b: Any) -> Any:
+def add(a: Any, b: Any) -> Any:
+    """Add two numbers, or join two texts or lists; raises ExpressionFault."""
     if _are_numbers(a, b):
         return canonical(a + b)
     if type(a) is str and type(b) is str:
@@ -322,7 +323,8 @@ def _neg(value: Any) -> Any:
     return -value
 
 
-def _in(item: Any, owner: Any) -> bool:
+def within(item: Any, owner: Any) -> bool:
+    """Tell whether a list has an item or a record a field; raises ExpressionFault."""
     if type(owner) is dict:
         if type(item) is not str:
             raise _mixed("in", item, owner)
@@ -383,13 +385,13 @@ BINARY: dict[str, Callable[[Value, Value], Value]] = {
     "le": _ordered("<=", lambda a, b: bool(a <= b)),
     "gt": _ordered(">", lambda a, b: bool(a > b)),
     "ge": _ordered(">=", lambda a, b: bool(a >= b)),
-    "add": _both(_add),
+    "add": _both(add),
     "sub": _both(_sub),
     "mul": _both(_mul),
     "div": _both(_div),
     "mod": _both(_mod),
     "quo": _both(_quo),
-    "in": _both(_in),
+    "in": _both(within),
     "at": _both(_at),
     "startsWith": _textual("startsWith", str.startswith),
     "endsWith": _textual("endsWith", str.endswith),

@@ -9,6 +9,7 @@ import click
 from omnibachi import wiring
 from omnibachi.exits import OK
 from omnibachi.parked import summary
+from omnibachi.payloads import payload_of
 from omnibachi.recovery import ALONE, HELD, UNPUBLISHED, WAITS, Left
 from omnibachi.results import RunResult
 from omnibachi.workspace import Workspace
@@ -24,14 +25,26 @@ from .output import Output, counted, table
 @click.option(
     "--accept", multiple=True, metavar="ADDRESS", help="Go on with a capability that was changed since (repeatable)."
 )
+@click.option(
+    "--payload", "file", metavar="FILE", help="The payload of the run, where it goes on with its secrets; - reads it."
+)
 @click.option("--no-picture", is_flag=True, help="Draw no picture.")
 def resume(
-    output: Output, workspace: Workspace, trace_id: str | None, every: bool, accept: tuple[str, ...], no_picture: bool
+    output: Output,
+    workspace: Workspace,
+    trace_id: str | None,
+    every: bool,
+    accept: tuple[str, ...],
+    file: str | None,
+    no_picture: bool,
 ) -> int:
     """Finish the run TRACE_ID, or with --all every run, whose process died; without either, list them.
 
     What is recorded is not done again: side effects answer from the journal, transforms and decisions are recomputed
     and must give what is recorded. Of a run that has ended, what is missing is written: mirrors, trace, page, picture.
+
+    No record holds a secret. A run that goes on with one needs its payload again, the very same one: it stops (3) and
+    stays as it is until it is resumed with --payload.
 
     A run that waits for people is gone on with once they have decided or its time is over (see `approve`).
 
@@ -42,9 +55,12 @@ def resume(
     """
     if trace_id is not None and every:
         raise click.UsageError("a trace id and `--all` exclude each other")
+    if file is not None and trace_id is None:
+        raise click.UsageError("`--payload` needs a trace id")
     if trace_id is not None:
+        payload = payload_of(file, ()) if file is not None else None
         with output.progress(f"resuming {trace_id}"):
-            result = workspace.resume(trace_id, accept=accept, picture=not no_picture)
+            result = workspace.resume(trace_id, accept=accept, payload=payload, picture=not no_picture)
         return _give(output, workspace, result.exit_code, [result], only=_run(result))
     if not every and accept:
         raise click.UsageError("`--accept` needs a trace id or `--all`")
