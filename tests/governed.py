@@ -1,12 +1,15 @@
-"""Requests, licences and numbers: payloads for the workflows of `ai_governance`, and what child processes do with them."""
+"""Requests, licences and numbers: payloads for the workflows of `ai_governance`, and what child processes do with
+them."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from omnibachi import Workspace
+from omnibachi_ledger.journal import Journal
 
 ROOT = Path(__file__).resolve().parent.parent
 ACTION = "ai_governance::WF_GOVERN_AGENT_ACTION_V0"
@@ -61,6 +64,36 @@ def ask_for_licences(barrier: Callable[[], None], root: str, asked: list[tuple[s
         barrier()
         results = [engine.run(PROVISION, provision(employee, licence)) for employee, licence in asked]
     return [result.exit or result.diagnostics[0].message for result in results]
+
+
+def ask_at_once(barrier: Callable[[], None], root: str, place: str, side: str, licences: list[str]) -> list[str]:
+    """Ask for licences, each at the very moment at which another process asks for one of its own.
+
+    The moment is before the first write of a run, after all that it read: each side leaves word there in a folder, and
+    goes on when the other has.
+    """
+    begin = Journal.begin
+    waiting: list[Path] = []
+
+    def begin_together(self: Journal, **more: bool) -> None:
+        if waiting:
+            moment = waiting.pop()
+            moment.with_suffix(f".{side}").touch()
+            until = time.monotonic() + 30
+            while len(list(moment.parent.glob(f"{moment.name}.*"))) < 2:
+                assert time.monotonic() < until, "the other did not come"
+        begin(self, **more)
+
+    Journal.begin = begin_together  # type: ignore[assignment, method-assign]
+    ends = []
+    with Workspace(ROOT).engine(root) as engine:
+        engine.linked(PROVISION)
+        barrier()
+        for turn, licence in enumerate(licences):
+            waiting.append(Path(place, f"turn-{turn}"))
+            result = engine.run(PROVISION, provision(f"EMP_{side}", licence, cap=turn + 1))
+            ends.append(result.exit or result.diagnostics[0].message)
+    return ends
 
 
 def take_back(barrier: Callable[[], None], root: str, asked: list[tuple[str, str]]) -> list[str]:

@@ -28,6 +28,12 @@ record:
   required: [kind, cents, unit]
   additionalProperties: false
 ---
+store: ST_RAISES_V0
+governed_by: CS_EVENTS_V0
+---
+event: EV_RAISED_V0
+record: {type: object}
+---
 store: ST_NOTES_V0
 governed_by: CS_RECORDS_V0
 seed: true
@@ -103,7 +109,13 @@ nodes:
     use: CS_RECORDS_V0.PUT
     store: ST_PRICES_V0
     with: {key: $.payload.key, value: {kind: raised, cents: $.payload.cents, unit: piece}}
-    next: {SUCCESS: raised}
+    next: {SUCCESS: tell}
+  tell:
+    use: CS_EVENTS_V0.APPEND
+    store: ST_RAISES_V0
+    event: EV_RAISED_V0
+    with: {record: {cents: $.payload.cents}}
+    next: {SUCCESS: raised, VIOLATION: failed}
 exits:
   raised: {status: COMPLETED, result: {revision: $.nodes.put.revision}}
   failed: {status: FAILED}

@@ -234,7 +234,7 @@ def test_show_tells_laws_and_limits(call: Call, workspace: Path) -> None:
 
 def test_show_draws(call: Call, workspace: Path) -> None:
     assert call("show", GREET, "--format", "dot").out.startswith("digraph")
-    assert call("show", GREET, "--format", "png", "--output", "graph.png").status == 0
+    assert call("show", GREET, "--format", "png", "--output", "graph.png") == (0, "", "written: graph.png\n")
     assert call("show", GREET, "--format", "dot", "-o", "graph.dot", "--json").json()["output"] == "graph.dot"
     assert (workspace / "graph.dot").read_text("utf-8") == call("show", GREET, "--format", "dot").out
     assert (workspace / "graph.png").read_bytes().startswith(b"\x89PNG")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from front_door import GREET, STORE, Call, call, greet, workspace
 
 __all__ = ["call", "workspace"]
@@ -77,6 +79,23 @@ def test_verify_of_a_snapshot_finds_every_change(call: Call, workspace: Path) ->
     (snapshot / "manifest.json").mkdir()
     unread = call("verify", "protocol_snapshot", "--json").json()
     assert (unread["verdict"], [item["code"] for item in unread["diagnostics"]]) == ("BROKEN", ["OB608"])
+
+
+def test_verify_takes_a_workspace_for_its_snapshot(
+    call: Call, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the code that lies there, wherever one stands."""
+    seal = call("verify", "protocol_snapshot").out
+    assert call("verify", ".") == (0, seal, "")
+    monkeypatch.chdir(workspace.parent)
+    assert call("verify", "mine") == call("verify", "mine/", "--require", "intact") == (0, seal, "")
+    words = workspace / "capabilities/greeting/words.py"
+    words.write_text(words.read_text() + "\n")
+    said = call("verify", "mine")
+    assert (said.status, said.out.split()[0]) == (4, "BROKEN") and "error[OB604]" in said.err
+    (workspace / "protocol_snapshot").rename(workspace / "gone")
+    said = call("verify", "mine")
+    assert (said.status, said.out) == (4, "BROKEN\n") and "error[OB601]" in said.err
 
 
 def test_examine_tells_a_run_by_id_and_by_file(call: Call, workspace: Path) -> None:

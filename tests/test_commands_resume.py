@@ -154,7 +154,7 @@ def test_the_worst_run_gives_the_exit_status() -> None:
         return Recovery(tuple(RunResult("T1", KEEP, code) for code in codes), ()).exit_code
 
     assert of() == 0
-    assert [of(*SEVERITY[: count + 1]) for count in range(len(SEVERITY))] == [0, 5, 1, 3, 4, 6]
+    assert [of(*SEVERITY[: count + 1]) for count in range(len(SEVERITY))] == [0, 7, 5, 1, 3, 4, 6]
 
 
 def test_resuming_may_be_interrupted_by_a_kill_and_is_resumed(here: Path) -> None:

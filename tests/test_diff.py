@@ -151,6 +151,11 @@ EDITS: dict[str, tuple[Edit, str, str, str, str]] = {
                 "node `allowed`", 'row 2 says `"no"`', "cosmetic"),
     "field": (lambda p: node(p, "price")["fields"].__setitem__("cents", ["lit", 1]), "field-changed", "node `price`",
               "`cents` is computed otherwise", "breaking"),
+    "result that a macro makes": (
+        lambda p: node(p, "price")["fields"].__setitem__(
+            "cents", ["map", ["list", [["lit", 1]]], "i", ["record", {"c": ["string", ["name", "i"]]}]]
+        ), "gives-less", "exit `sent`", "at /cents: `type` was", "breaking",
+    ),
     "input": (lambda p: node(p, "label")["with"][1].__setitem__("to", ["lit", "Rome"]), "inputs-otherwise",
               "node `label`", "its input `to` is made otherwise", "breaking"),
     "node renamed": (on("price", "name", "cost"), "node-removed", "node `price`", "is gone", "breaking"),
@@ -270,6 +275,11 @@ def test_a_long_chain_of_values_is_followed(parts: Parts) -> None:
 
     found = differences(chained(1), chained("one"), TYPES)
     assert [(one.rule, one.part) for one in found] == [("gives-less", "exit `end`"), ("field-changed", "node `n0`")]
+
+
+def test_what_is_required_and_has_a_default_may_be_left_out_all_the_same() -> None:
+    old = {"type": "object", "properties": {"a": {"type": "null", "default": None}}}
+    assert taken(old, {**old, "required": ["a"]}, TYPES) == [("takes-the-same", "", "is written otherwise")]
 
 
 @settings(max_examples=60, deadline=None)

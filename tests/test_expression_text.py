@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omnibachi_compiler.expressions import Expression, parse_expression, seal_expression
+from omnibachi_model.expressions import MACROS
 from omnibachi_observer.expression_text import expression, names, reference, references, template
 
 SAME = [
@@ -33,6 +34,9 @@ SAME = [
     "x.endsWith('\\\\') || x.contains('`|`')",
     "-5 < x",
     "'é✓'",
+    "l.filter(i, i.outcome == 'A' && has(i.v)).map(i, {'v': i.v, 'a b': [{}]})",
+    "(a + b).all(i, l.exists(j, j == i)) || l.exists_one(i, !i)",
+    "{'f': a ? b : c}.f + string(1)",
 ]
 
 
@@ -55,6 +59,8 @@ def test_text_survives_sealing(text: str) -> None:
         ("size( x )", "size(x)"),
         ('"two"', "'two'"),
         ("x.size()", "size(x)"),
+        ("l.map(i, i > 1, i)", "l.filter(i, i > 1).map(i, i)"),
+        ("{'f': 1,}", "{'f': 1}"),
     ],
 )
 def test_needless_parentheses_and_spaces_are_dropped(written: str, shown: str) -> None:
@@ -72,6 +78,9 @@ def grown(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     two = ["eq", "ne", "lt", "le", "gt", "ge", "add", "sub", "mul", "div", "mod", "in", "and", "or", "at"]
     methods = ["startsWith", "endsWith", "contains"]
     name = st.sampled_from(["a", "b"]).map(lambda found: ["name", found])
+    body = st.tuples(st.sampled_from([*two[:7], "map"]), ATOMS, ATOMS).map(
+        lambda parts: ["map", parts[1], "j", parts[2]] if parts[0] == "map" else list(parts)
+    )
     return st.one_of(
         st.tuples(st.sampled_from([*two, *methods]), inner, inner).map(list),
         st.tuples(st.sampled_from(["size", "type", "not"]), inner).map(list),
@@ -80,6 +89,9 @@ def grown(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         st.tuples(st.just("has"), inner, st.sampled_from(["f"])).map(list),
         st.tuples(st.just("if"), inner, inner, inner).map(list),
         st.lists(inner, max_size=3).map(lambda items: ["list", items]),
+        st.dictionaries(st.text(max_size=3), inner, max_size=3).map(lambda items: ["record", items]),
+        st.tuples(st.sampled_from(MACROS), inner, st.sampled_from(["i", "map"]), body).map(list),
+        st.tuples(st.just("string"), inner).map(list),
     )
 
 
@@ -95,6 +107,8 @@ def flat(tree: Any) -> Any:
         for part in map(flat, tree[1:]):
             terms += part[1:] if isinstance(part, list) and part[:1] == [tree[0]] else [part]
         return [tree[0], *terms]
+    if tree and tree[0] == "record":
+        return ["record", {key: flat(part) for key, part in tree[1].items()}]
     return [flat(part) for part in tree]
 
 
@@ -107,9 +121,27 @@ def test_the_compiler_reads_back_what_was_written(tree: Any) -> None:
 
 def test_names_are_those_that_are_read() -> None:
     assert names(sealed("b.x in [a, 'c'] && has(b.y) ? size(d) > 1 : 'name'")) == ("b", "a", "d")
+    assert names(sealed("c.map(i, d.filter(j, j == i && b) + [i])")) == ("c", "d", "b")
+    assert names(sealed("{'x': b, 'y': {'z': a}}")) == ("b", "a")
 
 
-@pytest.mark.parametrize("tree", [None, 1, [], ["lit"], ["future", ["name", "x"]], ["eq", 1], {"a": 1}, ["get", 1, 2]])
+@pytest.mark.parametrize(
+    "tree",
+    [
+        None,
+        1,
+        [],
+        ["lit"],
+        ["future", ["name", "x"]],
+        ["eq", 1],
+        {"a": 1},
+        ["get", 1, 2],
+        ["record", 1],
+        ["all", 1],
+        ["map", ["name", "x"], 3, 4],
+        ["record", {"a": 1}],
+    ],
+)
 def test_a_tree_of_another_form_is_shown_and_not_refused(tree: Any) -> None:
     assert isinstance(expression(tree), str)
     assert isinstance(template(tree, ["a"]), str)

@@ -13,7 +13,6 @@ from omnibachi.compiling import compile_workspace
 from omnibachi.scenarios.runner import run_scenarios
 from omnibachi_compiler.expressions import FUNCTIONS, MACROS, METHODS
 from omnibachi_compiler.language import LATER_KINDS, SCHEMAS
-from omnibachi_compiler.language.nodes import LATER_ACTIONS
 from omnibachi_compiler.schemas import KEYWORDS
 from omnibachi_compiler.templates import RUN_FIELDS
 from omnibachi_model.checks import TYPES
@@ -81,7 +80,7 @@ def test_the_scenarios_and_examples_of_the_page_hold(lending: Path) -> None:
 @pytest.mark.parametrize(
     "word",
     [
-        *SCHEMAS, *LATER_KINDS, *LATER_ACTIONS, *KEYWORDS, *FORMATS, *TYPES, *KEEPS, *STATUSES, *RESERVED_OUTCOMES,
+        *SCHEMAS, *LATER_KINDS, *KEYWORDS, *FORMATS, *TYPES, *KEEPS, *STATUSES, *RESERVED_OUTCOMES,
         *(f"$.run.{name}" for name in RUN_FIELDS), *EFFECTS, *FUNCTIONS, *METHODS, *MACROS,
     ],
 )  # fmt: skip

@@ -5,27 +5,16 @@ Each holds of a graph that keeps it, and is found broken when the graph is chang
 
 from __future__ import annotations
 
+import re
+
 import orjson
 import pytest
 
+from looping import ROOT
 from toys import ask, compiled, decide, find, flow, loop, nodes, owned, post, put, register, swap, tell
 
-CHANGE_IS_TOLD = """\
-applies_to: all
-every_path:
-  from: {effect: MUTABLE, except: [CONFLICT, FAULT, NOT_FOUND, TIMEOUT]}
-  passes: {use: std::CS_EVENTS_V0.APPEND}
-"""
-OUTSIDE_IS_LAST = """\
-applies_to: all
-every_path: {from: {effect: EXTERNAL, outcome: [FAULT, OUTCOME_UNKNOWN, TIMEOUT]}, passes: {effect: MUTABLE}}
-never: true
-"""
-NO_EFFECT_BEFORE_DENIAL = """\
-applies_to: all
-every_path: {from: {effect: [EXTERNAL, IDEMPOTENT, MUTABLE], evidence: false}, passes: {status: DENIED}}
-never: true
-"""
+LAWS_OF_STD = (ROOT / "protocols/std/laws.yaml").read_text("utf-8").split("---\n")
+SHIPPED = dict(re.findall(r"(?s)IV_(\w+)_V0\nsummary: [^\n]*\n(.*)", text)[0] for text in LAWS_OF_STD)
 VERIFIED_BEFORE_WALLET = """\
 applies_to: {workflows: [WF_TOY_V0]}
 every_path:
@@ -94,7 +83,7 @@ outcomes: {{TOLD: {{}}, REFUSED: {{}}}}
 # Of each law: the law, workflows that keep it, and changes (what stands there, what then does) that break it.
 LAWS: dict[str, tuple[str, list[str], list[tuple[str, str]]]] = {
     "change is told": (
-        CHANGE_IS_TOLD,
+        SHIPPED["CHANGE_IS_TOLD"],
         [
             flow(
                 nodes(
@@ -105,7 +94,7 @@ LAWS: dict[str, tuple[str, list[str], list[tuple[str, str]]]] = {
         [("SUCCESS: tell", "SUCCESS: done"), ("SUCCESS: two, CONFLICT: busy", "SUCCESS: busy, CONFLICT: two")],
     ),
     "outside is last": (
-        OUTSIDE_IS_LAST,
+        SHIPPED["OUTSIDE_IS_LAST"],
         [
             flow(
                 nodes(
@@ -122,7 +111,7 @@ LAWS: dict[str, tuple[str, list[str], list[tuple[str, str]]]] = {
         ],
     ),
     "no effect before denial": (
-        NO_EFFECT_BEFORE_DENIAL,
+        SHIPPED["NO_EFFECT_BEFORE_DENIAL"],
         [
             flow(
                 nodes(
@@ -137,7 +126,7 @@ LAWS: dict[str, tuple[str, list[str], list[tuple[str, str]]]] = {
         ],
         [
             ("YES: ask, NO: done", "YES: ask, NO: denied"),
-            ("BACKEND_ERROR: busy", "BACKEND_ERROR: denied"),
+            ("OUTCOME_UNKNOWN: busy", "OUTCOME_UNKNOWN: denied"),
             ("store: ST_VERIFICATIONS_V0", "store: ST_OPEN_V0"),
         ],
     ),

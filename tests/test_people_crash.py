@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import os
 import shutil
 import signal
+import time
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -13,7 +17,7 @@ from typing import Any
 import pytest
 
 from children import together
-from crashing import Ended, in_child
+from crashing import NOW_NS, Ended, in_child
 from omnibachi import Workspace, verify, wiring
 from omnibachi.__main__ import main
 from peopled import PAY, Desk
@@ -66,7 +70,7 @@ def settled(folder: Path, root: str, again: str = "bob") -> dict[str, Any]:
     return {"digest": row.digest, "exit": row.exit}
 
 
-def test_killed_at_every_edge_of_an_approval(template: Path, tmp_path: Path) -> None:
+def test_killed_at_the_edges_of_an_approval(template: Path, tmp_path: Path) -> None:
     numbers = count()
 
     def fresh() -> Path:
@@ -79,7 +83,10 @@ def test_killed_at_every_edge_of_an_approval(template: Path, tmp_path: Path) -> 
     # The approval, the run taken over, people's answer, the effect with the end.
     assert undisturbed.edges.count("after COMMIT") == 4
     halfway = set()
-    for edge in range(1, len(undisturbed.edges) + 1):
+    # Files are written as after any run (test_crash_matrix.py), so of their edges some will do.
+    for edge, name in enumerate(undisturbed.edges, 1):
+        if not ("COMMIT" in name or "BEGIN" in name) and edge % 9:
+            continue
         folder = fresh()
         assert in_child(hand("bob"), folder, fatal=edge).status == KILLED
         root = str(folder / "data")
@@ -112,11 +119,10 @@ def test_killed_around_every_commit_of_a_run_that_parks(template: Path, tmp_path
     assert states == {None, "WAITING"}
 
 
-def _approving(barrier: Any, name: str) -> list[Any]:
+def _approving(barrier: Any, folder: str, name: str) -> list[Any]:
+    os.chdir(folder)
+    time.time_ns = lambda: NOW_NS
     barrier()
-    import contextlib
-    import io
-
     out = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)
     with contextlib.redirect_stdout(out):
         status = main(list(hand(name)))
@@ -125,9 +131,9 @@ def _approving(barrier: Any, name: str) -> list[Any]:
 
 
 def test_two_who_approve_at_once(template: Path, tmp_path: Path) -> None:
-    for turn in range(3):
+    for turn in range(2):
         folder = Path(shutil.copytree(template, tmp_path / str(turn)))
-        said = together(*(("test_people_crash:_approving", name) for name in ("bob", "eve")), folder=folder)
+        said = together(*(("test_people_crash:_approving", str(folder), name) for name in ("bob", "eve")))
         ends = [(status, json.loads(out)) for status, out in said]
         with wiring.open_root(str(folder / "data"), reading=True) as ledger:
             row = ledger.finished("T1")
@@ -159,7 +165,7 @@ def test_on_postgresql(template: Path, tmp_path: Path, postgres: Server) -> None
     assert undisturbed.status == 0, undisturbed.out
     digest = json.loads(undisturbed.out)["digest"]
     for edge, name in enumerate(undisturbed.edges, 1):
-        if "COMMIT" in name:
+        if name == "after COMMIT":
             folder, root = fresh()
             assert done(folder, root, fatal=edge).status == KILLED
             assert settled(folder, root) == {"digest": digest, "exit": "paid"}

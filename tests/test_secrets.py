@@ -92,7 +92,9 @@ def test_no_failure_tells_a_secret(
     assert not vault.found_in((said.out + said.err).encode())
     assert vault.leaks(tmp_path / "data") == [] and vault.leaks(folder / "traces" / trace) == []
     if fail == "raise":
-        told = [decode(line)["obs"] for line in (folder / "traces" / trace / f"{trace}.jsonl").read_bytes().splitlines()]
+        told = [
+            decode(line)["obs"] for line in (folder / "traces" / trace / f"{trace}.jsonl").read_bytes().splitlines()
+        ]
         fault = next(obs["fault"] for obs in told if "fault" in obs)
         assert fault["reason"] == "raised" and fault["exception"] == "ValueError"
 

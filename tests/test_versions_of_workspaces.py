@@ -272,6 +272,7 @@ def test_a_run_under_way_ends_as_it_was_begun(here: Path, reading: int, change: 
 
 def test_an_interrupted_run_waits_for_what_was_taken_away(here: Path) -> None:
     dies_at(here, "look")
+    (here / "protocols").mkdir()
     before = kept(here / "data")
     for name, wanted in (("protocol_snapshot", (3, {"OB601"})), ("capabilities", (4, {"OB605"}))):
         (here / name).rename(here / f"{name}.gone")

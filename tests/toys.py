@@ -10,9 +10,9 @@ from omnibachi_compiler.phase import Implementation, Source
 
 STD = [
     Source(f"protocols/std/{name}.yaml", "std", (ROOT / "protocols" / "std" / f"{name}.yaml").read_bytes())
-    for name in ("domain", "registry", "records", "events", "http")
+    for name in ("domain", "registry", "records", "events", "http", "accounts")
 ]
-USED = ("std::CS_REGISTRY", "std::CS_RECORDS", "std::CS_EVENTS", "std::CS_HTTP")
+USED = ("std::CS_REGISTRY", "std::CS_RECORDS", "std::CS_EVENTS", "std::CS_HTTP", "std::CS_ACCOUNTS")
 BEHIND = {
     address: found
     for address, found in read_catalogue(

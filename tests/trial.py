@@ -197,7 +197,13 @@ nodes:
     use: CS_RECORDS_V0.SWAP
     store: ST_THINGS_V0
     with: {key: $.payload.name, value: {n: $.nodes.further.n}, revision: $.nodes.seen.revision}
-    next: {SUCCESS: counted, CONFLICT: conflict, NOT_FOUND: conflict}
+    next: {SUCCESS: tell, CONFLICT: conflict, NOT_FOUND: conflict}
+  tell:
+    use: CS_EVENTS_V0.APPEND
+    store: ST_TOLD_V0
+    event: EV_TOLD_V0
+    with: {record: {who: $.payload.name, what: counted, n: $.nodes.further.n}}
+    next: {SUCCESS: counted, VIOLATION: failed}
 exits:
   counted: {status: COMPLETED}
   conflict: {status: REJECTED}

@@ -14,7 +14,7 @@ from typing import Any
 
 from omnibachi import Workspace
 
-WORDS = "abandon\tability \"able\" zoö about_7f3a"  # has to be escaped in JSON
+WORDS = 'abandon\tability "able" zoö about_7f3a'  # has to be escaped in JSON
 PASS = "pass/phrase 4242-0815-xyz"
 PINS = ["pin-one-551177", "pin-two-662288"]
 NOTE = {"hint": {"deep": ["nested-secret-9911"]}}

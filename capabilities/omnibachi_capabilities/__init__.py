@@ -1,4 +1,4 @@
-"""The capabilities of `std`: one small module for each, functions and nothing else.
+"""The capabilities that ship, of `std` and of the shipped domains: small modules, functions and nothing else.
 
 A transform is `(inputs) -> (outcome, output)`, an operation of a side effect `(inputs, store, call) -> (outcome,
 output)`. Inputs have been checked against the declaration and filled with its defaults; they are read-only. A function

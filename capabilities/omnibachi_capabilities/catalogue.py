@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import accounts, clock, curve, entropy, events, mail, records, registry, web
+from . import accounts, clock, curve, entropy, events, mail, process, records, registry, web
 from .collatz import collatz
 from .derived_keys import derive_key
 from .digest import digest
@@ -13,6 +13,7 @@ from .intrinsic_gas import intrinsic_gas
 from .keccak import keccak256
 from .mnemonics import entropy_to_mnemonic, mnemonic_to_seed
 from .postings import postings
+from .schedule import schedule
 from .shift_time import shift_time
 from .transactions import sign_transaction
 
@@ -27,6 +28,7 @@ CATALOGUE: Mapping[str, Transform | Operation] = {
     "blockchain::CT_HOLDINGS_V0": holdings,
     "blockchain::CT_INTRINSIC_GAS_V0": intrinsic_gas,
     "blockchain::CT_POSTINGS_V0": postings,
+    "blockchain::CT_SCHEDULE_V0": schedule,
     "blockchain::CT_SIGN_TRANSACTION_V0": sign_transaction,
     "std::CT_ADDRESS_V0": curve.address,
     "std::CT_CHECKSUM_ADDRESS_V0": curve.checksum_address,
@@ -56,6 +58,7 @@ CATALOGUE: Mapping[str, Transform | Operation] = {
     "std::CS_HTTP_V0.POST": web.post,
     "std::CS_HTTP_V0.PUT": web.put,
     "std::CS_RECORDS_V0.ADMIT": records.admit,
+    "std::CS_PROCESS_V0.RUN": process.run,
     "std::CS_RECORDS_V0.COUNT": records.count,
     "std::CS_RECORDS_V0.CREATE": records.create,
     "std::CS_RECORDS_V0.GET": records.get,

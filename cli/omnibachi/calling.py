@@ -20,6 +20,7 @@ from omnibachi_model.sealed import (
     FAULT,
     HOSTS,
     OUTCOME_UNKNOWN,
+    PROGRAMS,
     REJECTED_EXIT,
     WORKFLOW_FORMAT,
     WRITES,
@@ -156,6 +157,8 @@ def _outside(snapshot: Snapshot, capability: str, signature: dict[str, Any]) -> 
     found: dict[str, Any] = {}
     if HOSTS in signature.get("needs", ()):
         found[HOSTS] = wiring.load_domain(snapshot, split(capability)[0])[HOSTS]
+    if PROGRAMS in signature.get("needs", ()):
+        found[PROGRAMS] = wiring.load_domain(snapshot, split(capability)[0]).get(PROGRAMS, {})
     if "repeat" not in signature:
         return found, signature["outcomes"]
     closed = {"type": "object", "properties": {}, "additionalProperties": False}

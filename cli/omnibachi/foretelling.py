@@ -11,8 +11,9 @@ import os
 from dataclasses import dataclass, field
 
 from omnibachi_model.diagnostics import Diagnostic, Refused
-from omnibachi_model.digests import decode, digest, encode
+from omnibachi_model.digests import decode, digest, digest_of, encode
 from omnibachi_model.record import read
+from omnibachi_model.secrecy import holds_withheld
 
 from . import wiring
 from .catalogue import Capabilities
@@ -91,6 +92,11 @@ class Foreteller:
         if address not in self.snapshot.workflows:
             return Foretold(name, UNJUDGED, address, recorded, reason=f"the new snapshot has no workflow `{address}`")
         data, workflow = self._workflow(address)
+        if holds_withheld(events[0].body["payload"]):
+            if digest(data) == ran and self._locked_alike(workflow, events[0].obs.get("capabilities")):
+                return Foretold(name, SAME, address, recorded, recorded)
+            reason = "its payload is withheld in part, and what would come of that nobody can tell"
+            return Foretold(name, UNJUDGED, address, recorded, reason=reason)
         answers = wiring.Answers(workflow, events, self._ran(address, ran))
         functions = {use: answers.function(use) for use in workflow["capabilities"]}
         functions |= self._pure(workflow)
@@ -105,6 +111,13 @@ class Foreteller:
         now = {"exit": again.exit, "status": again.status, "result": again.result}
         same = encode(now) == encode(recorded)
         return Foretold(name, SAME if same else DIFFERENT, address, recorded, now, part)
+
+    def _locked_alike(self, workflow: dict[str, Any], ran: Any) -> bool:
+        """Tell whether all code of a workflow is what it was when a run of it began."""
+        locks = self.snapshot.manifest["capabilities"]
+        return isinstance(ran, dict) and all(
+            address in locks and digest_of(locks[address]) == ran.get(address) for address in workflow["capabilities"]
+        )
 
     def _ran(self, address: str, wanted: str) -> dict[str, Any] | None:
         if wanted not in self._before:

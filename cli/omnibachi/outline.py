@@ -7,6 +7,7 @@ from typing import Any
 
 from omnibachi_model.named_secrets import needed
 from omnibachi_model.sealed import ALL, CALL, COMPUTE, EACH, EXIT, FAULT, LOOPS, REPEAT, SILENT, WAIT
+from omnibachi_model.secrecy import SECRET
 from omnibachi_model.waits import written_duration
 from omnibachi_model.ways import bodies, holders, onward, rounds, ways
 
@@ -43,8 +44,30 @@ def outline(
     secrets = needed(workflow)
     if secrets:
         lines += ["", "secrets", *(f"  {name}  for {', '.join(nodes)}" for name, nodes in secrets.items())]
+    hidden = [*withheld_places(workflow["payload"]), *(_hidden(node) for node in workflow["nodes"] if _hidden(node))]
+    if hidden:
+        lines += ["", "withheld from its record", *(f"  {item}" for item in hidden)]
     lines += ["", "its digest depends on", *(f"  {item}" for item in depends_on(workflow))]
     return lines
+
+
+def withheld_places(schema: Any, at: str = "$.payload") -> list[str]:
+    """Return what of a payload is secret, as paths; `[*]` stands for any item or member that is not named."""
+    if not isinstance(schema, dict):
+        return []
+    if schema.get(SECRET):
+        return [at]
+    inside = [(f"{at}.{name}", inner) for name, inner in sorted(schema.get("properties", {}).items())]
+    inside += [(f"{at}[*]", schema.get(key)) for key in ("items", "additionalProperties")]
+    return [path for place, inner in inside for path in withheld_places(inner, place)]
+
+
+def _hidden(node: dict[str, Any]) -> str:
+    """Say which fields of a node's events are withheld, by name; nothing of a node that leaves no event as a rule."""
+    secret = node.get("secret", {})
+    outputs = secret.get("outputs", {}).values()
+    names = {*secret.get("inputs", ()), *secret.get("fields", ()), *(name for some in outputs for name in some)}
+    return "" if not names or node["kind"] in (*SILENT, EACH) else f"{node['name']}: {', '.join(sorted(names))}"
 
 
 def _graph(workflow: dict[str, Any]) -> Iterator[str]:
@@ -95,7 +118,8 @@ def _kind(node: dict[str, Any]) -> str:
         event = f", {node['event']}" if node["event"] else ""
         repeat = f", repeat: {node['repeat']}" if "repeat" in node else ""
         hosts = f", reaches {', '.join(node['hosts']) or 'nobody'}" if "hosts" in node else ""
-        return f"{_used(node)}{event} ({node['effect']}{repeat}{hosts})"
+        runs = f", runs {', '.join(sorted(node['programs'])) or 'nothing'}" if "programs" in node else ""
+        return f"{_used(node)}{event} ({node['effect']}{repeat}{hosts}{runs})"
     if node["kind"] == COMPUTE:
         return f"computes {', '.join(sorted(node['fields']))}"
     if node["kind"] == EACH:

@@ -72,7 +72,7 @@ def resume(
                 if ended is not None:
                     return ended
                 continue
-            resumption = _Resumption(engine, row)
+            resumption = _Resumption(engine, row, payload)
             waits = resumption.waits(clock)
             if waits is not None:
                 return waits

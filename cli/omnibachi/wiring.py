@@ -89,6 +89,7 @@ if TYPE_CHECKING:
     from omnibachi_compiler.library import Library as Library
     from omnibachi_compiler.phase import Implementation as Implementation
     from omnibachi_compiler.phase import Source as Source
+    from omnibachi_compiler.points import Subject as Subject
     from omnibachi_compiler.points import among as among
     from omnibachi_compiler.points import moments as moments
     from omnibachi_compiler.points import subject as subject
@@ -119,8 +120,8 @@ if TYPE_CHECKING:
     from omnibachi_observer.selection import select as select
     from omnibachi_observer.site.build import site as site
     from omnibachi_observer.site.relations import Told as Told
-    from omnibachi_runtime.cancelling import end_left as end_left
     from omnibachi_runtime.blind import guarded as guarded
+    from omnibachi_runtime.cancelling import end_left as end_left
     from omnibachi_runtime.expressions import ExpressionFault as ExpressionFault
     from omnibachi_runtime.expressions import link as _link_expression
     from omnibachi_runtime.link import Malformed as Malformed
@@ -254,6 +255,7 @@ _PLACES = {
     "broken_run": "omnibachi_compiler.law_search",
     "courses_of": "omnibachi_compiler.laws",
     "inlined_uses": "omnibachi_compiler.laws",
+    "Subject": "omnibachi_compiler.points",
     "among": "omnibachi_compiler.points",
     "moments": "omnibachi_compiler.points",
     "subject": "omnibachi_compiler.points",

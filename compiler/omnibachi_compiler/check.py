@@ -21,6 +21,7 @@ from .frozen import dataclass
 from .links import Ending, Graph, Linked
 from .narrowing import narrow
 from .phase import Phase
+from .programs import narrowed
 from .tables import SealedRow, judge_fields, judge_rows
 from .templates import Literal, Perhaps, Record, Reference, Template, Unread
 
@@ -156,8 +157,8 @@ def judge_call(node: Linked, declaration: Use, reader: Reader) -> CheckedNode:
             check = inputs
             reader.check(place, "the payload may not be one of those that are listed")
         return CheckedNode(node, bound.template, check, (), {})
-    inputs = narrow(capability.inputs, node.store, node.event)
-    judged = {"record"} if "event" in capability.needs else set()
+    inputs = narrowed(narrow(capability.inputs, node.store, node.event), node.programs)
+    judged = {"record"} if "event" in capability.needs else {"arguments"} if node.programs is not None else set()
     bound = bind(node.bindings, inputs, reader, declaration.name.span, f"`{capability.address}`", judged=judged)
     for key, value in node.bindings.entries:
         if key in LITERAL_INPUTS and "store" in capability.needs:

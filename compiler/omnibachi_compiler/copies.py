@@ -1,10 +1,10 @@
 """How often what a run builds may hold the same values: a bound on how far templates make data grow.
 
-A template that reads a value twice holds it twice, and one that reads what that one built, four times: a few lines would
-make more than any record can hold. So copies are counted on the sealed nodes, once each in the order of their indices.
-What comes from outside (a payload, a capability's output, what a computation gives) is one value, and so is each part
-of it, for its size is checked when it comes; likewise what an EACH or ALL gives. What a template builds holds the sum of
-what it reads, and a reading that goes on into it, what stands there.
+A template that reads a value twice holds it twice, and one that reads what that one built, four times: a few lines
+would make more than any record can hold. So copies are counted on the sealed nodes, once each in the order of their
+indices. What comes from outside (a payload, a capability's output, what a computation gives) is one value, and so is
+each part of it, for its size is checked when it comes; likewise what an EACH or ALL gives. What a template builds holds
+the sum of what it reads, and a reading that goes on into it, what stands there.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def check_copies(workflow: Json, name: Span) -> list[Diagnostic]:
         known: Slots = ChainMap({loop: items[loop] for loop in around if loop in items}, slots) if around else slots
         built = _of_node(node, known)
         if built[0] > MOST_COPIES:
-            message = f"what `{node['name']}` builds may hold more than {MOST_COPIES} copies of the values that it reads"
+            message = (
+                f"what `{node['name']}` builds may hold more than {MOST_COPIES} copies of the values that it reads"
+            )
             advice = "hand a value on once, and let who needs it read it there"
             return [Diagnostic("OB545", message, name, help=advice)]
         slots[index] = ONE if node["kind"] in _OUTSIDE else built

@@ -322,6 +322,7 @@ class Domain:
     summary: str
     hosts: tuple[Name, ...]
     span: Span
+    programs: Mapping | None = None
 
 
 @dataclass(frozen=True, slots=True)

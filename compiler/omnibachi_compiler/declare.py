@@ -78,7 +78,7 @@ def _misplaced(domain: Domain, source: Source) -> Diagnostic:
 
 def _renamed(domain: Domain, name: str) -> Domain:
     """Return the domain under its folder's name, so that the folder is not reported again as one without a domain."""
-    return Domain(Name(name, domain.name.span), domain.summary, domain.hosts, domain.span)
+    return Domain(Name(name, domain.name.span), domain.summary, domain.hosts, domain.span, domain.programs)
 
 
 def _read(kind: str, tree: Mapping, source: Source, broken: frozenset[str]) -> Declaration:
@@ -109,7 +109,7 @@ def _read(kind: str, tree: Mapping, source: Source, broken: frozenset[str]) -> D
     if kind == "event":
         return EventShape(name, domain, summary, required_at(tree, "record"), span)
     if kind == "domain":
-        return Domain(name, summary, names_at(tree, "hosts"), span)
+        return Domain(name, summary, names_at(tree, "hosts"), span, mapping_at(tree, "programs"))
     steps = tuple(item for item in items_at(tree, "steps") if isinstance(item, Mapping))
     return Scenario(name, domain, optional(tree, "workflow"), mapping_at(tree, "given"), steps, span)
 

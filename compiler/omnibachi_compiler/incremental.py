@@ -47,6 +47,7 @@ from .loader import load
 from .phase import Implementation, Source
 from .points import Subject, subject
 from .seal import Sealed, Written, seal, signatures, written
+from .tree import plain
 
 Json = dict[str, Any]
 Entries = Mapping[str, Json]
@@ -117,8 +118,9 @@ class _Files:
             for item in read.items:
                 if not isinstance(item, Scenario):
                     state = self.contents[path]
-                    if isinstance(item, Domain):  # bodies know its hosts alone
-                        state = digest_of(sorted(host.text for host in item.hosts))
+                    if isinstance(item, Domain):  # bodies know its hosts and programs alone
+                        programs = plain(item.programs) if item.programs is not None else {}
+                        state = digest_of([sorted(host.text for host in item.hosts), programs])
                     found.append((address_of(item), _Declared(path, state, asked(item))))
         by_address = dict(found)
         if len(by_address) < len(found) or named - by_address.keys():

@@ -38,6 +38,7 @@ from .kinds import Schema, kinds, settled, values
 from .loader import short
 from .operations import BOOLEAN, NOTHING, RULES, Problem, Scope, Typed, items_of, joined, may_be, only, shown, truth
 from .phase import Phase
+from .sizes import held
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ def _infer(source: Expression, scope: Scope) -> Typed:
         return Typed(kind, ["list", [part.sealed for part in parts]], source)
     if operation == "record":
         record = dict(zip(operands[0], parts, strict=True))
-        kind = object_of({key: part.type for key, part in record.items()})
+        kind = held(object_of({key: part.type for key, part in record.items()}))
         return Typed(kind, ["record", {key: part.sealed for key, part in record.items()}], source)
     if operation in ("get", "has"):
         kind = _field(source, parts[0].type, scope)
@@ -177,7 +178,7 @@ def _macro(source: Expression, scope: Scope) -> Typed:
         kind["items"] = body.type if operation == "map" else told
     if operation == "map" and (least := min(listed, default=owner.type.get("minItems", 0))):
         kind["minItems"] = least
-    return Typed(kind, [operation, owner.sealed, variable, body.sealed], source)
+    return Typed(held(kind), [operation, owner.sealed, variable, body.sealed], source)
 
 
 def _name(source: Expression, scope: Scope) -> Schema:

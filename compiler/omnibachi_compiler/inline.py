@@ -153,7 +153,7 @@ def shape(node: CheckedNode) -> Json:
         "check": node.check,
         "outcomes": dict(linked.outcomes),
         **sealed(linked.declaration),
-        **sealed_leaving(linked.capability, linked.hosts),
+        **sealed_leaving(linked.capability, linked.hosts, linked.programs),
     }
 
 

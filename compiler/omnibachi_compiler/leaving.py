@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnibachi_model.diagnostics import Diagnostic, Span
 from omnibachi_model.hosts import PORTS, listed, read_entry, read_server, read_url
-from omnibachi_model.sealed import BACKEND_ERROR, EXTERNAL, HOSTS, OUTCOME_UNKNOWN, REPEAT_KEY, TIMEOUT
+from omnibachi_model.sealed import BACKEND_ERROR, EXTERNAL, HOSTS, OUTCOME_UNKNOWN, PROGRAMS, REPEAT_KEY, TIMEOUT
 
 from .declarations import Domain, Operation, Use
 from .fits import object_of
@@ -37,7 +37,7 @@ def check_leaving(operation: Operation) -> Iterator[Diagnostic]:
         message = f"`repeat` belongs to effects of class {EXTERNAL}, and `{name.text}` is {operation.effect.text}"
         yield Diagnostic("OB420", message, operation.repeat.span, help="leave `repeat` out")
     for need in operation.needs if leaves else ():
-        if need.text != HOSTS:
+        if need.text not in (HOSTS, PROGRAMS):
             message = f"`{name.text}` leaves the house and cannot work on a {need.text} as well"
             advice = "keep what it answers in a node of its own, behind it"
             yield Diagnostic("OB423", message, need.span, help=advice)
@@ -63,9 +63,13 @@ def hosts_of(capability: Capability, domain: Domain | None) -> tuple[str, ...] |
     return tuple(sorted({host.text for host in domain.hosts})) if domain is not None else ()
 
 
-def sealed_leaving(capability: Capability, hosts: tuple[str, ...] | None) -> Json:
+def sealed_leaving(
+    capability: Capability, hosts: tuple[str, ...] | None, programs: Mapping[str, Json] | None = None
+) -> Json:
     """Return the members of a sealed call that only calls which leave the house have."""
-    found: Json = {} if hosts is None else {"hosts": list(hosts)}
+    found: Json = {} if hosts is None else {HOSTS: list(hosts)}
+    if programs is not None:
+        found[PROGRAMS] = dict(programs)
     return found if capability.repeat is None else {**found, "repeat": capability.repeat}
 
 

@@ -37,6 +37,7 @@ from .leaving import check_hosts, check_leaving
 from .marks import GIVEN, NONE, TAKEN
 from .named_schemas import NamedSchemas, name_schemas
 from .phase import Phase
+from .programs import seal_programs
 from .schemas import Named, member_places, seal_fields, seal_schema
 from .tree import Mapping as TreeMapping
 from .tree import Scalar, Sequence
@@ -118,6 +119,7 @@ class Library:
     """Everything declared, by address; filled once by `collect` and only read afterwards."""
 
     domains: dict[str, Domain] = field(default_factory=dict)
+    programs: dict[str, dict[str, Any]] = field(default_factory=dict)  # of each domain by name, as sealed
     capabilities: dict[str, Capability] = field(default_factory=dict)
     side_effects: dict[str, SideEffect] = field(default_factory=dict)
     transforms: dict[str, Transform] = field(default_factory=dict)
@@ -191,6 +193,7 @@ def _file(item: Declaration, address: str, library: Library, found: list[Diagnos
     named = library.named.of(getattr(item, "domain", ""))
     if isinstance(item, Domain):
         found.extend(check_hosts(item))
+        library.programs[item.name.text] = _taken(seal_programs(item.programs), found)
         library.domains[item.name.text] = item
     elif isinstance(item, Workflow):
         library.workflows[address] = item

@@ -48,6 +48,7 @@ class Linked:
     calls: tuple[Linked, ...] = ()
     items: Template | None = None
     hosts: tuple[str, ...] | None = None  # to which a call that leaves the house is held
+    programs: Mapping[str, Any] | None = None  # the same of programs, as sealed
 
     @property
     def templates(self) -> tuple[Template, ...]:

@@ -1,4 +1,4 @@
-"""Sizes of types: what is inferred of a body's outcomes is kept within what may be sealed.
+"""Sizes of types: what is inferred is kept within what may be sealed.
 
 A type that is inferred may hold another twice, and that one a third twice: laid over some uses of uses it would grow
 without end. So a type that is too deep or too large is cut where it is deepest: what was there may be any value.
@@ -22,6 +22,14 @@ def bounded(schema: Schema) -> Schema:
     if _fitting(schema):
         return _ordered(schema)
     return next((_ordered(cut) for cut in (_cut(schema, depth) for depth in CUTS) if _fitting(cut)), ANY_RECORD)
+
+
+def held(schema: Schema) -> Schema:
+    """Return this type, or where it is too large one that holds its values: what is built may hold a value twice, and
+    what is built of that twice again."""
+    if _fitting(schema):
+        return schema
+    return next((cut for cut in (_cut(schema, depth) for depth in CUTS) if _fitting(cut)), {})
 
 
 def _ordered(schema: Schema) -> Schema:

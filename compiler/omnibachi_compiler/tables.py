@@ -13,6 +13,7 @@ from .declarations import Compute, Decide, Name
 from .infer import Inferred, check_condition, check_expression
 from .loader import short
 from .rows import dead_rows
+from .sizes import held
 
 Schema = dict[str, Any]
 MISFIT = "may meet what is absent or of another type"
@@ -111,7 +112,7 @@ def judge_fields(
     for name, text in declaration.fields:
         phase = check_expression(text, names)
         reader.found.extend(phase.diagnostics)
-        types[name.text] = phase.value.type if phase.value else {}
+        types[name.text] = held(phase.value.type) if phase.value else {}
         if phase.value is not None:
             sealed[name.text] = phase.value.sealed
             _note(text, phase.value, reader)

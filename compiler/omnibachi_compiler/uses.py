@@ -23,6 +23,7 @@ from .library import Capability, Library, SealedStore, Shape, address_of, lookup
 from .links import Linked, Signature
 from .named_secrets import check_secrets
 from .narrowing import narrow_outcomes
+from .programs import programs_of
 from .retries import timed
 from .templates import parse_bindings
 
@@ -67,7 +68,10 @@ def link_use(node: Use, known: Known, found: list[Diagnostic]) -> Linked | None:
     hosts = hosts_of(capability, known.library.domains.get(known.domain))
     found.extend(check_urls(bindings.value, hosts, known.domain))
     found.extend(check_secrets(bindings.value, capability, node.use.text))
-    return Linked(node, capability, store, event, outcomes, {}, {}, bindings.value, hosts=hosts)
+    programs = programs_of(capability, known.domain, known.library, bindings.value, found)
+    return Linked(
+        node, capability, store, event, outcomes, {}, {}, bindings.value, hosts=hosts, programs=programs
+    )  # fmt: skip
 
 
 def _body(node: Use, known: Known, found: list[Diagnostic]) -> Signature | None:

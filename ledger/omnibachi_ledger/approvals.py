@@ -29,11 +29,11 @@ MOST_REFUSED = 1000  # of one run: what is handed in beyond that is refused and 
 
 _LAST = "SELECT CAST(body AS BLOB), CAST(obs AS BLOB) FROM events WHERE run=? ORDER BY seq DESC LIMIT 1"
 _COUNTED = (
-    "SELECT CAST(key AS TEXT), CAST(statement AS BLOB), CAST(at_us AS INTEGER) FROM approvals"
+    "SELECT CAST(key AS TEXT), CAST(statement AS BLOB), CAST(at_us AS BIGINT) FROM approvals"
     " WHERE run=? AND path=? AND verdict=? ORDER BY number"
 )
 _ALL = (
-    "SELECT CAST(number AS INTEGER), CAST(path AS TEXT), CAST(at_us AS INTEGER), CAST(statement AS BLOB),"
+    "SELECT CAST(number AS BIGINT), CAST(path AS TEXT), CAST(at_us AS BIGINT), CAST(statement AS BLOB),"
     " CAST(key AS TEXT), CAST(verdict AS TEXT) FROM approvals WHERE run=? ORDER BY number"
 )
 _SEEN = (

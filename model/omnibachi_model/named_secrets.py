@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 NAMED = "$secret"
 SECRET_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}\Z")
 SHORTEST = 6  # of a secret that is looked for in answers: shorter ones stand in texts by chance
+_PLAIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _TAGGED = re.compile(r"[A-Za-z][A-Za-z0-9-]* +(\S+)\Z")  # as in `Bearer TOKEN`
 
 
@@ -79,7 +80,6 @@ def _forms(secret: str) -> Iterator[str]:
     """Yield the ways in which a secret, or the token behind its scheme, is looked for."""
     import base64
     import json
-    from urllib.parse import quote
 
     tagged = _TAGGED.match(secret)
     for text in (secret, tagged[1] if tagged else ""):
@@ -87,9 +87,14 @@ def _forms(secret: str) -> Iterator[str]:
             continue
         data = text.encode("utf-8", "surrogatepass")
         yield from (text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
-        yield from (quote(data), quote(data, safe=""), data.hex(), data.hex().upper())
+        yield from (_percent(data, "/"), _percent(data, ""), data.hex(), data.hex().upper())
         for before in range(3):  # base64 of a longer text that holds it, at each place where it may begin
             found = base64.b64encode(bytes(before) + data).decode()
             exact = (before + len(data)) % 3
             found = found.rstrip("=")[(before * 8 + 5) // 6 : None if exact == 0 else -1]
             yield from (found, found.translate({43: "-", 47: "_"}))
+
+
+def _percent(data: bytes, also: str) -> str:
+    """Write bytes as a URL does (RFC 3986): what is not reserved, and `also`, stays as it is."""
+    return "".join([chr(byte) if chr(byte) in _PLAIN + also else f"%{byte:02X}" for byte in data])

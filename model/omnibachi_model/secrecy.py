@@ -42,6 +42,13 @@ def is_withheld(value: Any) -> bool:
     return len(digits) == 64 and _DIGITS.issuperset(digits)
 
 
+def holds_withheld(value: Any) -> bool:
+    """Tell whether a recorded value, or anything in it, is a commitment."""
+    if type(value) is dict:
+        return is_withheld(value) or any(map(holds_withheld, value.values()))
+    return type(value) is list and any(map(holds_withheld, value))
+
+
 def holds_secret(schema: Any) -> bool:
     """Tell whether a schema is secret, or any schema inside of it."""
     if type(schema) is not dict:

@@ -12,6 +12,7 @@ import re
 from omnibachi_model.digests import encode
 from omnibachi_model.expressions import MACROS
 from omnibachi_model.expressions import names as _names
+from omnibachi_model.secrecy import is_withheld
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,7 +113,12 @@ def literal(value: Any) -> str:
 
 
 def json(value: Any) -> str:
-    """Write a value as JSON on one line; what is no JSON (a reader may be handed anything) by its Python form."""
+    """Write a value as JSON on one line; what is no JSON (a reader may be handed anything) by its Python form.
+
+    What a record withholds is said to be so: its commitment tells a reader nothing.
+    """
+    if is_withheld(value):
+        return "withheld"
     try:
         return encode(value).decode()
     except TypeError:

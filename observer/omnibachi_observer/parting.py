@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from omnibachi_model.digests import encode
 from omnibachi_model.record import RUN_FINISHED, STEPS, WAITED, digest_of, read
+from omnibachi_model.secrecy import is_withheld
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 WORKFLOW, PAYLOAD, RUN, ANSWER, CODE, END = "workflow", "payload", "run input", "recorded answer", "code", "end"
 EDITED = "edited"
 CAUSES = (WORKFLOW, PAYLOAD, RUN, ANSWER, CODE, END, EDITED)
+# Only under one key do equal secrets have equal commitments.
+UNLIKE = "what is withheld is another value, or was withheld under the key of another data root"
 MOST_PLACES = 20  # differing places that are listed of one pair of values
 _FIELDS = ("capability", "effect", "inputs", "outcome", "row", "because", "output")
 
@@ -162,7 +165,9 @@ def _asked(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Cause]:
     if before != now:
         yield Cause(WORKFLOW, "", places(before, now))
     if encode(old["payload"]) != encode(new["payload"]):
-        yield Cause(PAYLOAD, "", places(old["payload"], new["payload"]))
+        where = places(old["payload"], new["payload"])
+        hidden = any(is_withheld(one) and is_withheld(other) for _, one, other in where)
+        yield Cause(PAYLOAD, "", where, UNLIKE if hidden else None)
     if old["run"] != new["run"]:
         yield Cause(RUN, "", places(old["run"], new["run"]))
 
@@ -207,7 +212,10 @@ def places(old: Any, new: Any) -> list[tuple[str, Any, Any]]:
 
 
 def _places(pointer: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
-    if type(old) is dict and type(new) is dict:
+    if is_withheld(old) or is_withheld(new):
+        if old != new:
+            yield pointer, old, new
+    elif type(old) is dict and type(new) is dict:
         for name in sorted(old.keys() | new.keys()):
             below = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
             if name in old and name in new:

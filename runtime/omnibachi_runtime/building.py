@@ -74,9 +74,9 @@ def _take(names: Names, steps: int) -> None:
 
 
 def _weight(value: Any) -> int:
-    """Return how many steps it takes to go through a value."""
+    """Return how many steps it takes to go through a value; where they are more than there may be, no more of them."""
     steps, waiting = 0, [value]
-    while waiting:
+    while waiting and steps <= MOST_STEPS:
         value = waiting.pop()
         steps += 1
         if type(value) is str:
@@ -115,8 +115,8 @@ def _unequal(a: Any, b: Any) -> bool:
 
 def _of_two(join: Callable[[Value, Value], Value]) -> Callable[[Any, Any], Any]:
     """Return the function of two values that an operation of two operands stands for."""
-    operate: Any = join(lambda pair: pair[0], lambda pair: pair[1])
-    return lambda a, b: operate((a, b))
+    operate = join(lambda names: names["a"], lambda names: names["b"])
+    return lambda a, b: operate({"a": a, "b": b})
 
 
 # Those whose work grows with what they meet.

@@ -138,7 +138,8 @@ def _revealed(template: Any, value: Any, secret: Callable[[str], str]) -> Any:
     if not names_secret(template):
         return value
     if kind == "map":
-        return {**value, **{key: _revealed(part, value[key], secret) for key, part in template[1].items()}}
+        holding = {key: part for key, part in template[1].items() if names_secret(part)}
+        return {**value, **{key: _revealed(part, value[key], secret) for key, part in holding.items()}}
     return [_revealed(part, item, secret) for part, item in zip(template[1], value, strict=True)]
 
 

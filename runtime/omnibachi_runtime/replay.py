@@ -84,8 +84,8 @@ def replay(program: Program, events: Sequence[Event], given: Any = None) -> Reto
         met = [number for number, path in enumerate(paths) if path.startswith(unseen.path)]
         rest = paths[met[0] :] if met else []
         found = Retold(None, None, None if _has_end(events) else unseen.path)
-        hidden += [path for path in (unseen.path, *rest) if path not in hidden]
-    found.withheld = tuple(hidden)
+        hidden += [unseen.path, *rest]
+    found.withheld = tuple(dict.fromkeys(hidden))
     return found
 
 

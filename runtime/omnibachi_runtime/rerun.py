@@ -14,8 +14,9 @@ from __future__ import annotations
 from omnibachi_model.checks import conform, link, listed
 from omnibachi_model.digests import decode, encode
 from omnibachi_model.faults import INPUT_MISFIT, MISSING_INPUT
-from omnibachi_model.record import CALLED, RESUMED, RUN_FINISHED
+from omnibachi_model.record import CALLED, RESUMED, RUN_FINISHED, WAITED, WAITING
 from omnibachi_model.sealed import CALL, FAULT, TIMEOUT
+from omnibachi_model.secrecy import WITHHELD, is_withheld
 from omnibachi_model.ways import named
 
 from .recorded import FIELDS
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 # What the record says of a FAULT that came before the capability was asked.
 UNASKED = frozenset((MISSING_INPUT, INPUT_MISFIT))
+MOST_US = 1 << 62  # an instant after all others
 
 
 class Unanswered(BaseException):
@@ -96,7 +98,7 @@ class Answers:
 
     def __init__(self, workflow: dict[str, Any], events: Sequence[Event], walked: dict[str, Any] | None = None) -> None:
         self._before = {node["name"]: node for node in (walked or {"nodes": ()})["nodes"] if node["kind"] == CALL}
-        self.clock = Past(int(events[0].obs["at_us"]) * 1000)
+        self.clock = Past(int(events[0].obs["at_us"]) * 1000, events)
         self._rows = {event.body["path"]: event for event in events if event.body["kind"] == CALLED}
         self._nodes = {node["name"]: node for node in workflow["nodes"] if node["kind"] == CALL}
         self._checks: dict[tuple[str, str], Callable[[Any], Any]] = {}
@@ -154,12 +156,14 @@ class Answers:
 
 class Past:
     """The clock, the chance and the journal of a run that is only thought through: the instant of its start, zeros,
-    and nothing kept."""
+    and nothing kept; what people said is what the record holds."""
 
-    __slots__ = ("_now",)
+    __slots__ = ("_asked", "_now", "_said")
 
-    def __init__(self, now_ns: int) -> None:
+    def __init__(self, now_ns: int, events: Sequence[Event]) -> None:
         self._now = now_ns
+        self._asked = {event.body["path"]: event.body for event in events if event.body["kind"] == WAITING}
+        self._said = {event.body["path"]: event for event in events if event.body["kind"] == WAITED}
 
     def now_ns(self) -> int:
         """Return the instant at which the recorded run started, or to which it was waited since."""
@@ -195,6 +199,24 @@ class Past:
     def finish(self, exit: str, status: str, digest: str) -> None:
         """Finish nothing."""
 
+    def approvals(self, path: str, subject: str) -> tuple[list[tuple[str, bytes, int]], int]:
+        """Return what people said at this node of the record, of the very same thing; raises Unanswered."""
+        asked, said = self._asked.get(path), self._said.get(path)
+        if asked is None or said is None:
+            reason = f"`{path}` waits for people, and the record has no answer of them"
+            raise Unanswered(path, reason, "path", None, path)
+        if asked["subject"] != subject:
+            reason = f"`{path}` waits for people, and the record has their answer to something else"
+            raise Unanswered(path, reason, "subject", asked["subject"], subject)
+        told = said.obs.get("approvals", [])
+        # Where they did not decide it, its time was over.
+        return [(item["key"], encode(item["envelope"]), item["at_us"]) for item in told], MOST_US
+
+    def park(self) -> None:
+        """Wait for nobody: what people said does not decide it on this workflow; raises Unanswered."""
+        path = next(iter(self._said), "")
+        raise Unanswered(path, "what people said does not decide what it waits for now", "quorum", None, None)
+
     def commit(self) -> None:
         """Commit nothing."""
 
@@ -222,6 +244,15 @@ def rerun(program: Program, events: Sequence[Event], answers: Answers) -> Again:
     return Again(run, _parting(events, run), None)
 
 
+def _blank(value: Any) -> Any:
+    """Return a value in which nothing is told of what is withheld: without the key it cannot be compared."""
+    if is_withheld(value) or value == {WITHHELD: None}:
+        return {WITHHELD: None}
+    if type(value) is dict:
+        return {key: _blank(item) for key, item in value.items()}
+    return [_blank(item) for item in value] if type(value) is list else value
+
+
 def _reason(row: Event) -> Any:
     fault = row.obs.get("fault")
     return fault.get("reason") if isinstance(fault, dict) else None
@@ -234,6 +265,8 @@ def _parting(events: Sequence[Event], run: Walk) -> Part | None:
     """
     kept = [event.body for event in events[1:] if event.body["kind"] != RESUMED]
     made = [decode(body) for _, body, _ in run.events[1:]]
+    if run.program.secrets is not None:
+        kept, made = _blank(kept), _blank(made)
     for body, now in zip(kept, made, strict=False):
         there, here = _place(body), _place(now)
         if there != here:

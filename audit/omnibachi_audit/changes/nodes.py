@@ -22,7 +22,8 @@ Node = dict[str, Any]
 
 IDENTITY = {"kind": "kind", "use": "capability", "store": "store", "event": "event", "effect": "effect class"}
 SHOWN = frozenset(("retry", "deadline_ms", "max", "good", "every_ms", "members", "gate", "status", "hosts", "repeat"))
-APART = frozenset((*IDENTITY, "name", "next", "with", "check", "outcomes", "rows", "fields", "result"))
+SHOWN |= {"for", "roles", "quorum", "within_ms", "programs"}
+APART = frozenset((*IDENTITY, "name", "next", "with", "check", "outcomes", "rows", "fields", "result", "secret"))
 
 
 def compare_nodes(old: Node, new: Node, types: Types, said: Said) -> Iterator[Change]:
@@ -79,6 +80,8 @@ def _compare(old: Node, new: Node, part: str, said: Callable[[str, str, str], Ch
         yield from _inputs(old.get("with"), new.get("with"), part, said)
     yield from _routes(old["next"], new["next"], part, said)
     yield from _checks(old, new, part, said)
+    if _differ(old, new, "secret"):
+        yield said("withheld-otherwise", part, "other fields of it are withheld from the record")
     yield from _rows(old.get("rows", []), new.get("rows", []), part, said)
     fields, now = old.get("fields", {}), new.get("fields", {})
     for name in sorted({*fields, *now}):

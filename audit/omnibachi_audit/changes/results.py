@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from omnibachi_model.sealed import CALL, COMPUTE, DECIDE
+from omnibachi_model.sealed import CALL, COMPUTE, DECIDE, WAIT
+from omnibachi_model.waits import outputs
 
 from .schemas import Schema, Types
 
@@ -77,6 +78,8 @@ class Outputs:
         kind = node["kind"]
         if kind == CALL:
             return list(node["outcomes"].values())
+        if kind == WAIT:
+            return list(outputs(node["quorum"], node["within_ms"] is not None).values())
         if kind == DECIDE:
             return [{"type": "object", "properties": {"because": TEXT}, "required": ["because"]}]
         if kind == COMPUTE:

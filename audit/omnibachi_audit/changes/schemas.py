@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from omnibachi_model.digests import encode
+from omnibachi_model.secrecy import PUBLIC, SECRET, holds_secret
 
 Schema: TypeAlias = dict[str, Any]
 Found: TypeAlias = tuple[str, str, str]  # rule, JSON Pointer, in words
@@ -37,11 +38,11 @@ def taken(old: Schema, new: Schema, types: Types, pointer: str = "") -> list[Fou
     """Compare what is taken: (rule, pointer, words) for each place that differs."""
     if encode(old) == encode(new):
         return []
-    found = [*_default(old, new, pointer), *_inside(old, new, types, pointer)]
+    found = [*_marks(old, new, pointer), *_default(old, new, pointer), *_inside(old, new, types, pointer)]
     before, after = _bare(old), _bare(new)
     narrower = [one for one in found if one[0] == "takes-less"]
     if encode(before) == encode(after):
-        return found
+        return found or [("takes-the-same", pointer, "is written otherwise")]
     if types.fits(before, after):
         same = types.fits(after, before)
         told = [one for one in found if one[0] != "takes-less"]
@@ -104,6 +105,21 @@ def _new_member(old: Schema, schema: Schema, types: Types, place: str, needed: b
         yield "takes-more", place, "is a new member that may be left out"
 
 
+def _marks(old: Schema, new: Schema, pointer: str) -> Iterator[Found]:
+    """Compare what is said of secrets; below what neither lists nor names, as a whole."""
+    if bool(new.get(SECRET)) is not bool(old.get(SECRET)):
+        yield ("secret-added", pointer, "is secret now") if SECRET in new else ("secret-dropped", pointer, "was secret")
+    if bool(new.get(PUBLIC)) is not bool(old.get(PUBLIC)):
+        yield (
+            ("secret-dropped", pointer, "is public now, whatever it is made of")
+            if PUBLIC in new
+            else ("secret-added", pointer, "was public, and is secret where it is made of what is")
+        )
+    extras = [holds_secret(schema.get("additionalProperties")) for schema in (old, new)]
+    if extras[0] is not extras[1]:
+        yield ("secret-added" if extras[1] else "secret-dropped"), pointer, "of members that are not named"
+
+
 def _default(old: Schema, new: Schema, pointer: str) -> Iterator[Found]:
     if "default" in old and ("default" not in new or encode(old["default"]) != encode(new["default"])):
         now = _short(new["default"]) if "default" in new else "left out"
@@ -116,7 +132,9 @@ def given(old: Schema, new: Schema, types: Types, pointer: str = "") -> list[Fou
     """Compare what is given: (rule, pointer, words) for each place that differs."""
     if encode(old) == encode(new):
         return []
-    found = list(_given_inside(old, new, types, pointer))
+    found = [*_marks(old, new, pointer), *_given_inside(old, new, types, pointer)]
+    if encode(_bare(old)) == encode(_bare(new)):
+        return found
     if types.fits(new, _opened(old)):
         told = [one for one in found if one[0] != "gives-less"]
         return told or [("gives-more", pointer, "gives fewer of the values that were possible")]
@@ -156,8 +174,8 @@ def _opened(schema: Schema) -> Schema:
 
 
 def _bare(schema: Schema) -> Schema:
-    """Return a schema without defaults: that of values as they come, before anything is filled in."""
-    out = {key: value for key, value in schema.items() if key != "default"}
+    """Return a schema without defaults and marks: that of values as they come, before anything is filled in."""
+    out = {key: value for key, value in schema.items() if key not in ("default", SECRET, PUBLIC)}
     if "required" in out:
         out["required"] = _needed(schema)
     for key in ("items", "additionalProperties"):

@@ -19,7 +19,7 @@ Read = Callable[[str], bytes | None]
 KNOWN = frozenset(
     ("format", "address", "intent", "payload", "run", "journal", "capabilities", "stores", "events", "start", "nodes")
 ) | {"bounds", "laws"}
-DOMAIN = frozenset(("format", "domain", "hosts", *declared.GATHERED))
+DOMAIN = frozenset(("format", "domain", "hosts", "programs", *declared.GATHERED))
 MANIFESTED = frozenset(
     ("format", "capabilities", "domains", "events", "intents", "stores", "laws", "sources", "workflows")
 )
@@ -139,6 +139,8 @@ def _rest(old: Parts, new: Parts) -> Iterator[Change]:
         was, now = old.domains[name], new.domains[name]
         if was.get("hosts", []) != now.get("hosts", []):
             yield Change("hosts-changed", name, "", "the hosts that effects may reach are others")
+        if was.get("programs", {}) != now.get("programs", {}):
+            yield Change("programs-changed", name, "", "the programs that effects may run are others")
         for key in sorted({*was, *now} - DOMAIN):
             if was.get(key) != now.get(key):
                 yield Change("unknown", name, "", f"its `{key}` is otherwise")

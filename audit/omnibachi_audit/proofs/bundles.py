@@ -51,6 +51,6 @@ def judged_bundle(data: bytes, trusted: bytes | None) -> tuple[str, list[str], l
         message = "the evidence in the bundle agrees with the keys that came with it, and nobody here trusts those"
         help = "name a trust file with `--trust`, with keys that you know from elsewhere"
         return INTACT, [], [Diagnostic("OB617", message, help=help, severity="warning")] if told else []
-    anchors = [line for line, counts in told if counts and not line.startswith("manifest")]
+    anchors = [line for line, counts in told if counts and not line.startswith(stranger.BESIDE)]
     against = [Diagnostic("OB617", line, severity="warning") for line, counts in told if not counts]
     return ANCHORED if anchors else INTACT, anchors, against

@@ -24,11 +24,14 @@ import struct
 import sys
 import zipfile
 import zlib
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 NEEDED = ("bundle.json", "keys.json", "manifest.json", "trace.jsonl", "verify.py", "workflow.json")
 ALLOWED = (*NEEDED, "manifest.sig.json", "trace.sig.json", "trace.tlog-proof")
+BESIDE = ("manifest", "approval")  # what is said of these does not vouch for the run
+STATEMENT = "https://in-toto.io/Statement/v1"
 ZERO = "sha256:" + "0" * 64
 TAIL = re.compile(rb',"prev":"(sha256:[0-9a-f]{64})","hash":"(sha256:[0-9a-f]{64})"}\Z')
 LARGEST = 1 << 30
@@ -216,64 +219,85 @@ def keys_of(part: str, data: bytes) -> dict[str, dict[str, Any]]:
     return keys
 
 
-def instant(text: str) -> datetime:
-    """Read an RFC 3339 instant."""
-    return datetime.fromisoformat(text.upper().replace("Z", "+00:00"))
-
-
 def signs(key: dict[str, Any], message: bytes, signature: bytes) -> bool:
     """Tell whether a signature is this key's."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    try:
+    with suppress(InvalidSignature):
         Ed25519PublicKey.from_public_bytes(key["raw"]).verify(signature, message)
-    except InvalidSignature:
-        return False
-    return True
+        return True
+    return False
 
 
-def objection(key: dict[str, Any], role: str, at: str) -> str | None:
+def objection(key: dict[str, Any], roles: list[str], at: str) -> str | None:
     """Say why what a key signed does not count, None where it does."""
     if key.get("revoked") is not None:
         return "its key was revoked"
-    if role not in key["roles"]:
-        return f"its key is not trusted as `{role}`"
-    late = key.get("until") is not None and instant(at) > instant(key["until"])
-    early = key.get("from") is not None and instant(at) < instant(key["from"])
-    return f"its key is not trusted at {at}" if early or late else None
+    if not set(roles) & set(key["roles"]):
+        return f"its key is not trusted as {' or '.join(f'`{role}`' for role in roles)}"
+    bounds = (key.get("from") or at, at, key.get("until") or at)
+    early, now, late = (datetime.fromisoformat(text.upper().replace("Z", "+00:00")) for text in bounds)
+    return None if early <= now <= late else f"its key is not trusted at {at}"
 
 
-def vouched(part: str, keys: dict[str, Any], role: str, message: bytes, signed: list[Any], at: str) -> tuple[str, bool]:
+def vouched(part: str, keys: Any, roles: list[str], message: bytes, signed: list[Any], at: str) -> tuple[str, bool]:
     """Return who signed, and whether that counts, or why not; raises Bad where a signature is forged."""
     notes = []
     for key_id, signature in signed:
         key = keys.get(key_id)
         if key is not None and not signs(key, message, signature):
             raise Bad(part, f"the signature is not one by {key_id}: it, its key or what it signs was changed")
-        against = f"the key {key_id!a} is not known" if key is None else objection(key, role, at)
+        against = f"the key {key_id!a} is not known" if key is None else objection(key, roles, at)
         if against is None:
             return f"{part}: signed by {key_id}", True
         notes.append(against)
     return f"{part}: does not count: {'; '.join(notes)}", False
 
 
-def statement(parts: dict[str, bytes], part: str, role: str, subject: Any, head: Any, keys: Any) -> tuple[str, bool]:
-    """Check a DSSE envelope over an in-toto Statement about a subject; raises Bad."""
-    value = strict(part, parts[part])
+def statement(part: str, data: bytes, kinds: list[str], subject: Any, head: Any, keys: Any) -> tuple[str, bool]:
+    """Check a DSSE envelope over an in-toto Statement of a kind (then: roles) about a subject; raises Bad."""
+    value = strict(part, data)
     kind, payload = value["payloadType"], plain(part, value["payload"])
     if kind != "application/vnd.in-toto+json":
         raise Bad(part, "it is no envelope of a statement")
     message = b"DSSEv1 %d %b %d %b" % (len(kind), kind.encode(), len(payload), payload)
     said = strict(part, payload)
     signed = [(item["keyid"], plain(part, item["sig"])) for item in value["signatures"]]
-    result = vouched(part, keys, role, message, signed, said["predicate"]["signed_at"])
-    name, data = subject
-    stated = [{"name": name, "digest": {"sha256": hashlib.sha256(data).hexdigest()}}]
-    about = said["_type"] == "https://in-toto.io/Statement/v1" and said["predicateType"] == f"urn:omnibachi:{role}:1"
-    if not about or said["subject"] != stated or said["predicate"].get("head") != head:
-        raise Bad(part, f"it is not about {name} as it lies here")
+    result = vouched(part, keys, kinds[1:] or kinds, message, signed, said["predicate"]["signed_at"])
+    stated = [{"name": subject[0], "digest": {"sha256": subject[1].removeprefix("sha256:")}}]
+    about = (said["_type"], said["predicateType"]) == (STATEMENT, f"urn:omnibachi:{kinds[0]}:1")
+    if not about or said["subject"] != stated or {key: said["predicate"].get(key) for key in head} != head:
+        raise Bad(part, f"it is not about {subject[0]} as it lies here")
     return result
+
+
+def approved(record: bytes, run: str, keys: Any) -> list[tuple[str, bool]]:
+    """Check what people said where the run waited for them, and that the answer follows from it; raises Bad."""
+    told, asked = [], {}
+    for number, line in enumerate(events_of(record)[0], 1):
+        body, part, names = line["body"], f"trace.jsonl, line {number}", set()
+        asked = body if body["kind"] == "WAITING" else asked
+        given = body["output"].get("approvals") or [body["output"]] if body["kind"] == "WAITED" else []
+        decision = {"APPROVED": "APPROVE", "REJECTED": "REJECT"}.get(body.get("outcome"))
+        for voice in given if decision else ():
+            item = next((each for each in line["obs"].get("approvals", []) if each["key"] == voice["key"]), None)
+            if (
+                item is None
+                or voice["name"] in names
+                or [item["key"]] != [s["keyid"] for s in item["envelope"]["signatures"]]
+            ):
+                raise Bad(part, "an approval has no statement of its own")
+            names.add(voice["name"])
+            subject, head = (
+                (f"{run}#{body['path']}", asked["subject"]),
+                {"decision": decision, "because": voice["because"]},
+            )
+            said = statement(part, canonical(item["envelope"]), ["approval", *asked["roles"]], subject, head, keys)
+            told.append((f"approval at {body['path']}, {said[0]}", said[1]))
+        if decision == "APPROVE" and len(names) < asked["quorum"]:
+            raise Bad(part, "fewer have approved than were asked for")
+    return told
 
 
 def climbed(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes | None:
@@ -313,7 +337,7 @@ def logged(part: str, data: bytes, leaf: bytes, keys: dict[str, Any]) -> tuple[s
         if name == three[0]:
             signed.append((f"{name}+{marked[:4].hex()}", marked[4:]))
     now = datetime.now(UTC).isoformat()
-    said, counts = vouched(part, keys, "checkpoint", f"{body}\n".encode(), signed, now)
+    said, counts = vouched(part, keys, ["checkpoint"], f"{body}\n".encode(), signed, now)
     return f"{said} (run {index + 1} of {size})" if counts else said, counts
 
 
@@ -327,15 +351,16 @@ def verified(parts: dict[str, bytes], trusted: bytes | None, found: list[str]) -
     behaviour(parts, head, seen, found)
     keys = keys_of("keys.json", parts["keys.json"])
     keys = keys if trusted is None else keys_of("the trust file", trusted)
-    trace, manifest = (f"{run}.jsonl", parts["trace.jsonl"]), ("manifest.json", parts["manifest.json"])
+    trace, manifest = (f"{run}.jsonl", digest(parts["trace.jsonl"])), ("manifest.json", digest(parts["manifest.json"]))
     checks = {
-        "manifest.sig.json": lambda part: statement(parts, part, "snapshot", manifest, None, keys),
-        "trace.sig.json": lambda part: statement(parts, part, "run", trace, head, keys),
-        "trace.tlog-proof": lambda part: logged(part, parts[part], canonical(head), keys),
+        "manifest.sig.json": lambda part: [statement(part, parts[part], ["snapshot"], manifest, {}, keys)],
+        "trace.sig.json": lambda part: [statement(part, parts[part], ["run"], trace, {"head": head}, keys)],
+        "trace.tlog-proof": lambda part: [logged(part, parts[part], canonical(head), keys)],
+        "trace.jsonl": lambda part: approved(parts[part], run, keys),
     }
     for part in sorted(set(parts) & set(checks)):
         try:
-            told.append(checks[part](part))
+            told += checks[part](part)
         except Bad as bad:
             found.append(str(bad))
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
@@ -384,7 +409,7 @@ def main(arguments: list[str]) -> int:
         found.append(str(bad))
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         found.append(f"a part has not the form that it should have ({error})")
-    proven = any(counts for part, counts in told if not part.startswith("manifest"))
+    proven = any(counts for part, counts in told if not part.startswith(BESIDE))
     print(
         "BROKEN" if found else "PROVEN" if proven else "INTACT: the parts fit together, and nobody vouches for the run"
     )

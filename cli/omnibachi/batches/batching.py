@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from omnibachi import wiring
 from omnibachi.engine import Engine, admitted
-from omnibachi.exits import TROUBLE
+from omnibachi.exits import PARKED, TROUBLE
 from omnibachi.publish import changed_sources
 from omnibachi.recovery import SEVERITY
 from omnibachi.rewriting import laid
@@ -68,8 +68,9 @@ class Batch:
 
     @property
     def exit_code(self) -> int:
-        """The worst exit status of all lines: 6, 4, 3, 1, 5, 0 in this order."""
+        """The worst exit status of all lines: 6, 4, 3, 1, 5, 7, 0 in this order."""
         found = {item["exit_code"] for item in self.summary["failed"]}
+        found |= {PARKED} if self.summary.get("waiting") else set()
         return max(found, key=lambda code: SEVERITY.index(code) if code in SEVERITY else 0, default=0)
 
 
@@ -92,13 +93,17 @@ def _run(workspace: Workspace, asked: Asked, payloads: Payloads, tell: Callable[
     with Engine(snapshot, workspace.capabilities, root, mirrors=workspace.mirrors) as engine:
         program = engine.linked(asked.workflow).program
         admitted(program, {}, asked.actor)
-        batch = asked.batch if asked.batch is not None else id_of(asked.workflow, payloads, asked.actor)
+        if program.journal:
+            _ = engine.ledger  # A data root that cannot be opened is said once, and not of every line.
+        # Whoever knows all else of a line could try out its secret on a digest that everybody can make.
+        lines = payloads.digest if program.secrets is None else engine.commit(payloads.digest)
+        batch = asked.batch if asked.batch is not None else id_of(asked.workflow, lines, asked.actor)
         locks = snapshot.manifest["capabilities"]
         plan: dict[str, Any] = {
             "format": PLAN_FORMAT, "batch": batch, "workflow": asked.workflow, "workflow_digest": program.digest,
-            "payloads": payloads.digest, "lines": payloads.count, "actor": asked.actor,
+            "payloads": lines, "lines": payloads.count, "actor": asked.actor,
             "capabilities": {name: digest_of(locks[name]) for name in sorted(_capabilities(program.sealed))},
-            "data_root": without_passwords(root) if program.journal else None,
+            "data_root": without_passwords(root) if program.journal or program.secrets is not None else None,
         }  # fmt: skip
         folder = folder_of(workspace)
         output = asked.record if asked.record is not None else os.path.join(folder, f"{batch}.jsonl")
@@ -120,7 +125,7 @@ def _run(workspace: Workspace, asked: Asked, payloads: Payloads, tell: Callable[
             found_done = _do(task, parts, payloads, asked.workers, tell)
             summary = _gathered(plan, parts, payloads, output, str(snapshot.seal))
             found = changed_sources(workspace.root, snapshot, asked.workflow) + _mirrored(engine, program.sealed)
-            if not any(item["exit_code"] == TROUBLE for item in summary["failed"]):
+            if not _again(summary):
                 parts.clear()
     return Batch(summary, output, False, found_done, tuple(found))
 
@@ -146,13 +151,17 @@ def _whole(plan: dict[str, Any], output: str) -> dict[str, Any] | None:
             message = f"`{output}` is the record of another batch, `{summary['batch']}`"
             raise Refused([Diagnostic("OB756", message, help="name another file with `--output`")])
         check_plan(plan, summary["plan"])
-        again = any(item["exit_code"] == TROUBLE for item in summary["failed"])
-        return summary if os.stat(output).st_size == summary["size"] and not again else None
+        return summary if os.stat(output).st_size == summary["size"] and not _again(summary) else None
     except OSError:
         return None
     except (KeyError, TypeError, AttributeError):
         help = "name another file with `--output`, or remove it"
         raise Refused([Diagnostic("OB756", f"`{path}` is no summary of a batch", help=help)]) from None
+
+
+def _again(ends: dict[str, Any]) -> bool:
+    """Tell whether a line may be tried again: it met trouble, or waited for people."""
+    return bool(ends.get("waiting")) or any(item["exit_code"] == TROUBLE for item in ends["failed"])
 
 
 def _do(task: Task, parts: Parts, payloads: Payloads, workers: int, tell: Callable[[int, int], None]) -> int:
@@ -163,7 +172,7 @@ def _do(task: Task, parts: Parts, payloads: Payloads, workers: int, tell: Callab
         nonlocal done
         for chunk in payloads.chunks():
             ends = parts.ends(chunk.number)
-            if ends is None or any(item["exit_code"] == TROUBLE for item in ends["failed"]):
+            if ends is None or _again(ends):
                 yield chunk
             else:
                 done += len(chunk.lines)
@@ -179,6 +188,7 @@ def _gathered(plan: dict[str, Any], parts: Parts, payloads: Payloads, output: st
     exits: Counter[str] = Counter()
     statuses: Counter[str] = Counter()
     failed: list[dict[str, Any]] = []
+    waiting: list[dict[str, Any]] = []
     size = number = lines = 0
     aside = f"{output}.{os.getpid()}"
     try:
@@ -193,18 +203,21 @@ def _gathered(plan: dict[str, Any], parts: Parts, payloads: Payloads, output: st
                 exits.update(ends["by_exit"])
                 statuses.update(ends["by_status"])
                 failed += ends["failed"]
+                waiting += ends.get("waiting", [])
                 size, lines, number = size + ends["size"], lines + ends["lines"], number + 1
         os.replace(aside, output)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         message = f"`{output}` cannot be written: {reason}"
         raise Trouble(Diagnostic("OB753", message, help="check the permissions and the space left")) from error
-    summary = {
+    summary: dict[str, Any] = {
         "schema": SUMMARY_FORMAT, "batch": plan["batch"], "workflow": plan["workflow"], "seal": seal,
         "lines": lines, "completed": statuses["COMPLETED"], "by_exit": dict(sorted(exits.items())),
-        "by_status": dict(sorted(statuses.items())), "refused": lines - sum(exits.values()), "failed": failed,
-        "size": size, "plan": plan,
+        "by_status": dict(sorted(statuses.items())), "refused": lines - sum(exits.values()) - len(waiting),
+        "failed": failed, "size": size, "plan": plan,
     }  # fmt: skip
+    if waiting:
+        summary["waiting"] = waiting
     laid(summary_of(output), json.dumps(summary, ensure_ascii=False, indent=1).encode() + b"\n")
     return summary
 

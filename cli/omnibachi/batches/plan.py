@@ -20,7 +20,6 @@ from omnibachi.workspace import Workspace
 from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
 from omnibachi_model.digests import digest_of, encode
 
-from .payloads import Payloads
 from .worker import WORKER, ends_of, records_of
 
 PLAN_FORMAT = "omnibachi.batch.plan/1"
@@ -37,9 +36,9 @@ def folder_of(workspace: Workspace) -> str:
     return os.path.join(os.path.dirname(workspace.traces.folder), "batches")
 
 
-def id_of(workflow: str, payloads: Payloads, actor: str | None) -> str:
-    """Return the id of a batch that was given none: the same for the same workflow, lines and actor."""
-    return "B" + digest_of([workflow, payloads.digest, actor])[7:31]
+def id_of(workflow: str, lines: str, actor: str | None) -> str:
+    """Return the id of a batch that was given none: the same for the same workflow, lines (by digest) and actor."""
+    return "B" + digest_of([workflow, lines, actor])[7:31]
 
 
 def check_plan(plan: dict[str, Any], there: dict[str, Any]) -> None:

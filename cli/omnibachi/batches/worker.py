@@ -133,6 +133,7 @@ class _Doing:
         self.exits: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
         self.failed: list[dict[str, Any]] = []
+        self.waiting: list[dict[str, Any]] = []
 
     def do(self) -> None:
         chunk, told = self.order.chunk, time.monotonic()
@@ -153,10 +154,12 @@ class _Doing:
                     size += len(record)
                     file.write(record)
             os.replace(aside, path)
-            ends = {
+            ends: dict[str, Any] = {
                 "lines": len(chunk.lines), "size": size, "sha256": whole.hexdigest(), "by_exit": self.exits,
                 "by_status": self.statuses, "failed": self.failed,
             }  # fmt: skip
+            if self.waiting:
+                ends["waiting"] = self.waiting
             path = ends_of(self.task.folder, chunk.number)
             with open(f"{path}.{os.getpid()}", "w", encoding="utf-8") as text:
                 json.dump(ends, text, ensure_ascii=False)
@@ -171,6 +174,10 @@ class _Doing:
     def end(self, number: int, result: RunResult) -> bytes:
         """Count how a line ended and return its record, empty where there was no run."""
         ended = result.exit is not None
+        if result.waiting is not None:
+            self.statuses[str(result.status)] += 1
+            self.waiting.append({"line": number, "trace_id": result.trace_id, "path": result.waiting["path"]})
+            return b""  # Its record comes when people have decided, and the command is given again.
         if ended:
             self.exits[str(result.exit)] += 1
             self.statuses[str(result.status)] += 1
@@ -199,7 +206,7 @@ class _Doing:
             return _refused(task, name, Diagnostic("OB121", f"the line: {outside.reason}", help=help))
         result = self.engine.run(task.workflow, payload, trace_id=name, actor=task.actor)
         if result.exit is None and any(item.code == "OB712" for item in result.diagnostics):
-            result = self.engine.resume(name)
+            result = self.engine.resume(name, payload=payload)
         return result
 
 

@@ -63,7 +63,10 @@ def command(output: Output, workspace: Workspace, **asked: Any) -> int:
     was broken off goes on when the same command is given again, and one that is whole does nothing: give it another
     `--batch-id` to run the same lines once more.
 
-    Exit status 0 when every run is COMPLETED, else the worst of all lines, in the order 6, 4, 3, 1, 5.
+    A run that waits for people is counted as WAITING; its record comes in when the command is given again after they
+    have decided.
+
+    Exit status 0 when every run is COMPLETED, else the worst of all lines, in the order 6, 4, 3, 1, 5, 7.
     """
     try:
         with _progress(output) as tell:

@@ -71,6 +71,8 @@ def show(output: Output, workspace: Workspace, workflow: str | None, form: str, 
         sys.stdout.buffer.write(data)
         return OK
     _put(data, file)
+    if not output.as_json:
+        click.echo(f"written: {file}", err=True)
     return output.give(OK, {**value, "output": file}, [])
 
 

@@ -11,7 +11,7 @@ import click
 from omnibachi import verify as verify_record
 from omnibachi import wiring
 from omnibachi.exits import OK, UNPROVEN
-from omnibachi.workspace import Workspace
+from omnibachi.workspace import SNAPSHOT, Workspace, is_workspace
 from omnibachi_model.diagnostics import Diagnostic, has_errors
 from omnibachi_model.digests import digest
 from omnibachi_model.sealed import MANIFEST, SEAL, SIGNATURE
@@ -25,7 +25,7 @@ ARCHIVE = b"PK\3\4"
 
 
 @as_command("verify", "omnibachi.verify/1", "omnibachi verify traces/T1/T1.jsonl --require anchored", state=True)
-@click.argument("target", metavar="TRACE|SNAPSHOT|BUNDLE")
+@click.argument("target", metavar="TRACE|SNAPSHOT|WORKSPACE|BUNDLE")
 @click.option(
     "--require", type=click.Choice(LEVELS), default="intact", show_default=True, help="The least that will do."
 )
@@ -36,7 +36,7 @@ def verify(
     output: Output, workspace: Workspace, target: str, require: str, signature: str | None, proof: str | None,
     trust_file: str | None,
 ) -> int:  # fmt: skip
-    """Check a record (a file, or a trace id), a snapshot (a folder with a manifest.json) or a bundle.
+    """Check a record (a file, or a trace id), a snapshot (a folder with a manifest.json, or its workspace) or a bundle.
 
     A record is BROKEN at a line, INTACT (consistent, origin unproven) or ANCHORED (equal to the journal of the data
     root, or vouched for by a key of the trust file: by a signature, or by a checkpoint that holds the run). A snapshot
@@ -47,6 +47,8 @@ def verify(
     folder = os.path.dirname(target) or "." if os.path.basename(target) == MANIFEST else target
     if any(os.path.lexists(os.path.join(folder, name)) for name in (MANIFEST, SEAL)):
         return _snapshot(output, workspace, folder, require, trust)
+    if is_workspace(folder):
+        return _snapshot(output, Workspace(folder), os.path.join(folder, SNAPSHOT), require, trust)
     record, trace_id = record_of(workspace, target)
     if record.startswith(ARCHIVE):
         return _bundle(output, target, record, require, trust)

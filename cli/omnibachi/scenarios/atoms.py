@@ -179,9 +179,12 @@ def _sized(size: Any, here: Any, world: World, variable: Variable) -> Iterator[A
                 yield here[: length - end][: len(here) - end].ljust(length - end, "a") + here[-end:]
         elif isinstance(here, list):
             inner = world.type_of(variable).get("items", {})
-            items = here or list(specimens(inner, 1))
-            if items or not length:
-                yield list(itertools.islice(itertools.cycle(items), length))
+            fresh = list(specimens(inner, 4))
+            # The same items again, or others behind those that are there, where one of a kind is wanted.
+            for items in ([here or fresh[:1]], [here, fresh, fresh[::-1]]):
+                more = itertools.chain(*items[:-1], itertools.cycle(items[-1]))
+                if items[-1] or not length:
+                    yield list(itertools.islice(more, length))
 
 
 class Bound:

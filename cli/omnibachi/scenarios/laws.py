@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from omnibachi.wiring import Library, Moments, binds, broken_run, courses_of, inlined_uses, moments, subject
+from omnibachi.wiring import Library, Moments, Subject, binds, broken_run, courses_of, inlined_uses, moments, subject
 from omnibachi_model.sealed import EXIT
 
 from .tours import Stop
 
-FROM, BEFORE = 1, 4  # marks of moments
+FROM, PASSES, BEFORE = 1, 2, 4  # marks of moments
 
 
 class Law(NamedTuple):
@@ -31,10 +31,22 @@ def law_of(sealed: Mapping[str, Any], workflow: dict[str, Any], library: Library
     inlined = inlined_uses(library.workflows[workflow["address"]], library)
     told = subject(workflow, inlined, library, {})
     courses = [course for course in courses_of(sealed) if binds(course.get("applies_to", "all"), told)]
-    found = [moments(told, {FROM: course["from"], BEFORE: course["before"]}) for course in courses]
+    found = [
+        moments(told, {FROM: course["from"], BEFORE: course["before"]})
+        for course in courses
+        if _avoids(sealed, course, told)
+    ]
     # A stretch that passes nothing breaks any law, so there is one where such a run can be found.
     says = [course for course in found if broken_run(workflow, course, False, sealed["exits"] == "all") is not None]
     return Law(sealed, says)
+
+
+def _avoids(sealed: Mapping[str, Any], course: Mapping[str, Any], told: Subject) -> bool:
+    """Tell whether a workflow has what a law forbids, if it is one that forbids something."""
+    if not sealed["never"]:
+        return True
+    marked = moments(told, {PASSES: course["passes"]})
+    return bool(marked.start or marked.reached or marked.left or marked.ended)
 
 
 def says_something(law: Law, workflow: Mapping[str, Any], stops: Sequence[Stop]) -> bool:

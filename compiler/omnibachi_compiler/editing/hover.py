@@ -9,6 +9,7 @@ from typing import Any
 from omnibachi_compiler.binding import RUN, describe
 from omnibachi_compiler.facts import Fact, path_without, walk
 from omnibachi_compiler.fits import Presence
+from omnibachi_compiler.marks import MARKS
 from omnibachi_model.digests import encode
 
 from .bodies import Surveyed, surveyed_at
@@ -111,7 +112,7 @@ def _fields(schema: Schema) -> dict[str, str]:
     required = set(schema.get("required", ()))
     found: dict[str, str] = {}
     for name, inner in schema.get("properties", {}).items():
-        text = describe(inner)
+        text = describe(inner) + "".join(f", {mark}" for mark in MARKS if inner.get(mark))
         if "default" in inner:
             text += f", default `{encode(inner['default']).decode()}`"
         elif name not in required:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omnibachi_model.sealed import EFFECTS, HOSTS, KEEPS, REPEATS
+from omnibachi_model.sealed import EFFECTS, HOSTS, KEEPS, PROGRAMS, REPEATS
 
 from .words import (
     BINDINGS,
@@ -45,7 +45,10 @@ _OPERATION = record(
     {
         "effect": one_of("an effect class", EFFECTS[1:]),
         "needs": {
-            **listed("a list of `store`, `event` and `hosts`", one_of("a need", ("store", "event", HOSTS))),
+            **listed(
+                "a list of `store`, `event`, `hosts` and `programs`",
+                one_of("a need", ("store", "event", HOSTS, PROGRAMS)),
+            ),
             "uniqueItems": True,
         },
         "repeat": one_of("`key` or `never`", REPEATS),

@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-from .words import DEFS, NAME, SUMMARY, SWITCH, VALUE_SCHEMA, Schema, address_of, code_of, listed, named, record, text
+from .words import (
+    DEFS,
+    FIELD_NAME,
+    FIELDS,
+    NAME,
+    SUMMARY,
+    SWITCH,
+    VALUE_SCHEMA,
+    Schema,
+    address_of,
+    code_of,
+    either,
+    entries,
+    listed,
+    named,
+    record,
+    text,
+)
 
 STORE: Schema = {
     **record(
@@ -62,12 +79,34 @@ SCHEMA: Schema = {
     "$defs": DEFS,
 }
 
-DOMAIN: Schema = record(
-    "a domain",
+_PLACE = record("a place for an argument", {"argument": FIELD_NAME, "prefix": text("a text")}, required=("argument",))
+_PROGRAM = record(
+    "a program",
     {
-        "domain": named("the name of a domain", NAME, "blockchain"),
-        "summary": SUMMARY,
-        "hosts": listed("a list of hosts", text("the name of a host")),
+        "command": listed("a list of texts and arguments", either("a text or `{argument: …}`", text("a text"), _PLACE),
+                          least=1),
+        "arguments": FIELDS,
+        "environment": {
+            "type": "object",
+            "title": "a mapping of variables to texts",
+            "additionalProperties": either("a text or `{$secret: …}`", text("a text"), record(
+                "a named secret", {"$secret": text("the name of a secret")}, required=("$secret",))),
+        },
+        "directory": text("a folder"),
     },
-    required=("domain",),
-)
+    required=("command",),
+)  # fmt: skip
+
+DOMAIN: Schema = {
+    **record(
+        "a domain",
+        {
+            "domain": named("the name of a domain", NAME, "blockchain"),
+            "summary": SUMMARY,
+            "hosts": listed("a list of hosts", text("the name of a host")),
+            "programs": entries("a mapping of names to programs", FIELD_NAME, _PROGRAM),
+        },
+        required=("domain",),
+    ),
+    "$defs": DEFS,
+}

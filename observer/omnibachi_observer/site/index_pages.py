@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from omnibachi_model.addresses import split
 
@@ -36,7 +37,7 @@ def domain_page(name: str, told: Told, links: Relations, place: Place) -> bytes:
     content = (
         tag("h1", name),
         tag("p", str(domain.get("summaries", {}).get("", ""))),
-        facts([("Hosts", ", ".join(domain.get("hosts", [])) or "none: nothing leaves the house")]),
+        facts([("Hosts", ", ".join(domain.get("hosts", [])) or "none: nothing leaves the house"), *_programs(domain)]),
         _filter(),
         *_lists(told, links, place, name),
     )
@@ -73,3 +74,12 @@ def _summary(address: str, told: Told) -> str:
     if address in told.origins:
         return str(told.origins[address]["summary"])
     return str(told.domains.get(split(address)[0], {}).get("summaries", {}).get(address, ""))
+
+
+def _programs(domain: dict[str, Any]) -> Iterator[tuple[str, Child]]:
+    """Give each program that the domain's workflows may run, with its command."""
+    for name, program in sorted(domain.get("programs", {}).items()):
+        parts = [
+            part if isinstance(part, str) else f"{part['prefix']}{{{part['argument']}}}" for part in program["command"]
+        ]
+        yield f"Program {name}", code(" ".join(parts))

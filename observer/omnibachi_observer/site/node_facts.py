@@ -33,6 +33,8 @@ def node_facts(
             yield "Event", place.link(node["event"])
         if "hosts" in node:
             yield "May reach", listed([code(host) for host in node["hosts"]]) if node["hosts"] else "nobody"
+        if "programs" in node:
+            yield "May run", _codes(sorted(node["programs"])) if node["programs"] else "nothing"
         if secrets := named_by(node):
             yield "Secrets", _codes(secrets)
         if "repeat" in node:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from omnibachi_model.secrecy import PUBLIC, SECRET
 from omnibachi_observer.expression_text import json
 
 from .markup import Child, Html, code, joined, table, tag
@@ -67,6 +68,7 @@ def _limits(schema: Schema) -> Child:
         found.append(f"a {schema['format']}")
     if "default" in schema:
         found.append(joined("left out, it is ", code(json(schema["default"]))))
+    found += [mark for mark in (SECRET, PUBLIC) if schema.get(mark)]
     if schema.get("additionalProperties") is False and "properties" in schema:
         found.append("no other members")
     return joined(*found, between=", ")
