@@ -85,6 +85,7 @@ USES_STORE = (
 )
 NUMBER = "intent: IN_NUMBER_V0\npayload: {type: object, properties: {n: {type: integer}}, required: [n]}\n"
 RECORD = "store: ST_KEPT_V0\ngoverned_by: CS_KEEP_V0\nrecord: {properties: {n: {type: integer}}, required: [n]}\n"
+SCHEMA = "schema: SC_NUMBER_V0\nis: {type: integer}\n"
 LAW = """\
 invariant: IV_ADDS_V0
 summary: Adds first.
@@ -102,7 +103,21 @@ FILES: Mapping[str, tuple[str | None, ...]] = {
         "domain: shop\nsumary: Sells.\n",
         None,
     ),
-    "protocols/shop/number.yaml": (NUMBER, "\n" + NUMBER, NUMBER.replace("integer", "string"), None),
+    "protocols/shop/number.yaml": (
+        NUMBER,
+        "\n" + NUMBER,
+        NUMBER.replace("integer", "string"),
+        NUMBER.replace("{type: integer}", "{$ref: SC_NUMBER_V0}"),
+        None,
+    ),
+    "protocols/shop/schemas.yaml": (
+        None,
+        SCHEMA,
+        SCHEMA.replace("integer", "string"),
+        SCHEMA + "---\n" + SCHEMA.replace("NUMBER", "OTHER").replace("{type: integer}", "{$ref: SC_NUMBER_V0}"),
+        SCHEMA.replace("{type: integer}", "{$ref: SC_NUMBER_V0}"),
+    ),
+    "protocols/std/schemas.yaml": (None, SCHEMA, SCHEMA.replace("is:", "summary: A number.\nis:")),
     "protocols/shop/add.yaml": (
         None,
         ADD + GIVES,

@@ -15,6 +15,10 @@ from children import together
 from errands import Barrier
 from front_door import Call, call
 from omnibachi import Workspace, replay, verify
+from omnibachi.compiling import compile_workspace
+from omnibachi.workspace import shipped_root
+from omnibachi_compiler.editing.hover import hover
+from omnibachi_compiler.editing.spots import Open, Project
 from omnibachi_ledger import open_root
 from performing import everywhere, root
 
@@ -166,3 +170,15 @@ def test_two_processes_pay_while_a_third_one_looks(made: Workspace, root: str) -
     assert numbers == list(range(4, 4 + len(numbers)))
     balances = shown(made, root)
     assert sum(balances.values()) == 0 and balances["FEES"] == 3 + len(numbers)
+
+
+def test_the_site_and_the_editor_tell_what_a_store_declares(call: Call, made: Workspace, tmp_path: Path) -> None:
+    said = call("docs", "--workspace", made.root, "--output", str(tmp_path / "site"), "--json")
+    assert said.status == 0
+    page = next((tmp_path / "site").rglob("ST_TILL_V0.html")).read_text("utf-8")
+    assert "May go below zero" in page and "There from the start" in page and "Receiving" not in page
+    file = "protocols/bank/bank.yaml"
+    text = (Path(made.root) / file).read_text("utf-8")
+    project = Project(compile_workspace(made.root, shipped=shipped_root()).library, {})
+    found = hover(project, Open(file, "bank", text), text.index("ST_TILL_V0", text.index("use:")))
+    assert found and "may go below zero: `MINT`" in found.text and "there from the start: `FEES`" in found.text

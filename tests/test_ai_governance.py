@@ -44,6 +44,7 @@ EXAMPLES = {
     "deny_provision": (DENY, "denied", "DENIED"),
     "demo_collatz_conjecture": (COLLATZ, "conjecture_proven", "COMPLETED"),
 }
+DECLARED = "".join(file.read_text("utf-8") for file in sorted((ROOT / "protocols/ai_governance").rglob("*.yaml")))
 READING = request("READ_RECORD", {"record_type": "user_profile", "id": "1"})
 
 
@@ -191,3 +192,13 @@ def test_the_scenarios_leave_nothing_out(capsys: pytest.CaptureFixture[str]) -> 
     for kind in ("nodes", "outcomes", "rows", "exits", "laws"):
         reached, of = coverage[kind]
         assert reached == of > 0
+
+
+def test_the_page_says_what_is_there(governed: Workspace) -> None:
+    page = (ROOT / "docs" / "ai_governance.md").read_text("utf-8")
+    for name in re.findall(r"`(?:ai_governance::)?((?:WF|ST)_\w+_V0)`", page):
+        assert re.search(rf"^(?:workflow|store): {name}$", DECLARED, re.MULTILINE), name
+    named = set(re.findall(r"`(IV_\w+)`", page))
+    assert named == set(re.findall(r"^invariant: (\w+)$", DECLARED, re.MULTILINE))
+    for path in re.findall(r"examples/\S+?\.json", page):
+        assert (ROOT / path).is_file(), path

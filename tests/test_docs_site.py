@@ -106,6 +106,13 @@ invariant: IV_ONE_V0
 summary: Nothing is sent before the last one was kept.
 applies_to: {workflows: [WF_MANY_V0]}
 every_path: {from: start, passes: {node: one/keep}, before: exit}
+---
+invariant: IV_TWO_V0
+summary: Of either, nothing is sent twice.
+applies_to: {except: [WF_ALL_V0, WF_SEND_V0]}
+every_path:
+  - {passes: {node: one, except: [FAULT]}, before: {status: [COMPLETED, DENIED], except: rejected}}
+  - {passes: {use: [CC_KEEP_V0, CT_LABEL_V0]}, applies_to: {uses: CC_KEEP_V0}}
 """
 SCENARIO = """\
 test: a parcel is sent once
@@ -199,7 +206,7 @@ def test_every_page_is_led_to(pages: dict[str, Page], site: Path) -> None:
 
 
 def test_there_is_a_page_for_everything(pages: dict[str, Page]) -> None:
-    names = ("CC_KEEP_V0", "CT_LABEL_V0", "IN_SEND_V0", "IN_MANY_V0", "IV_ONE_V0", "ST_PARCELS_V0")
+    names = ("CC_KEEP_V0", "CT_LABEL_V0", "IN_SEND_V0", "IN_MANY_V0", "IV_ONE_V0", "IV_TWO_V0", "ST_PARCELS_V0")
     below = {f"post/{name}.html" for name in names} | {"std/CS_REGISTRY_V0.html", "std/CS_CLOCK_V0.html"}
     assert set(pages) == below | {WF_SEND, WF_MANY, WF_ALL, "index.html", "post/index.html", "std/index.html"}
 
@@ -252,6 +259,11 @@ def test_who_uses_what_is_told_from_both_ends(pages: dict[str, Page]) -> None:
     law = words(pages["post/IV_ONE_V0.html"])
     assert "Every path from the start passes the node one/keep before any exit." in law
     assert "Proven of post::WF_MANY_V0" in law
+    law = words(pages["post/IV_TWO_V0.html"])
+    wanted = "passes the node one but not FAULT before an exit of status COMPLETED or DENIED but not rejected"
+    assert f"Every path from the start {wanted}" in law
+    assert "passes a node that uses post::CC_KEEP_V0 or post::CT_LABEL_V0 before any exit. Of these uses" in law
+    assert "Applies to except" in law
 
 
 def test_the_same_snapshot_gives_the_same_bytes(workspace: Workspace, site: Path, tmp_path: Path, call: Call) -> None:

@@ -181,6 +181,40 @@ def test_a_law_is_sealed_once_in_a_form_that_words_do_not_change() -> None:
     assert other["shop/WF_TEST_V0.json"] == one["shop/WF_TEST_V0.json"]
 
 
+def test_lists_are_sealed_in_one_form_whatever_their_order() -> None:
+    first = "{passes: {node: [log, first], except: [FAULT, GONE]}, before: {use: [CC_STEP_V0, CT_STEP_V0]}}"
+    again = "{passes: {node: [first, log], except: [GONE, FAULT]}, before: {use: [shop::CT_STEP_V0, CC_STEP_V0]}}"
+    second = "{passes: {effect: [MUTABLE], outcome: [SUCCESS]}}"
+    one = law(f"[{first}, {second}]", applies_to="{uses: [CT_STEP_V0, CC_STEP_V0], except: [WF_INNER_V0]}")
+    other = law(f"[{second}, {again}]", applies_to="{uses: [CC_STEP_V0, CT_STEP_V0], except: [shop::WF_INNER_V0]}")
+    assert one.diagnostics == other.diagnostics == ()
+    assert one.sealed is not None and other.sealed is not None
+    written = one.sealed.files["shop/domain.json"]
+    assert written == other.sealed.files["shop/domain.json"]
+    form = orjson.loads(written)["laws"]["shop::IV_TEST_V0"]
+    assert form["applies_to"] == {"uses": ["shop::CC_STEP_V0", "shop::CT_STEP_V0"], "except": ["shop::WF_INNER_V0"]}
+    plain = {"from": "start", "passes": {"effect": "MUTABLE", "outcome": "SUCCESS"}, "before": "exit"}
+    assert form["every_path"] == [
+        plain,
+        {
+            "from": "start",
+            "passes": {"node": ["first", "log"], "except": ["FAULT", "GONE"]},
+            "before": {"use": ["shop::CC_STEP_V0", "shop::CT_STEP_V0"]},
+        },
+    ]
+
+
+def test_each_course_is_proven_of_its_own_workflows() -> None:
+    logged, kept = "{passes: {node: log}}", "{passes: {use: CT_STEP_V0}"
+    assert law(f"[{kept}}}, {logged}]", applies_to="all").diagnostics[0].code == "OB520"  # the inner one logs nothing
+    bound = law(f"[{kept}}}, {logged[:-1]}, applies_to: {{workflows: [WF_TEST_V0]}}}}]", applies_to="all")
+    assert bound.diagnostics == ()
+    (found,) = law(f"[{kept}, applies_to: {{except: [WF_TEST_V0]}}}}, {logged}]", applies_to="all").diagnostics
+    assert (
+        found.code == "OB520" and "WF_INNER_V0" in found.message and found.span is not None and found.span.column > 12
+    )
+
+
 def test_a_snapshot_whose_laws_do_not_agree_is_not_verified() -> None:
     written = files("{passes: {node: log, outcome: SUCCESS}, before: {use: CC_STEP_V0}}")
     assert [item for item in verify_snapshot(written.get, written, None) if item.code != "OB611"] == []

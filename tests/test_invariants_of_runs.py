@@ -19,7 +19,7 @@ from looping import OUTCOMES, Round, compiled, payloads, played, rounds
 from omnibachi_model.checks import link
 from omnibachi_runtime.walk import Walk
 
-Point = str | dict[str, str]
+Point = str | dict[str, str | list[str]]
 Moment = tuple[str, ...]
 LAWS = 8
 LOOP = ("SUCCESS", "PARTIAL", "FAILED", "OVERFLOW", "EXHAUSTED", "LOST", "FAULT")
@@ -34,6 +34,12 @@ POINTS = st.one_of(
             ({"node": "loop[]", "outcome": outcome}, {"use": "CT_STEP_V0", "outcome": outcome})
         )
     ),
+    st.sampled_from(("outcome", "except")).flatmap(
+        lambda key: st.lists(st.sampled_from((*OUTCOMES, "FAULT")), min_size=1, max_size=2, unique=True).map(
+            lambda outcomes: {"node": ["loop", "loop[]"], key: outcomes}
+        )
+    ),
+    st.sampled_from(({"status": ["COMPLETED", "FAILED"], "except": "done"}, {"exit": ["done", "failed"]})),
 )
 
 
@@ -73,11 +79,21 @@ def meant(point: Point, moment: Moment, call: str) -> bool:
     if isinstance(point, str):
         return moment[0] == ("ended" if point == "exit" else point)
     if moment[0] == "ended":
-        return moment[1] == point.get("exit") or STATUS[moment[1]] == point.get("status")
-    node = call if "use" in point or "effect" in point else point.get("node")
-    if moment[0] == "start" or moment[1] != node:
+        status = STATUS[moment[1]] in some(point, "status") and moment[1] not in some(point, "except")
+        return moment[1] in some(point, "exit") or status
+    nodes = [call] if "use" in point or "effect" in point else some(point, "node")
+    if moment[0] == "start" or moment[1] not in nodes:
         return False
-    return moment[0] == "reached" if "outcome" not in point else moment[-1] == point["outcome"] and len(moment) == 3
+    if "outcome" not in point and "except" not in point:
+        return moment[0] == "reached"
+    named = moment[-1] in some(point, "outcome") if "outcome" in point else moment[-1] not in some(point, "except")
+    return named and len(moment) == 3
+
+
+def some(point: dict[str, str | list[str]], key: str) -> list[str]:
+    """Return what stands under a key of a point, as a list."""
+    found = point.get(key, [])
+    return [found] if isinstance(found, str) else found
 
 
 def judged(law: dict[str, Any], row: list[Moment], call: str) -> str:

@@ -254,6 +254,22 @@ def test_what_is_linear_is_no_fault() -> None:
     assert _value("l.all(i, i < 500000) && l.all(i, i >= 0) && l.map(i, i) == l", names) is True
 
 
+def test_what_doubles_again_and_again_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values and types that share their parts, and written out would fill every disk."""
+    monkeypatch.setattr(building, "MOST_STEPS", 20_000)
+    text = "x" + ".map(i, {'a': i, 'b': i})" * 45
+    found = infer(_parsed(text), TYPES | {"x": TYPES["l"]})
+    assert not found.problems and len(json.dumps(found.type)) < 200_000
+    with pytest.raises(ExpressionFault, match="20000 steps"):
+        link(found.sealed)({"x": [1]})
+
+
+@pytest.mark.parametrize("variable", ["", 1, None, ["i"]])
+def test_a_variable_that_is_no_name_is_not_linked(variable: Any) -> None:
+    with pytest.raises(ValueError, match="no variable"):
+        link(["map", ["name", "l"], variable, ["lit", 1]])
+
+
 def test_values_of_the_outside_are_not_changed() -> None:
     names = {"l": [1, 2], "x": {"f": [1]}}
     assert _value("l.map(i, x.f.map(j, i + j))", names) == [[2], [3]]

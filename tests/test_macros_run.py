@@ -156,6 +156,40 @@ def test_payloads_are_found_for_rows_that_ask_lists(tmp_path: Path) -> None:
     assert [item for item in rows if item["payload"] is None] == []
 
 
+DOUBLE = """
+intent: IN_A_V0
+payload: {type: object, properties: {v: {type: integer}}, required: [v], additionalProperties: false}
+---
+workflow: WF_A_V0
+summary: Write what is there twice, again and again.
+intent: IN_A_V0
+start: n0
+fault: failed
+nodes:
+"""
+
+
+@pytest.mark.parametrize("written", ["compute: {v: v}, with: {v: {a: PLACE, b: PLACE}}",
+                                     "compute: {v: \"{'a': v, 'b': v}\"}, with: {v: PLACE}"])  # fmt: skip
+def test_types_that_double_with_every_node_are_no_burden(tmp_path: Path, written: str) -> None:
+    text, place = DOUBLE, "$.payload.v"
+    for number in range(40):
+        after = f"n{number + 1}" if number < 39 else "done"
+        text += f"  n{number}: {{{written.replace('PLACE', place)}, next: {{SUCCESS: {after}}}}}\n"
+        place = f"$.nodes.n{number}.v"
+    ordering.laid(tmp_path, text + "exits:\n  done: {status: COMPLETED}\n  failed: {status: FAILED}\n")
+
+
+def test_the_layout_leaves_expressions_as_they_are(call: Call, tmp_path: Path) -> None:
+    before = ordering.laid(tmp_path, PACK).sealed
+    assert call("fmt").status == 0
+    text = (tmp_path / "protocols/shop/shop.yaml").read_text("utf-8")
+    after = ordering.laid(tmp_path, text).sealed
+    assert before is not None and after is not None
+    (path,) = (path for path in after.files if path.endswith("WF_PACK_V0.json"))
+    assert after.files[path] == before.files[path]
+
+
 @pytest.mark.parametrize(
     ("was", "now", "code", "text"),
     [

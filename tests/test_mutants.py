@@ -6,6 +6,7 @@ import copy
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 import ordering
@@ -187,3 +188,17 @@ def test_a_selector_that_chooses_nothing_is_refused(call: Call, workspace: Path)
         said = call("test", "nowhere", *more)
         assert (said.status, said.out) == (2, "")
         assert "error[OB752]" in said.err and "`omnibachi test` alone plays and lists all" in said.err
+
+
+def test_the_way_round_a_leaving_that_gives_nothing_is_no_change(checkout: Path) -> None:
+    """A contract's outcome that leads to where its crash leads says nothing that the crash does not."""
+    sealed = orjson.loads((checkout / "protocol_snapshot/ai_governance/WF_DENY_PROVISION_V0.json").read_bytes())
+    names = [node["name"] for node in sealed["nodes"]]
+    leaving = sealed["nodes"][names.index("deny/VIOLATION")]
+    assert [names[target] for target in leaving["next"].values()] == ["failed"]
+    found = [item.change for item in mutants(sealed) if (item.node, item.kind) == ("deny/tell", "route")]
+    assert "`SUCCESS` leads to `failed` instead of `deny/SUCCESS`" in found
+    assert not any("instead of `deny/VIOLATION`" in change and "to `failed`" in change for change in found)
+    leaving["with"] = ["map", {"reason": ["lit", "x"]}]  # what it gives, an exit may read
+    found = [item.change for item in mutants(sealed) if (item.node, item.kind) == ("deny/tell", "route")]
+    assert "`VIOLATION` leads to `failed` instead of `deny/VIOLATION`" in found

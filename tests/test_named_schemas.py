@@ -38,6 +38,7 @@ nodes:
   count: {{compute: {{next: number + 1}}, with: {{number: $.payload.part.number}}, next: {{SUCCESS: done}}}}
 exits: {{done: {{status: COMPLETED, result: {{next: $.nodes.count.next}}}}, failed: {{status: FAILED}}}}
 """
+NOTHING: dict[str, bytes] = {}
 DECLARED = f"schema: SC_PART_V0\nsummary: A part.\nis: {PART}\n---\n"
 
 
@@ -115,7 +116,7 @@ def split_up(part: str) -> list[Source]:
 
 
 def test_compiling_again_reads_those_who_name_a_schema_that_changed() -> None:
-    first = recompile(split_up(PART), {}, {}, str, {}, {}.get)
+    first = recompile(split_up(PART), {}, {}, str, {}, NOTHING.get)
     assert first is not None
     same = recompile(split_up(PART), {}, {}, str, first.entries, dict(first.sealed.files).get)
     assert same is not None and same.read == ("protocols/shop/domain.yaml",)

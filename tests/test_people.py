@@ -231,3 +231,15 @@ def test_the_same_answers_give_the_same_digest(desk: Desk) -> None:
 
 def test_json_of_a_parked_run_is_one_object(desk: Desk) -> None:
     assert json.loads(json.dumps(desk.run().as_json()))["waiting"]["quorum"] == 2
+
+
+def test_a_parked_run_can_be_cancelled(desk: Desk) -> None:
+    from omnibachi.cancelling import cancel
+
+    desk.run()
+    statement = desk.sign("ada")
+    gone = cancel(desk.workspace, "T1", "clerk", "not needed any more", clock=desk.watch, picture=False)
+    assert gone.result is not None and gone.result.exit == "cancelled"
+    assert codes(desk.hand(statement)) == ["OB810"] and desk.notes() == 0
+    assert verify(desk.record(), data_root=desk.workspace.data_root).verdict == "ANCHORED"
+    assert replay(desk.record(), desk.workspace.load()).same

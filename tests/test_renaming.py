@@ -85,6 +85,10 @@ def test_scenarios_and_laws_know_the_nodes_of_their_workflow() -> None:
     law = LAW.replace(", WF_OTHER_V0", "").replace("{node: look}", "{node: look, outcome: FOUND}")
     assert offered(law.replace("node: look", "node: |")) == ["price", "look", "total"]
     assert offered(law.replace("outcome: FOUND", "outcome: |")) == ["FOUND", "NONE"]
+    course = "{passes: {node: [price, look], outcome: FOUND}, applies_to: {workflows: [WF_NEW_V0]}}"
+    law = LAW.replace(", WF_OTHER_V0", "").replace("{passes: {node: look}, before: exit}", f"[{course}]")
+    assert offered(law.replace("look]", "|]")) == ["price", "look", "total"]
+    assert offered(law.replace("[price, look]", "look").replace("outcome: FOUND", "outcome: [|]")) == ["FOUND", "NONE"]
     assert offered(PLAYED.replace("outcome: SUCCESS", "outcome: |")) == ["SUCCESS", "UNKNOWN"]
     assert offered(PLAYED.replace("exit: done", "exit: |")) == ["done", "failed", "rejected"]
     # Who answers is the call inside, and not what is used or the loop.

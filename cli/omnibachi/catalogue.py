@@ -124,6 +124,15 @@ def _loaded(package: str) -> list[str]:
 
 
 def _import(name: str) -> ModuleType:
+    """Import a module, and leave the interpreter's recursion limit as it was.
+
+    There are libraries that raise it when imported; with theirs, what is nested too deep ends the process by a
+    segmentation fault where it would have been refused.
+    """
     from importlib import import_module
 
-    return import_module(name)
+    limit = sys.getrecursionlimit()
+    try:
+        return import_module(name)
+    finally:
+        sys.setrecursionlimit(limit)

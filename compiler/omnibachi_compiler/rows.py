@@ -21,7 +21,7 @@ from .kinds import Schema
 from .questions import FAULT, ORDERS, Condition, Subject, cells, gather, key, kind, question, subjects
 
 MOST_CASES = 4096
-MOST_ANSWERS = 1_000_000  # rows times cases, for one table
+MOST_ANSWERS = 1_000_000  # rows times cases times rows, where each row is judged by itself
 MOST_ROWS = 1000  # each may be compared with all before it
 
 
@@ -40,7 +40,7 @@ def dead_rows(rows: Sequence[Condition], types: Mapping[str, Schema]) -> list[tu
     for found in asked:
         gather(everything, found)
     dead: list[tuple[int, int | None]] = []
-    cases = _cases(everything, types, MOST_ANSWERS // len(reached))
+    cases = _cases(everything, types, MOST_CASES)
     if cases is not None:
         dead = _judge(list(enumerate(reached)), cases)
     else:
@@ -98,8 +98,9 @@ class _Cells:
         self.equal: dict[Any, int] = {}
         self.values = list(zip(found, masks, strict=True))
         for value, mask in self.values:
-            self.of_kind[kind(value)] = self.of_kind.get(kind(value), 0) | mask
-            self.equal[kind(value), value] = mask
+            which = kind(value)
+            self.of_kind[which] = self.of_kind.get(which, 0) | mask
+            self.equal[which, value] = self.equal.get((which, value), 0) | mask
         self.sorted: dict[Any, list[Any]] = {}
         self.below: dict[Any, list[int]] = {}  # the cases of so many of the least values
         for ordered in (int, str):
@@ -125,7 +126,8 @@ class _Cells:
         kinds = {kind(literal) for literal in literals if literal is not None}
         alike = self.of_kind.get(type(None), 0)
         if len(kinds) == 1:
-            alike |= self.of_kind.get(*kinds, 0)
+            alike |= self.of_kind.get(kinds.pop(), 0)
+            return equal, ~alike & ~equal
         return equal, self.of_kind.get(FAULT, 0) if not kinds else ~alike & ~equal
 
 

@@ -6,13 +6,13 @@ or a mapping from members to shades, in which `*` stands for every member that i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from omnibachi_model.sealed import ITEM
 from omnibachi_model.secrecy import SECRET, holds_secret
 
-from .templates import First, Items, Merge, Perhaps, Record, Reference, Template
+from .templates import Items, Record, Reference, Template, inside
 
 Trail: TypeAlias = tuple[str, ...]
 Shade: TypeAlias = "Trail | dict[str, Shade] | None"
@@ -59,6 +59,16 @@ def merged(shades: Sequence[Shade]) -> Shade:
     return {key: merged([below(part, (key,)) for part in parts]) for key in sorted(keys)}
 
 
+def names_in(shade: Shade, declared: Iterable[str]) -> list[str]:
+    """Return the members of a record that are secret or hold what is; all that are `declared` where any may be."""
+    if not isinstance(shade, dict):
+        return sorted(declared) if shade is not None else []
+    found = {key for key, inner in shade.items() if key != ITEM and trail(inner)}
+    if trail(shade.get(ITEM)) is not None:
+        found |= set(declared) - shade.keys()
+    return sorted(found)
+
+
 def of_template(template: Template, read: Callable[[Reference], Shade]) -> Shade:
     """Return the shade of what a template builds; `read` gives that of what a reference reads."""
     if isinstance(template, Reference):
@@ -67,10 +77,5 @@ def of_template(template: Template, read: Callable[[Reference], Shade]) -> Shade
         return {key: of_template(value, read) for key, value in template.entries}
     if isinstance(template, Items):
         return {ITEM: merged([of_template(item, read) for item in template.items])}
-    if isinstance(template, First):
-        return merged([of_template(item, read) for item in template.alternatives])
-    if isinstance(template, Perhaps):
-        return of_template(template.value, read)
-    if isinstance(template, Merge):
-        return merged([of_template(item, read) for item in template.records])
-    return None
+    # Of several that may be it, and of records laid over one another: whatever one of them holds.
+    return merged([of_template(item, read) for item in inside(template)])

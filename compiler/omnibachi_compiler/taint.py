@@ -34,7 +34,7 @@ from omnibachi_model.secrecy import PUBLIC, holds_secret
 
 from .flat import OWN, Flat, Step
 from .links import Graph
-from .shades import Shade, below, merged, of_schema, of_template, trail
+from .shades import Shade, below, merged, names_in, of_schema, of_template, trail
 from .templates import Record, Reference, Template
 
 Json = dict[str, Any]
@@ -122,15 +122,10 @@ def _leave(loop: Step, flow: _Flow) -> None:
     else:
         shade = merged([given for _, given in rounds])
     flow.slots[loop.name] = shade
-    names = _names(shade)
+    names = names_in(shade, ())
     if names:
         outcomes = sorted(outcome for outcome in loop.targets if outcome != FAULT)
         flow.sealed.setdefault(loop.name, {})["outputs"] = dict.fromkeys(outcomes, names)
-
-
-def _names(shade: Shade) -> list[str]:
-    """Return the members of a record that are secret or hold what is."""
-    return sorted(key for key, inner in shade.items() if trail(inner)) if isinstance(shade, dict) else []
 
 
 def _parts(template: Template | None, of: Callable[[Template], Shade]) -> Iterator[tuple[Template, Shade]]:
@@ -148,7 +143,8 @@ def _call(step: Step, flow: _Flow, graph: Graph) -> None:
         flow.refuse("OB532", step, bound, f"the side effect `{step.parts.capability.address}`")
         return
     declared = _inputs(step).get("properties", {})
-    names = sorted({*_names(given), *(name for name, schema in declared.items() if holds_secret(schema))})
+    names = names_in(given, declared)
+    names = sorted({*names, *(name for name, schema in declared.items() if holds_secret(schema))})
     came = trail(given) or next(((f"`{step.name}`.{name}",) for name in names), None)
     outputs: dict[str, list[str]] = {}
     shades: list[Shade] = []
@@ -169,8 +165,7 @@ def _call(step: Step, flow: _Flow, graph: Graph) -> None:
 
 def _compute(step: Step, flow: _Flow, graph: Graph) -> None:
     given = flow.of(step.templates.get("with"))
-    names = _names(given)
-    assert isinstance(given, dict) or not names
+    names = names_in(given, ())
     found: dict[str, Shade] = {}
     for name, expression in step.sealed["fields"].items():
         used = [key for key in names if key in _words(expression)]
@@ -191,7 +186,7 @@ def _words(expression: Any) -> set[str]:
 
 
 def _decide(step: Step, flow: _Flow, graph: Graph) -> None:
-    names = _names(flow.of(step.templates.get("with")))
+    names = names_in(flow.of(step.templates.get("with")), ())
     if names:
         flow.sealed[step.name] = {"inputs": names}
 
@@ -201,7 +196,7 @@ def _pass(step: Step, flow: _Flow, graph: Graph) -> None:
     if step.takes is not None:
         shade = merged([shade, of_schema(step.takes, f"$.nodes.{step.name}")])
     flow.slots[step.name] = shade
-    names = _names(shade)
+    names = names_in(shade, (step.takes or {}).get("properties", {}))
     if names:
         flow.sealed[step.name] = {"inputs": names}
 

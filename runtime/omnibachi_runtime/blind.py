@@ -202,10 +202,8 @@ def _from_row(fields: Fields, body: bytes, row: bytes) -> bytes:
 
 def _told(sight: Sight, index: int, node: dict[str, Any], fields: Fields, differ: Differ) -> Along:
     """Return the recorded step of a node that reads what is not at hand: its row is all that is known of it."""
-    template = node["with"]
-    members = template if type(template) is dict else template[1] if template[0] == "map" else {}
     size = len(sight.program.names)
-    binds = {name: templates.link(item, size) for name, item in members.items()}
+    binds = _binds(node["with"], size)
     fill = filler(node["check"]) if node.get("check") is not None else None
     checks = {outcome: link_check(schema) for outcome, schema in node.get("outcomes", {}).items()}
 
@@ -214,10 +212,10 @@ def _told(sight: Sight, index: int, node: dict[str, Any], fields: Fields, differ
         recorded: dict[str, Any] = orjson.loads(row[1])
         outcome, inputs = recorded.get("outcome"), recorded.get("inputs")
         made = _skeleton(node, path, recorded)
-        if inputs is not None:
-            shown = _bound(binds, run)
+        if type(inputs) is dict:
+            shown = _bound(binds, run, inputs)
             shown = fill(shown) if fill is not None else shown
-            made["inputs"] = {name: _recorded(inputs, name) if name in fields.inputs else shown[name] for name in shown}
+            made["inputs"] = {**shown, **{name: _recorded(inputs, name) for name in fields.inputs if name in inputs}}
         output, targets = recorded.get("output"), node["next"]
         if outcome != FAULT:
             names = fields.outputs(str(outcome))
@@ -270,13 +268,27 @@ def _known(node: dict[str, Any], outcome: Any, recorded: dict[str, Any]) -> bool
     return type(number) is int and 0 <= number < len(node["rows"]) and node["rows"][number]["outcome"] == outcome
 
 
-def _bound(binds: dict[str, templates.Bind], run: Walk) -> dict[str, Any]:
+def _binds(template: Any, size: int) -> dict[str, templates.Bind] | None:
+    """Return what builds each input by itself; None where they come as one."""
+    if type(template) is list:
+        if template[0] != "map":
+            return None
+        template = template[1]
+    return {name: templates.link(item, size) for name, item in template.items()}
+
+
+def _bound(binds: dict[str, templates.Bind] | None, run: Walk, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Return the inputs as far as they can be built: what is not there is absent, whole ones are as recorded."""
+    if binds is None:
+        return inputs
     found = {}
     for name, bind in binds.items():
         try:
-            found[name] = bind(run.values)
+            value = bind(run.values)
         except ABSENT:
-            found[name] = None
+            continue
+        if not holds_marker(value):
+            found[name] = value
     return found
 
 

@@ -29,7 +29,10 @@ STEPS = ""  # under which a macro's names hold the steps that are left; no name 
 
 
 def link_built(expression: list[Any], pairs: Pairs) -> Value:
-    """Turn a sealed expression of these kinds into its function. Raises KeyError for an unknown operation."""
+    """Turn a sealed expression of these kinds into its function.
+
+    Raises KeyError for an unknown operation, ValueError for a variable that is no name.
+    """
     operation = expression[0]
     if operation == "record":
         fields = tuple((key, link(item, pairs)) for key, item in expression[1].items())
@@ -50,6 +53,8 @@ def _text(value: Any) -> str:
 
 
 def _macro(pairs: Pairs, each: Each, sign: str, owner: list[Any], variable: str, body: list[Any]) -> Value:
+    if type(variable) is not str or not variable:
+        raise ValueError(f"no variable {variable!r}")
     items, asked = link(owner, pairs), link(body, _WEIGHED)
     outermost = pairs is not _WEIGHED
 

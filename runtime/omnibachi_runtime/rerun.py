@@ -15,7 +15,7 @@ from omnibachi_model.checks import conform, link, listed
 from omnibachi_model.digests import decode, encode
 from omnibachi_model.faults import INPUT_MISFIT, MISSING_INPUT
 from omnibachi_model.record import CALLED, RESUMED, RUN_FINISHED, WAITED, WAITING
-from omnibachi_model.sealed import CALL, FAULT, TIMEOUT
+from omnibachi_model.sealed import CALL, EXPIRED, FAULT, TIMEOUT
 from omnibachi_model.secrecy import WITHHELD, is_withheld
 from omnibachi_model.ways import named
 
@@ -209,8 +209,8 @@ class Past:
             reason = f"`{path}` waits for people, and the record has their answer to something else"
             raise Unanswered(path, reason, "subject", asked["subject"], subject)
         told = said.obs.get("approvals", [])
-        # Where they did not decide it, its time was over.
-        return [(item["key"], encode(item["envelope"]), item["at_us"]) for item in told], MOST_US
+        voices = [(item["key"], encode(item["envelope"]), item["at_us"]) for item in told]
+        return voices, MOST_US if said.body["outcome"] == EXPIRED else 0
 
     def park(self) -> None:
         """Wait for nobody: what people said does not decide it on this workflow; raises Unanswered."""

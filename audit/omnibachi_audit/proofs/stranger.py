@@ -8,7 +8,7 @@ INTACT (all parts fit together, and nobody vouches; with `--trust` that is 1), 4
 named), 3 no bundle, 2 usage.
 
 Whose keys they are, no bundle can say: without `--trust` those that lie in it are used, and who made the bundle chose
-them. This file knows nothing of OmniBachi but the formats (docs/formats.md there), on purpose: it is a second reading.
+them. This file knows nothing but the formats (docs/formats.md of OmniBachi), on purpose: it is a second reading.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import struct
 import sys
 import zipfile
 import zlib
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -31,10 +32,7 @@ from typing import Any
 NEEDED = ("bundle.json", "keys.json", "manifest.json", "trace.jsonl", "verify.py", "workflow.json")
 ALLOWED = (*NEEDED, "manifest.sig.json", "trace.sig.json", "trace.tlog-proof")
 BESIDE = ("manifest", "approval")  # what is said of these does not vouch for the run
-STATEMENT = "https://in-toto.io/Statement/v1"
-ZERO = "sha256:" + "0" * 64
 TAIL = re.compile(rb',"prev":"(sha256:[0-9a-f]{64})","hash":"(sha256:[0-9a-f]{64})"}\Z')
-LARGEST = 1 << 30
 
 
 class Bad(Exception):
@@ -102,10 +100,8 @@ def unpacked(data: bytes, found: list[str]) -> dict[str, bytes]:
 
 def indexed(parts: dict[str, bytes], found: list[str]) -> str:
     """Compare every part with the index, and return the id of the run that the index names."""
-    for name in sorted(set(NEEDED) - set(parts)):
-        found.append(f"{name}: it is missing")
-    for name in sorted(set(parts) - set(ALLOWED)):
-        found.append(f"{name!a}: it does not belong in a bundle")
+    found += [f"{name}: it is missing" for name in sorted(set(NEEDED) - set(parts))]
+    found += [f"{name!a}: it does not belong in a bundle" for name in sorted(set(parts) - set(ALLOWED))]
     index = strict("bundle.json", parts.get("bundle.json", b""))
     if not isinstance(index, dict) or set(index) != {"format", "run", "parts"} or not isinstance(index["parts"], dict):
         raise Bad("bundle.json", "it holds exactly `format`, `run` and `parts`")
@@ -126,7 +122,7 @@ def indexed(parts: dict[str, bytes], found: list[str]) -> str:
 
 def events_of(record: bytes) -> tuple[list[dict[str, Any]], list[bytes], str]:
     """Take a record apart along its chain: lines, the bytes of their bodies, the hash of the last; raises Bad."""
-    lines, bodies, prev = [], [], ZERO
+    lines, bodies, prev = [], [], "sha256:" + "0" * 64
     texts = record.split(b"\n")
     if texts.pop() != b"" or not texts:
         raise Bad("trace.jsonl", "it was cut: its last line has no end")
@@ -266,38 +262,34 @@ def statement(part: str, data: bytes, kinds: list[str], subject: Any, head: Any,
     signed = [(item["keyid"], plain(part, item["sig"])) for item in value["signatures"]]
     result = vouched(part, keys, kinds[1:] or kinds, message, signed, said["predicate"]["signed_at"])
     stated = [{"name": subject[0], "digest": {"sha256": subject[1].removeprefix("sha256:")}}]
-    about = (said["_type"], said["predicateType"]) == (STATEMENT, f"urn:omnibachi:{kinds[0]}:1")
+    named = f"urn:omnibachi:{kinds[0]}:1"
+    about = said["_type"] == "https://in-toto.io/Statement/v1" and said["predicateType"] == named
     if not about or said["subject"] != stated or {key: said["predicate"].get(key) for key in head} != head:
         raise Bad(part, f"it is not about {subject[0]} as it lies here")
     return result
 
 
-def approved(record: bytes, run: str, keys: Any) -> list[tuple[str, bool]]:
+def approved(record: bytes, run: str, keys: Any) -> Iterator[tuple[str, bool]]:
     """Check what people said where the run waited for them, and that the answer follows from it; raises Bad."""
-    told, asked = [], {}
+    asked: dict[str, Any] = {}
     for number, line in enumerate(events_of(record)[0], 1):
-        body, part, names = line["body"], f"trace.jsonl, line {number}", set()
+        body, part = line["body"], f"trace.jsonl, line {number}"
         asked = body if body["kind"] == "WAITING" else asked
-        given = body["output"].get("approvals") or [body["output"]] if body["kind"] == "WAITED" else []
-        decision = {"APPROVED": "APPROVE", "REJECTED": "REJECT"}.get(body.get("outcome"))
-        for voice in given if decision else ():
-            item = next((each for each in line["obs"].get("approvals", []) if each["key"] == voice["key"]), None)
-            if (
-                item is None
-                or voice["name"] in names
-                or [item["key"]] != [s["keyid"] for s in item["envelope"]["signatures"]]
-            ):
-                raise Bad(part, "an approval has no statement of its own")
-            names.add(voice["name"])
-            subject, head = (
-                (f"{run}#{body['path']}", asked["subject"]),
-                {"decision": decision, "because": voice["because"]},
-            )
-            said = statement(part, canonical(item["envelope"]), ["approval", *asked["roles"]], subject, head, keys)
-            told.append((f"approval at {body['path']}, {said[0]}", said[1]))
-        if decision == "APPROVE" and len(names) < asked["quorum"]:
-            raise Bad(part, "fewer have approved than were asked for")
-    return told
+        decision = {"APPROVED": "APPROVE", "REJECTED": "REJECT"}.get(body["kind"] == "WAITED" and body["outcome"])
+        if decision is None:
+            continue
+        envelopes = {item["key"]: item["envelope"] for item in line["obs"]["approvals"]}
+        voices = body["output"]["approvals"] if decision == "APPROVE" else [body["output"]]
+        names = {voice["key"].partition("+")[0] for voice in voices}
+        signed = [[each["keyid"] for each in envelopes[voice["key"]]["signatures"]] for voice in voices]
+        few = decision == "APPROVE" and len(names) != asked["quorum"]
+        if few or signed != [[voice["key"]] for voice in voices]:
+            raise Bad(part, "the answer does not follow from what people said")
+        for voice in voices:
+            subject = (f"{run}#{body['path']}", asked["subject"])
+            stated, data = {"decision": decision, "because": voice["because"]}, canonical(envelopes[voice["key"]])
+            said, counts = statement(part, data, ["approval", *asked["roles"]], subject, stated, keys)
+            yield f"approval at {body['path']}, {said}", counts
 
 
 def climbed(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes | None:
@@ -319,23 +311,19 @@ def climbed(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes | No
 def logged(part: str, data: bytes, leaf: bytes, keys: dict[str, Any]) -> tuple[str, bool]:
     """Check a proof that a checkpoint holds a leaf; raises Bad."""
     proof, _, note = data.decode().partition("\n\n")
-    lines = proof.split("\n")
     body, _, signatures = note.partition("\n\n")
-    three = body.split("\n")
+    lines, three = proof.split("\n"), body.split("\n")
     plainly = re.fullmatch(r"c2sp\.org/tlog-proof@v1\nindex (0|[1-9]\d*)(\n[A-Za-z0-9+/=]+)*", proof, re.ASCII)
     if not plainly or len(three) != 3 or not signatures.endswith("\n"):
         raise Bad(part, "it has not the form of a proof")
     index, size, top = int(lines[1][6:]), int(three[1]), plain(part, three[2])
     if climbed(leaf, index, size, [plain(part, step) for step in lines[2:]]) != top:
         raise Bad(part, "it does not lead from this run to the root of its checkpoint")
-    signed = []
-    for line in signatures[:-1].split("\n"):
-        dash, name, encoded = line.split(" ")
-        marked = plain(part, encoded)
-        if dash != "—":
-            raise Bad(part, "it has not the form of a proof")
-        if name == three[0]:
-            signed.append((f"{name}+{marked[:4].hex()}", marked[4:]))
+    noted = [line.split(" ") for line in signatures[:-1].split("\n")]
+    if any(dash != "—" for dash, _, _ in noted):
+        raise Bad(part, "it has not the form of a proof")
+    marks = (plain(part, encoded) for _, name, encoded in noted if name == three[0])
+    signed = [(f"{three[0]}+{marked[:4].hex()}", marked[4:]) for marked in marks]
     now = datetime.now(UTC).isoformat()
     said, counts = vouched(part, keys, ["checkpoint"], f"{body}\n".encode(), signed, now)
     return f"{said} (run {index + 1} of {size})" if counts else said, counts
@@ -352,8 +340,8 @@ def verified(parts: dict[str, bytes], trusted: bytes | None, found: list[str]) -
     keys = keys_of("keys.json", parts["keys.json"])
     keys = keys if trusted is None else keys_of("the trust file", trusted)
     trace, manifest = (f"{run}.jsonl", digest(parts["trace.jsonl"])), ("manifest.json", digest(parts["manifest.json"]))
-    checks = {
-        "manifest.sig.json": lambda part: [statement(part, parts[part], ["snapshot"], manifest, {}, keys)],
+    checks: dict[str, Any] = {
+        "manifest.sig.json": lambda part: [statement(part, parts[part], ["snapshot"], manifest, {"head": None}, keys)],
         "trace.sig.json": lambda part: [statement(part, parts[part], ["run"], trace, {"head": head}, keys)],
         "trace.tlog-proof": lambda part: [logged(part, parts[part], canonical(head), keys)],
         "trace.jsonl": lambda part: approved(parts[part], run, keys),
@@ -361,46 +349,34 @@ def verified(parts: dict[str, bytes], trusted: bytes | None, found: list[str]) -
     for part in sorted(set(parts) & set(checks)):
         try:
             told += checks[part](part)
-        except Bad as bad:
-            found.append(str(bad))
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-            found.append(f"{part}: it has not the form that it should have")
+        except (Bad, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            found.append(str(error) if isinstance(error, Bad) else f"{part}: it has not the form that it should have")
     return told
 
 
-def parts_at(place: str, found: list[str]) -> dict[str, bytes]:
-    """Read a bundle, packed or not; raises OSError or Bad."""
-    if not os.path.isdir(place):
-        with open(place, "rb") as file:
-            return unpacked(file.read(LARGEST), found)
-    parts = {}
-    for name in sorted(set(ALLOWED) & set(os.listdir(place))):
-        with open(os.path.join(place, name), "rb") as file:
-            parts[name] = file.read(LARGEST)
-    return parts
+def content(place: str) -> bytes:
+    """Read a file; raises OSError."""
+    with open(place, "rb") as file:
+        return file.read(1 << 30)
 
 
 def main(arguments: list[str]) -> int:
     """Verify one bundle, say what is proven or broken, and return the exit status."""
-    trust_file = None
-    if "--trust" in arguments[:-1]:
-        place = arguments.index("--trust")
-        trust_file = arguments[place + 1]
-        arguments = arguments[:place] + arguments[place + 2 :]
-    if len(arguments) > 1 or any(word.startswith("-") for word in arguments):
+    trust_file, given = None, list(arguments)
+    if "--trust" in given[:-1]:
+        trust_file = given.pop(given.index("--trust") + 1)
+        given.remove("--trust")
+    if len(given) > 1 or any(word.startswith("-") for word in given):
         print(__doc__)
         return 2
-    found: list[str] = []
-    told: list[tuple[str, bool]] = []
+    found, told = list[str](), list[tuple[str, bool]]()
     try:
-        trusted = None
-        if trust_file is not None:
-            with open(trust_file, "rb") as file:
-                trusted = file.read()
-        parts = parts_at(arguments[0] if arguments else os.path.dirname(os.path.abspath(__file__)), found)
-        with open(os.path.abspath(__file__), "rb") as file:
-            if parts.get("verify.py") not in (None, file.read()):
-                found.append("verify.py: it is another verifier than the one that is running")
+        trusted = None if trust_file is None else content(trust_file)
+        place = given[0] if given else os.path.dirname(os.path.abspath(__file__))
+        names = sorted(set(ALLOWED) & set(os.listdir(place))) if os.path.isdir(place) else []
+        parts = {name: content(os.path.join(place, name)) for name in names} or unpacked(content(place), found)
+        if parts.get("verify.py") not in (None, content(os.path.abspath(__file__))):
+            found.append("verify.py: it is another verifier than the one that is running")
         told = verified(parts, trusted, found)
     except (OSError, ImportError) as error:
         print(f"cannot verify: {error}")
@@ -410,9 +386,8 @@ def main(arguments: list[str]) -> int:
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         found.append(f"a part has not the form that it should have ({error})")
     proven = any(counts for part, counts in told if not part.startswith(BESIDE))
-    print(
-        "BROKEN" if found else "PROVEN" if proven else "INTACT: the parts fit together, and nobody vouches for the run"
-    )
+    intact = "INTACT: the parts fit together, and nobody vouches for the run"
+    print("BROKEN" if found else "PROVEN" if proven else intact)
     for line in [*found, *(line for line, _ in told)]:
         print(f"  {line}")
     if told and trust_file is None:

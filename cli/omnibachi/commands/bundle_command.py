@@ -88,11 +88,18 @@ def _judged(parts: dict[str, bytes], record: bytes, trust: Trust) -> list[Diagno
     return findings
 
 
+def _approvers(record: bytes) -> set[str]:
+    """Return the ids of the keys with which people answered the run."""
+    return {item["key"] for event in read(record) for item in event.obs.get("approvals", ())}
+
+
 def _speaks(key_id: str, parts: dict[str, bytes]) -> bool:
     """Tell whether a key's signature is among the parts."""
     for name in ("manifest.sig.json", "trace.sig.json"):
         if name in parts and key_id in [signer for signer, _ in wiring.envelope_of(parts[name]).signatures]:
             return True
+    if key_id in _approvers(parts["trace.jsonl"]):
+        return True
     if "trace.tlog-proof" not in parts:
         return False
     signatures = wiring.inclusion_of(parts["trace.tlog-proof"]).checkpoint.signatures

@@ -30,6 +30,7 @@ Sealed = dict[str, Any]
 
 Path = tuple[str | int, ...]
 
+NOTHING = ["map", {}]  # what a node hands on that hands on nothing
 GATE = -1  # the place of a mutant of the payload's schema
 
 _SIGNS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "and": "&&", "or": "||"}
@@ -90,7 +91,8 @@ def _routes(workflow: Mapping[str, Any], index: int) -> Iterator[Mutant]:
 def _elsewhere(nodes: Sequence[Mapping[str, Any]], index: int, target: int) -> list[int]:
     """Return other targets: where crashes go, and the first exit or, where a node is led to, node that is another."""
     node = nodes[index]
-    found = [node["next"][FAULT]] if node["next"].get(FAULT, target) != target else []
+    crashed = node["next"].get(FAULT, target)
+    found = [] if crashed in (target, _behind(nodes, target, giving=False)) else [crashed]
     within = node.get("of")
     behind = _behind(nodes, target)
     taken = {target, behind, *found}
@@ -101,9 +103,12 @@ def _elsewhere(nodes: Sequence[Mapping[str, Any]], index: int, target: int) -> l
     return found
 
 
-def _behind(nodes: Sequence[Mapping[str, Any]], target: int) -> int:
-    """Return what a target leads to silently: itself, or the node or exit behind the leaving of a contract."""
+def _behind(nodes: Sequence[Mapping[str, Any]], target: int, *, giving: bool = True) -> int:
+    """Return what a target leads to silently: itself, or the node or exit behind the leaving of a contract; unless
+    `giving`, not past one that gives something."""
     while nodes[target]["kind"] == PASS and SUCCESS in nodes[target]["next"]:
+        if not giving and nodes[target]["with"] != NOTHING:
+            break
         target = nodes[target]["next"][SUCCESS]
     return target
 

@@ -13,6 +13,7 @@ from omnibachi_model.diagnostics import Diagnostic, has_errors
 from omnibachi_model.digests import decode, encode
 from omnibachi_model.record import CALLED
 from omnibachi_model.sealed import FAULT, sealed_name
+from omnibachi_model.secrecy import holds_withheld
 
 from .again import Answered, differing
 from .coverage import Coverage
@@ -149,6 +150,7 @@ def _note(stage: Stage, result: RunResult, forced: Forced, coverage: Coverage, a
             and body["effect"] == "PURE"
             and body["outcome"] != FAULT
             and not {body["path"], sealed_name(body["path"])} & forced.keys()
+            and not holds_withheld([body["inputs"], body["output"]])  # a secret is not there to be asked about again
         ):
             implementation = stage.snapshot.manifest["capabilities"][body["capability"]]["implementation"]
             answer = encode([body["outcome"], body["output"]])

@@ -202,7 +202,8 @@ def _addresses(asked: _Asked, role: str) -> list[str]:
 def _outcomes(asked: _Asked) -> list[str]:
     """Return the outcomes that a list or a value may name: of what is called there."""
     path = asked.at.path
-    node = path[2] if path[:2] == ("given", "answers") else asked.value((*path[:-1], "node"))
+    point = path[:-2] if isinstance(path[-1], int) else path[:-1]
+    node = path[2] if path[:2] == ("given", "answers") else asked.value((*point, "node"))
     if asked.kind in ("test", "invariant") and node is not None:
         return _outcomes_in(asked, _workflow(asked), str(node))
     for length in range(len(path), 0, -1):
@@ -229,6 +230,8 @@ def _workflow(asked: _Asked) -> str | None:
     places: list[Path] = [("workflow",), ("applies_to", "workflows", 0)]
     if path[:1] == ("steps",) and len(path) > 1:
         places.insert(0, (*path[:2], "workflow"))
+    if path[:1] == ("every_path",) and isinstance(path[1], int):
+        places.insert(0, (*path[:2], "applies_to", "workflows", 0))
     known = asked.project.library.workflows
     return next(
         (found for place in places if (found := address_in(known, asked.value(place) or "", asked.opened.domain))), None

@@ -61,6 +61,8 @@ def _in_workflow(project: Project, opened: Open, spot: Spot) -> list[Span]:
     places: list[Path] = [("workflow",), ("applies_to", "workflows", 0)]
     if path[:1] == ("steps",):
         places.insert(0, (*path[:2], "workflow"))
+    if path[:1] == ("every_path",) and isinstance(path[1], int):
+        places.insert(0, (*path[:2], "applies_to", "workflows", 0))
     named = (opened.value(document, place) for place in places)
     address = next(
         (found for text in named if (found := address_in(library.workflows, text or "", opened.domain))), None

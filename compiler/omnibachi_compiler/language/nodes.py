@@ -13,6 +13,7 @@ from .words import (
     NODE_NAME,
     OUTCOME,
     OUTCOME_NAME,
+    RESULT_NAME,
     Schema,
     address_of,
     entries,
@@ -38,9 +39,6 @@ USE = named(
     "CT_GENERATE_ID_V0",
     "CS_REGISTRY_V0.REGISTER",
 )
-
-# What a used workflow gives is named by its exits, in lower case.
-RESULT_NAME = named("the name of an outcome", f"{OUTCOME}|{NAME}", "SUCCESS", "NOT_FOUND")
 
 _ROW = shown(
     record(

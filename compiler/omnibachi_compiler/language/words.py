@@ -105,9 +105,13 @@ TARGET = named("the name of a node or an exit", NAME, "registered")
 CONTRACT_TARGET = named("the name of a node or an outcome", f"{NAME}|{OUTCOME}", "read_licence", "NOT_FOUND")
 
 
+# An outcome, or, of a workflow that is used, the name of an exit.
+RESULT_NAME = named("the name of an outcome", f"{OUTCOME}|{NAME}", "SUCCESS", "NOT_FOUND")
+
+
 def routes(target: Schema) -> Schema:
     """Return the schema of routes from outcomes to names of a form."""
-    return shown(entries("a mapping of outcomes to nodes or exits", OUTCOME_NAME, target), "{SUCCESS: registered}")
+    return shown(entries("a mapping of outcomes to nodes or exits", RESULT_NAME, target), "{SUCCESS: registered}")
 
 
 # What a schema may say is decided by the phase that seals schemas; here only the marks are looked at, at any depth.
