@@ -243,3 +243,36 @@ def test_a_parked_run_can_be_cancelled(desk: Desk) -> None:
     assert codes(desk.hand(statement)) == ["OB810"] and desk.notes() == 0
     assert verify(desk.record(), data_root=desk.workspace.data_root).verdict == "ANCHORED"
     assert replay(desk.record(), desk.workspace.load()).same
+
+
+def test_laws_bind_waits(desk: Desk) -> None:
+    law = """
+---
+invariant: IV_ASKED_V0
+summary: Nothing is paid that nobody approved.
+applies_to: {workflows: [WF_PAY_V0]}
+every_path: {passes: {node: review, outcome: APPROVED}, before: {effect: APPEND_ONLY}}
+"""
+    file = desk.folder / "protocols" / "desk" / "desk.yaml"
+    file.write_text(SOURCE + law, "utf-8")
+    found = desk.workspace.compile()
+    assert found.ok, found.diagnostics
+    file.write_text(
+        SOURCE.replace("EXPIRED: late}", "EXPIRED: note}")
+        .replace("$.nodes.review.approvals[0].name", "a")
+        .replace('"a"', "a")
+        .replace('by: "$.nodes.review.approvals[1].name"', "by: a")
+        .replace("  late: {status: FAILED}\n", "")
+        + law,
+        "utf-8",
+    )
+    assert [item.code for item in desk.workspace.compile().diagnostics] == ["OB520"]
+    bounds = json.loads((desk.folder / "protocol_snapshot" / "desk" / "WF_LATER_V0.json").read_bytes())["bounds"]
+    assert bounds == {"effects": {"APPEND_ONLY": 2}, "visits": 3}
+
+
+def test_secrets_are_shown_to_nobody_who_is_asked(desk: Desk) -> None:
+    file = desk.folder / "protocols" / "desk" / "desk.yaml"
+    file.write_text(SOURCE.replace("to: {type: string}", "to: {type: string, secret: true}", 1), "utf-8")
+    found = desk.workspace.compile()
+    assert not found.ok and all(item.code.startswith("OB53") for item in found.diagnostics), found.diagnostics

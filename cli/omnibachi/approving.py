@@ -7,6 +7,8 @@ a run whose wait is decided.
 
 from __future__ import annotations
 
+import functools
+
 from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
 from omnibachi_model.digests import decode
 from omnibachi_model.record import read
@@ -21,10 +23,11 @@ from .trusting import trust_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from typing import Any
 
     from omnibachi_model.ports import Clock
+    from omnibachi_model.values import JSON
 
     from .parked import Parked
     from .wiring import Ledger, PrivateKey, RunRow, Trust
@@ -91,9 +94,12 @@ def hand_in(
     data_root: str | None = None,
     clock: Clock | None = None,
     accept: Collection[str] = (),
+    payload: dict[str, JSON] | None = None,
     picture: bool = True,
 ) -> Handed:
     """Judge and keep a statement, and go on with the run if its wait is decided or over then.
+
+    `payload` is what the run was given, where it goes on with secrets.
 
     Raises Refused (OB316 for an unknown run, OB811 where too much was refused already) and Trouble; once the statement
     is kept, what stands in the way of going on is in the result's diagnostics.
@@ -125,7 +131,8 @@ def hand_in(
         undecided = waits is not None and not answered(ledger, trace_id, waits, now.now_ns())
         if waits is None or undecided:
             return Handed(kept, objection, _unchanged(ledger, row, waits, objection))
-    result = _go_on(workspace, trace_id, root, accept, picture, clock)
+    recoverer = functools.partial(workspace.recoverer, root, picture=picture, clock=clock)
+    result = _go_on(trace_id, lambda: recoverer().one(trace_id, accept, payload))
     if objection is not None:
         result.diagnostics = (objection, *result.diagnostics)
     return Handed(kept, objection, result)
@@ -155,12 +162,10 @@ def _unchanged(ledger: Ledger, row: RunRow, waits: Parked | None, objection: Dia
     )  # fmt: skip
 
 
-def _go_on(
-    workspace: Workspace, trace_id: str, root: str, accept: Collection[str], picture: bool, clock: Clock | None
-) -> RunResult:
+def _go_on(trace_id: str, resume: Callable[[], RunResult]) -> RunResult:
     """Resume the run; what is refused is told as what `resume` will say again."""
     try:
-        return workspace.recoverer(root, picture=picture, clock=clock).one(trace_id, accept)
+        return resume()
     except Refused as refused:
         found, code = list(refused.diagnostics), refused.exit_code
     note = Diagnostic(

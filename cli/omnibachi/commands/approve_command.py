@@ -11,6 +11,7 @@ from omnibachi import wiring
 from omnibachi.approving import Handed, hand_in, signed, trusted, waiting_in
 from omnibachi.exits import OK
 from omnibachi.parked import asked, summary, told, told_here
+from omnibachi.payloads import payload_of
 from omnibachi.people import statements
 from omnibachi.trusting import private_key_in, write_file
 from omnibachi.workspace import Workspace
@@ -41,6 +42,7 @@ from .recorded import content_of, record_of
 @click.option("--output", "target_file", metavar="FILE", help="Where --sign-only writes; with --show, the record.")
 @click.option("--trust", "trust_file", metavar="FILE", help="Whose keys count.  [default: <workspace>/trust.json]")
 @click.option("--accept", multiple=True, metavar="ADDRESS", help="As for `resume`: go on with a changed capability.")
+@click.option("--payload", "payload_file", metavar="FILE", help="As for `resume`: of a run with secrets; - reads it.")
 @click.option("--no-picture", is_flag=True, help="Draw no picture.")
 def approve(output: Output, workspace: Workspace, target: str, **options: Any) -> int:
     """Approve (or --reject) what a run waits for, and go on with it when that decides it.
@@ -67,10 +69,13 @@ def approve(output: Output, workspace: Workspace, target: str, **options: Any) -
             lines = [f"signed     {decision} of {target}", f"statement  {options['target_file']}"]
             return output.give(OK, value, [*lines, f"key        {key.public.id}"])
     trust = trusted(options["trust_file"] or workspace.trust)
+    given = options["payload_file"]
+    payload = None if given is None else payload_of(given, ())
     with output.progress(f"approving {target}"):
         handed = hand_in(
-            workspace, target, statement, trust, accept=options["accept"], picture=not options["no_picture"]
-        )
+            workspace, target, statement, trust, accept=options["accept"], payload=payload,
+            picture=not options["no_picture"],
+        )  # fmt: skip
     return _give(output, workspace, handed)
 
 
