@@ -114,7 +114,7 @@ nodes:
 exits: {done: {status: COMPLETED}, failed: {status: FAILED}}
 ---
 workflow: WF_RAISE_V0
-summary: Write a price.
+summary: Write a price, and tell of it.
 intent: IN_SALE_V0
 start: put
 fault: failed
@@ -123,7 +123,13 @@ nodes:
     use: CS_RECORDS_V0.PUT
     store: ST_PRICES_V0
     with: {key: $.payload.name, value: {kind: $.payload.kind, cents: $.payload.cents}}
-    next: {SUCCESS: done}
+    next: {SUCCESS: tell}
+  tell:
+    use: CS_EVENTS_V0.APPEND
+    store: ST_LOG_V0
+    event: EV_SOLD_V0
+    with: {record: {name: $.payload.name, kind: $.payload.kind}}
+    next: {SUCCESS: done, VIOLATION: failed}
 exits: {done: {status: COMPLETED}, failed: {status: FAILED}}
 ---
 workflow: WF_LOOK_V0

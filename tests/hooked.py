@@ -6,8 +6,9 @@ from pathlib import Path
 
 from omnibachi import Workspace
 
-DO, STRAIGHT, PURELY, EACH, WAIT, POLL, PEOPLE, KEYED = (
-    f"hooked::WF_{name}_V0" for name in ("DO", "STRAIGHT", "PURELY", "EACH", "WAIT", "POLL", "PEOPLE", "KEYED")
+DO, STRAIGHT, PURELY, EACH, WAIT, POLL, PEOPLE, KEYED, BUSY, POST = (
+    f"hooked::WF_{name}_V0"
+    for name in ("DO", "STRAIGHT", "PURELY", "EACH", "WAIT", "POLL", "PEOPLE", "KEYED", "BUSY", "POST")
 )
 _ENDS = "exits:\n  done: {status: COMPLETED}\n  unsure: {status: FAILED}\n  failed: {status: FAILED}\n"
 _CALL = "{use: CS_HOOK_V0.%s, with: {root: $.payload.root, file: $.payload.file}"
@@ -24,15 +25,17 @@ _KEEP = (
     " next: {SUCCESS: done, ALREADY_EXISTS: done}}\n"
 )
 DECLARED = "".join((
-    "intent: IN_CALL_V0\npayload: {type: object, properties: {root: {type: string}, file: {type: string}},"
+    "intent: IN_CALL_V0\npayload: {type: object, properties: {root: {type: string}, file: {type: string},"
+    " url: {type: string, default: none}},"
     " required: [root, file]}\n---\nstore: ST_DONE_V0\ngoverned_by: CS_REGISTRY_V0\nrecord: {type: object}\n---\n"
     "side_effect: CS_HOOK_V0\nsummary: Call out.\noperations:\n",
     "".join(
         f"  {name}:\n    effect: {effect}\n{repeat}    inputs: {{root: {{type: string}}, file: {{type: string}}}}\n"
-        "    outcomes: {SUCCESS: {n: {type: integer}}}\n"
+        f"    outcomes: {{SUCCESS: {{n: {{type: integer}}}}{', BACKEND_ERROR: {}' if name == 'BUSY' else ''}}}\n"
         for name, effect, repeat in (
             ("DO", "EXTERNAL", "    repeat: never\n"), ("KEYED", "EXTERNAL", "    repeat: key\n"),
             ("WAIT", "EXTERNAL", "    repeat: never\n"), ("LOOK", "READ", ""),
+            ("BUSY", "EXTERNAL", "    repeat: key\n"),
         )
     ),
     _workflow("DO", "call", f"  call: {_CALL % 'DO'}, next: {{SUCCESS: keep}}}}\n{_KEEP}"),
@@ -48,6 +51,11 @@ DECLARED = "".join((
               "  call: {repeat: {max: 100, until: n > 1000, every: 10s},"
               " use: CS_HOOK_V0.LOOK, with: {root: $.payload.root, file: $.payload.file},"
               " next: {SUCCESS: done, EXHAUSTED: done}}\n", unsure=False),
+    _workflow("BUSY", "call", f"  call: {_CALL % 'BUSY'}, retry: {{on: [BACKEND_ERROR], max: 3, backoff: 30s}},"
+              " next: {SUCCESS: done, BACKEND_ERROR: failed}}\n"),
+    _workflow("POST", "keep", f"{_KEEP.replace(': done', ': call')}  "
+              "call: {use: CS_HTTP_V0.POST, with: {url: $.payload.url},"
+              " next: {SUCCESS: done, VIOLATION: failed, BACKEND_ERROR: failed}}\n"),
     _workflow("KEYED", "call", f"  call: {_CALL % 'KEYED'}, next: {{SUCCESS: keep}}}}\n{_KEEP}"),
     _workflow("PEOPLE", "ask", "  ask: {wait: {for: approval, roles: [boss]}, with: {what: $.payload.file},"
               " next: {APPROVED: keep, REJECTED: failed}}\n" + _KEEP, unsure=False),
@@ -85,6 +93,12 @@ def keyed(inputs, store, call):
     return "SUCCESS", {"n": 2}
 
 
+def busy(inputs, store, call):
+    """Have no time."""
+    _note(inputs)
+    return "BACKEND_ERROR", {}
+
+
 def wait(inputs, store, call):
     """Wait until somebody cancels the run."""
     number, until = _note(inputs), time.monotonic() + 20
@@ -101,17 +115,18 @@ def look(inputs, store, call):
 '''
 
 
-def lay_hooked(folder: Path) -> Workspace:
-    """Write the workspace into a folder, compile it and return it."""
+def lay_hooked(folder: Path, host: str) -> Workspace:
+    """Write the workspace into a folder, compile it and return it; a host of the world outside is declared."""
     files = {
-        "protocols/hooked/domain.yaml": "domain: hooked\n",
+        "protocols/hooked/domain.yaml": f"domain: hooked\nhosts: ['{host}']\n",
         "protocols/hooked/hooked.yaml": DECLARED,
         "capabilities/hooked_engine/__init__.py": '"""What is called."""\n',
         "capabilities/hooked_engine/hooks.py": CODE,
         "capabilities/hooked_engine/catalogue.py": (
-            '"""What is called."""\n\nfrom .hooks import do, keyed, look, wait\n\nCATALOGUE = {\n'
+            '"""What is called."""\n\nfrom .hooks import busy, do, keyed, look, wait\n\nCATALOGUE = {\n'
             '    "hooked::CS_HOOK_V0.DO": do, "hooked::CS_HOOK_V0.KEYED": keyed,\n'
-            '    "hooked::CS_HOOK_V0.WAIT": wait, "hooked::CS_HOOK_V0.LOOK": look,\n}\n'
+            '    "hooked::CS_HOOK_V0.WAIT": wait, "hooked::CS_HOOK_V0.LOOK": look,\n'
+            '    "hooked::CS_HOOK_V0.BUSY": busy,\n}\n'
         ),
     }
     for name, text in files.items():

@@ -14,7 +14,7 @@ from banking import OPEN, PAY, SCENARIO, TILL, bank
 from children import together
 from errands import Barrier
 from front_door import Call, call
-from omnibachi import Workspace, replay, verify
+from omnibachi import Workspace, examine, replay, verify
 from omnibachi.compiling import compile_workspace
 from omnibachi.workspace import shipped_root
 from omnibachi_compiler.editing.hover import hover
@@ -46,6 +46,8 @@ def test_runs_move_and_their_records_hold(made: Workspace, tmp_path: Path) -> No
         for result in (paid, twice):
             assert verify(result.record, data_root=data).verdict == "ANCHORED"
             assert replay(result.record, made.load()).same
+            (told,) = examine(result.record, snapshot=made.load(), data_root=data).changed
+            assert '{"amount":10,"from":"MINT","to":"anna"},{"amount":1,"from":"MINT","to":"FEES"}' in told["what"]
     assert shown(made, data) == {"MINT": -22, "FEES": 2, "anna": 20}
 
 

@@ -202,8 +202,8 @@ def run_in(barrier: Any, folder: str, trace_id: str) -> tuple[int, str]:
 class Falling:
     """A clock that goes back by a second each time that it is read."""
 
-    def __init__(self) -> None:
-        self._now = NOW_NS
+    def __init__(self, now_ns: int = NOW_NS) -> None:
+        self._now = now_ns
 
     def now_ns(self) -> int:
         """Return a time before the last one."""
@@ -238,6 +238,25 @@ def test_a_run_that_seems_older_than_the_last_one(call: Call, home: Path, monkey
     assert call("verify", "T2", "--require", "anchored").status == 0
     again = call(*RUN, "T1").json()
     assert again["repeated"] is True
+
+
+def test_a_run_that_is_gone_on_with_before_it_began(trial: Path, tmp_path: Path) -> None:
+    """A machine whose clock is an hour behind finishes what another one left."""
+    root, workspace = str(tmp_path / "data"), Workspace(trial)
+
+    def dies() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), workspace.engine(root, clock=Ready(9, dies)) as engine:
+        engine.run(EVERY_KIND, {"name": "a"}, trace_id="T1")
+    with workspace.engine(root, clock=Falling(NOW_NS - 3_600_000_000_000)) as engine:
+        result = engine.resume("T1")
+    events = list(read(result.record))
+    resumed = next(index for index, item in enumerate(events) if item.body["kind"] == "RESUMED")
+    assert result.exit == "done" and events[resumed].obs["at_us"] < events[resumed - 1].obs["at_us"]
+    assert all(item.obs.get("took_us", 0) >= 0 for item in events)
+    assert verify(result.record, data_root=root).verdict == "ANCHORED"
+    assert [row[2] for row in state(root)["receipts"]] == ["claim", "create", "tell", "swap", "put", "again"]
 
 
 @pytest.fixture

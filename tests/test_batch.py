@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import os
+import resource
 import sys
 from pathlib import Path
 from unittest.mock import patch
@@ -207,6 +208,24 @@ def test_a_chunk_that_was_damaged_is_done_again(here: Path, monkeypatch: pytest.
     (parts / "00000001.json").write_bytes(b"{}")
     done = run_batch(workspace, asked, lambda done, of: None)
     assert (done.found_done, said(here / "batches/may.jsonl")) == (1, ["A", "B", "C"])
+
+
+def test_no_room_for_the_one_file_is_told_and_the_rest_stays(here: Path, call: Call) -> None:
+    """Each chunk has room, all together have none; the batch goes on when there is room again."""
+    lines(here / "lines.jsonl", ["a", "b", "c", "d"])
+    workspace = Workspace(here)
+    size = run_batch(workspace, Asked(SHOUT, "lines.jsonl", batch="one"), lambda done, of: None).summary["size"]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size - 1, hard))
+    try:
+        with pytest.raises(Trouble) as trouble:
+            run_batch(workspace, Asked(SHOUT, "lines.jsonl", batch="may"), lambda done, of: None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert trouble.value.diagnostic.code == "OB753"
+    assert sorted(os.listdir(here / "batches")) == ["may.parts", "one.jsonl", "one.summary.json"]
+    done = run_batch(workspace, Asked(SHOUT, "lines.jsonl", batch="may"), lambda done, of: None)
+    assert (done.found_done, said(here / "batches/may.jsonl")) == (4, ["A", "B", "C", "D"])
 
 
 @pytest.mark.parametrize("passed", [0, 1, 40])

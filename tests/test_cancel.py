@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from hooked import DO, EACH, KEYED, PEOPLE, POLL, PURELY, STRAIGHT, WAIT, lay_hooked
+from hooked import BUSY, DO, EACH, KEYED, PEOPLE, POLL, POST, PURELY, STRAIGHT, WAIT, lay_hooked
 from omnibachi import RunResult, Workspace, examine, replay, verify
 from omnibachi.__main__ import main
 from omnibachi.cancelling import BEFORE, KEPT, LATE, cancel
@@ -28,8 +29,15 @@ WANTED = Cancellation("2026-01-01T00:00:00.000Z", "somebody", None)
 
 
 @pytest.fixture(scope="module")
-def hooked(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    return lay_hooked(tmp_path_factory.mktemp("hooked"))
+def silent() -> Iterator[str]:
+    """Give the address of a server that never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture(scope="module")
+def hooked(tmp_path_factory: pytest.TempPathFactory, silent: str) -> Workspace:
+    return lay_hooked(tmp_path_factory.mktemp("hooked"), silent)
 
 
 @pytest.fixture(autouse=True)
@@ -96,17 +104,24 @@ def test_nothing_more_is_done(hooked: Workspace, root: str, tmp_path: Path, work
     assert (again.exit, again.repeated, [item.code for item in again.diagnostics]) == ("cancelled", True, ["OB732"])
 
 
-def started(hooked: Workspace, workflow: str, root: str, folder: Path) -> subprocess.Popen[bytes]:
-    words = ["run", "--wf", workflow, "--set", f"root={root}", "--set", f"file={folder / 'called'}", "--trace-id", "T1",
+def started(hooked: Workspace, workflow: str, root: str, folder: Path, *more: str) -> subprocess.Popen[bytes]:
+    sets = (f"root={root}", f"file={folder / 'called'}", *more)
+    words = ["run", "--wf", workflow, *(word for text in sets for word in ("--set", text)), "--trace-id", "T1",
              "--no-picture", "--json", "--data-root", root, "--workspace", str(hooked.root)]  # fmt: skip
     return subprocess.Popen([sys.executable, "-m", "omnibachi", *words], stdout=subprocess.PIPE)
 
 
-def begun(child: subprocess.Popen[bytes], folder: Path) -> None:
+def begun(child: subprocess.Popen[bytes], folder: Path | None, root: str) -> None:
+    """Wait until the call is under way: it has left its mark, or is intended."""
     until = time.monotonic() + 20
-    while not (folder / "called").exists():
+    while True:
         assert time.monotonic() < until and child.poll() is None
-        time.sleep(0.02)
+        if folder is not None and (folder / "called").exists():
+            return
+        with open_root(root, create=False, reading=True) as ledger:
+            if folder is None and any(b"INTENDED" in body for _, body, _ in ledger.events("T1")):
+                return
+        time.sleep(0.05)
 
 
 def died(hooked: Workspace, root: str, folder: Path) -> None:
@@ -118,12 +133,15 @@ def died(hooked: Workspace, root: str, folder: Path) -> None:
         time.sleep(0.3)  # until the server has noticed
 
 
-@pytest.mark.parametrize(("workflow", "unsure"), [(WAIT, True), (POLL, False)])
+@pytest.mark.parametrize(
+    ("workflow", "outcome"),
+    [(WAIT, "OUTCOME_UNKNOWN"), (POLL, "SUCCESS"), (BUSY, "BACKEND_ERROR"), (POST, "OUTCOME_UNKNOWN")],
+)
 def test_another_process_ends_its_run(
-    hooked: Workspace, root: str, tmp_path: Path, workflow: str, unsure: bool
+    hooked: Workspace, root: str, tmp_path: Path, silent: str, workflow: str, outcome: str
 ) -> None:
-    child = started(hooked, workflow, root, tmp_path)
-    begun(child, tmp_path)
+    child = started(hooked, workflow, root, tmp_path, f"url=http://{silent}/")
+    begun(child, tmp_path if workflow != POST else None, root)
     found = cancel(hooked, "T1", "her", "why not", data_root=root, wait=15)
     assert (found.state, found.exit_code, found.ended, found.process) == (KEPT, 0, True, None)
     told, _ = child.communicate(timeout=15)
@@ -131,9 +149,9 @@ def test_another_process_ends_its_run(
     assert (answer["exit"], answer["exit_code"], child.returncode) == ("cancelled", 1, 1)
     with open_root(root, create=False) as ledger:
         record = ledger.record("T1") or b""
-    assert ("OUTCOME_UNKNOWN" in kinds(record)) is unsure
+    assert kinds(record)[-2:] == [outcome, "cancelled"]
     assert verify(record, data_root=root).verdict == "ANCHORED" and replay(record, hooked.load()).same
-    assert (tmp_path / "called").read_text() == "called\n"
+    assert workflow == POST or (tmp_path / "called").read_text() == "called\n"
 
 
 def test_a_dead_run_is_ended_and_what_may_have_left_is_told(hooked: Workspace, root: str, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from omnibachi import RunResult, Workspace, verify
 from omnibachi import examine as examine_record
 from omnibachi import replay as replay_record
+from omnibachi.__main__ import main
 from omnibachi.engine import Engine
 from omnibachi_model.digests import decode
 from omnibachi_model.named_secrets import needed, shown
@@ -58,6 +59,20 @@ nodes:
 exits:
   done: {status: COMPLETED, result: {said: $.nodes.ask.said}}
   failed: {status: FAILED}
+"""
+SCENARIO = """
+test: what leaves is not asked, and its secrets are not looked up
+workflow: WF_ASK_V0
+given: {answers: {ask: {outcome: SUCCESS, output: {said: what a trial says}}}}
+steps:
+  - payload: {way: plain}
+    expect: {exit: done, result: {said: what a trial says}}
+---
+test: unplayed it crashes
+workflow: WF_ASK_V0
+steps:
+  - payload: {way: plain}
+    expect: {exit: failed}
 """
 CODE = '''"""A door that tells in many ways what it was given."""
 
@@ -106,6 +121,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     for name, text in {
         "protocols/shop/domain.yaml": "domain: shop\n",
         "protocols/shop/ask.yaml": DECLARED,
+        "protocols/shop/ask.test.yaml": SCENARIO,
         "capabilities/shop_doors/__init__.py": '"""Doors."""\n',
         "capabilities/shop_doors/door.py": CODE,
         "capabilities/shop_doors/catalogue.py": (
@@ -195,6 +211,46 @@ def test_each_attempt_gets_it(shop: Workspace, tmp_path: Path) -> None:
     with Engine(shop.load(), shop.capabilities, str(tmp_path / "data"), secrets=secrets) as engine:
         assert engine.run(KEPT, {"way": "again"}).exit == "failed"
     assert sorted(asked_for) == ["DOOR_KEY"] * 4 + ["DOOR_PIN"] * 2
+
+
+def test_scenarios_need_none(
+    shop: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DOOR_KEY", raising=False)
+    assert main(["test", "--workspace", str(shop.root), "--json"]) == 0
+    assert [item["ok"] for item in json.loads(capsys.readouterr().out)["scenarios"]] == [True, True]
+
+
+def test_what_is_told_where(
+    shop: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["--workspace", str(shop.root)]
+    assert main(["show", KEPT, *words]) == 0
+    said = capsys.readouterr().out
+    assert "DOOR_KEY  for ask" in said and "DOOR_PIN  for ask" in said
+    assert main(["docs", "--workspace", str(shop.root), "--output", str(tmp_path / "site")]) == 0
+    pages = everything(tmp_path / "site")
+    assert b"$secret: DOOR_KEY" in pages and b"Needs the secrets" in pages
+    monkeypatch.setenv("DOOR_KEY", VALUE)
+    monkeypatch.setenv("DOOR_PIN", "246810")
+    capsys.readouterr()
+    run = [
+        "run",
+        "--wf",
+        KEPT,
+        "--set",
+        "way=raise",
+        "--data-root",
+        str(tmp_path / "d"),
+        "--trace-id",
+        "T-told",
+        *words,
+    ]
+    assert main([*run, "--json"]) == 1
+    told = capsys.readouterr()
+    assert VALUE not in told.out + told.err and json.dumps(VALUE)[1:-1] not in told.out and "OB728" in told.out
+    left = everything(Path(shop.root) / "traces") + everything(tmp_path / "d")
+    assert not any(form in left for value in (VALUE, "246810") for form in forms(value))
 
 
 def test_which_secrets_a_workflow_needs(shop: Workspace) -> None:

@@ -202,3 +202,10 @@ def test_a_run_that_waits_in_exports_and_lists(desk: Desk, call: Call, monkeypat
     assert codes(desk.run(ASK)) == ["OB712"]
     assert call("bundle", "T1").status != 0 and call("sign", "T1", "--key", "bob.key").status != 0
     assert PAY in call("show", PAY).out
+
+
+def test_what_is_shown_hides_nothing(desk: Desk, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(desk.folder)
+    desk.run(ASK, to="a\u202eb\x1b[2J\u200bc")
+    said = call("approve", "T1", "--show").out
+    assert "\\u202e" in said and "\\u200b" in said and not set(said) & {"\u202e", "\x1b", "\u200b"}

@@ -72,8 +72,7 @@ def test_a_used_id_answers_and_another_secret_is_another_payload(folder: Path, t
         assert [item.code for item in third.diagnostics] == ["OB711"]
 
 
-@pytest.mark.parametrize("fail", FAILS)
-@pytest.mark.parametrize("debug", ["", "1"])
+@pytest.mark.parametrize(("fail", "debug"), [*((fail, "1") for fail in FAILS), ("raise", "")])
 def test_no_failure_tells_a_secret(
     folder: Path, tmp_path: Path, fail: str, debug: str, capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,

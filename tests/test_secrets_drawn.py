@@ -1,8 +1,8 @@
 """Drawn graphs: what compiles leaves no secret anywhere, and what is refused would have left one.
 
 Every transform writes what it is given into what it gives, so a secret that flows somewhere stands there word for word;
-only fields that say `public` are made without. Each graph is a chain whose values are also told here, in a few lines, so
-the compiler's proof is compared with what really happens.
+only fields that say `public` are made without. Each graph is a chain whose values are also told here, in a few lines,
+so the compiler's proof is compared with what really happens.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ class Drawn:
 def chains(draw: st.DrawFn) -> tuple[Drawn, dict[str, Any]]:
     secret = frozenset(draw(st.sets(st.sampled_from((*FIELDS, "list", "keys")), min_size=1, max_size=3)))
     payload: dict[str, Any] = {name: f"value-of-{name}-{'PLANTED' if name in secret else 'open'}" for name in FIELDS}
-    payload["list"] = [f"item-{at}-{'PLANTED' if 'list' in secret else 'open'}" for at in range(draw(st.integers(1, 2)))]
+    payload["list"] = [
+        f"item-{at}-{'PLANTED' if 'list' in secret else 'open'}" for at in range(draw(st.integers(1, 2)))
+    ]
     made = Drawn(payload, secret)
     count = draw(st.integers(1, 5))
     for at in range(count):
@@ -75,7 +77,7 @@ def chains(draw: st.DrawFn) -> tuple[Drawn, dict[str, Any]]:
 def _node(draw: st.DrawFn, made: Drawn, name: str) -> dict[str, Any]:
     paths = sorted(made.values)
     x, y = draw(st.sampled_from(paths)), draw(st.sampled_from(paths))
-    kind = draw(st.sampled_from(("call", "contract", "compute", "keep", "each", "decide", "merge")))
+    kind = draw(st.sampled_from(("call", "contract", "compute", "keep", "each", "decide", "first")))
     out = f"$.nodes.{name}"
     values, joined = made.values, f"<{made.values[x]}+{made.values[y]}>"
     if kind == "keep":
@@ -93,8 +95,14 @@ def _node(draw: st.DrawFn, made: Drawn, name: str) -> dict[str, Any]:
             del made.values[path]
         first = made.payload["list"][0]
         made.values |= {f"{out}.items[0].out": f"<{first}+{values[y]}>", f"{out}.items[0].pub": f"len{len(first)}"}
-        return {"each": "$.payload.list", "as": "one", "max": 2, "use": "CT_JOIN_V0", "with": {"x": "$.each.one", "y": y}}
-    if kind == "merge":
+        return {
+            "each": "$.payload.list",
+            "as": "one",
+            "max": 2,
+            "use": "CT_JOIN_V0",
+            "with": {"x": "$.each.one", "y": y},
+        }
+    if kind == "first":
         return {"use": "CT_JOIN_V0", "with": {"x": {"$first": [x, "none"]}, "y": y}}
     if kind == "contract":
         made.values[f"{out}.x"] = values[x]
@@ -107,7 +115,7 @@ def _documents(made: Drawn, result: dict[str, Any]) -> str:
     items = {"type": "array", "minItems": 1, "maxItems": 2, "items": {**TEXT, **marks["list"]}}
     required = [*FIELDS, "list"]
     workflow = {
-        "workflow": "WF_DRAWN_V0", "summary": "A drawn chain.", "intent": "IN_DRAWN_V0", "start": "n0", "fault": "failed",
+        "workflow": "WF_DRAWN_V0", "summary": "A chain.", "intent": "IN_DRAWN_V0", "start": "n0", "fault": "failed",
         "nodes": made.nodes,
         "exits": {"done": {"status": "COMPLETED", "result": result}, "failed": {"status": "FAILED"}},
     }  # fmt: skip

@@ -93,11 +93,15 @@ def test_compat_judges_what_it_can(say: Say, place: Path) -> None:
 def test_marks_that_change_are_told(say: Say, place: Path) -> None:
     old = shutil.copytree(place / "protocol_snapshot", place.parent / "old")
     changed = place / "protocols" / "vault" / "vault.yaml"
-    text = changed.read_text("utf-8").replace("name: {type: string, maxLength: 40}", "name: {type: string, maxLength: 41}")
+    text = changed.read_text("utf-8").replace(
+        "name: {type: string, maxLength: 40}", "name: {type: string, maxLength: 41}"
+    )
     text = text.replace("length: {type: integer, public: true}", "length: {type: integer}")
-    text = text.replace("length: $.nodes.seed.length", "length: 1").replace(
-        "label: {type: string, maxLength: 40}", "label: {type: string, maxLength: 40, secret: true}"
-    ).replace(", label: $.nodes.mix.label}", "}")
+    text = (
+        text.replace("length: $.nodes.seed.length", "length: 1")
+        .replace("label: {type: string, maxLength: 40}", "label: {type: string, maxLength: 40, secret: true}")
+        .replace(", label: $.nodes.mix.label}", "}")
+    )
     changed.write_text(text, "utf-8")
     assert main(["compile"]) == 0
     told = json.loads(say("diff", str(old), ".", "--json", status=1))
@@ -138,7 +142,9 @@ def test_a_server_keeps_no_secret(postgres: Server, place: Path, say: Say) -> No
     payload.write_text(json.dumps(vault.PAYLOAD), "utf-8")
     told = []
     for trace, workflow in (("S1", OPEN), ("S2", LOOK), ("S3", LOOK)):
-        say("run", "--wf", workflow, "--payload", str(payload), "--trace-id", trace, "--data-root", root, "--no-picture")
+        say(
+            "run", "--wf", workflow, "--payload", str(payload), "--trace-id", trace, "--data-root", root, "--no-picture"
+        )
         told.append((place / "traces" / trace / f"{trace}.jsonl").read_bytes())
     assert told[1].splitlines()[0].split(b'"obs"')[0] == told[2].splitlines()[0].split(b'"obs"')[0]
     with postgres.connect(root) as db:

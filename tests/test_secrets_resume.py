@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -202,3 +203,54 @@ def test_replay_finds_what_was_changed_in_public(folder: Path) -> None:
         assert not seeing.same, number
         # What only the secret could tell goes unsaid: it was told as withheld.
         assert not blind.same or lines[number]["body"]["path"] in blind.withheld
+
+
+DOORS = "vault::WF_DOORS_V0"
+
+
+def test_through_doors_and_waits(template: Path, tmp_path: Path) -> None:
+    """A run waits for people; when it goes on it needs its payload, and ends as one that was never stopped."""
+    space = Workspace(template)
+    root = tmp_path / "d"
+    parked = space.run(DOORS, vault.PAYLOAD, data_root=root, trace_id="P1", picture=False)
+    assert parked.exit_code == 7 and not vault.found_in(parked.record)
+    time.sleep(1.1)
+    stopped = space.resume("P1", data_root=root, picture=False)
+    assert [item.code for item in stopped.diagnostics] == ["OB790"] and "`again`" in stopped.diagnostics[0].message
+    done = space.resume("P1", data_root=root, payload=vault.PAYLOAD, picture=False)
+    assert (done.exit, done.diagnostics) == ("done", ()) and not vault.found_in(done.record)
+    assert vault.leaks(root) == []
+    snapshot = space.load()
+    blind = replay(done.record, snapshot)
+    assert blind.same and blind.withheld[:2] == ("short", "short/seed") and "key" in blind.withheld
+    assert replay(done.record, snapshot, data_root=root, payload=vault.PAYLOAD).withheld == ()
+
+
+def test_a_door_that_turns_a_secret_away(template: Path, tmp_path: Path) -> None:
+    space = Workspace(template)
+    long = {**vault.PAYLOAD, "words": vault.WORDS * 3}
+    result = space.run(DOORS, long, data_root=tmp_path / "d", picture=False)
+    assert result.exit == "long" and not vault.found_in(result.record)
+    told = decode(result.record.splitlines()[2])
+    assert told["obs"]["fault"]["violations"] == [{"keyword": "maxLength", "pointer": "/words"}]
+    blind = replay(result.record, space.load())
+    assert blind.same and blind.withheld == ("short",)
+    # Without its row nobody knows whether it would go in.
+    cut = forged(
+        result.record, lambda bodies, obs: (bodies.__delitem__(slice(2, None)), obs.__delitem__(slice(2, None)))
+    )
+    stopped = replay(cut, space.load())
+    assert stopped.same and not stopped.finished and stopped.stops_at == "short"
+
+
+def test_scenarios_have_secrets_too(template: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(template, tmp_path / "s")
+    (folder / "protocols" / "vault" / "vault.test.yaml").write_text(
+        "test: a vault is opened\nworkflow: WF_OPEN_V0\nsteps:\n"
+        + "".join(
+            f"  - payload: {json.dumps({**vault.PAYLOAD, **more})}\n    expect: {{exit: {exit}}}\n"
+            for more, exit in (({}, "opened"), ({"fail": "raise"}, "failed"))
+        ),
+        "utf-8",
+    )
+    assert main(["test", "--workspace", str(folder), "vault"]) == 0

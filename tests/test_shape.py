@@ -171,7 +171,7 @@ MARKED = [
     ("OB204", "store: ST_X_V0\ngoverned_by: CS_X_V0\nopened: «[]»", None),
     ("OB204", "store: ST_X_V0\ngoverned_by: CS_X_V0\nopen_on_receipt: «always»", "write `true` or `false`"),
     ("OB204", "event: EV_X_V0\nrecord: {properties: {a: {items: {secret: «1»}}}}", None),
-    ("OB204", "intent: IN_X_V0\npayload: {$defs: {a: {public: «often»}}}", None),
+    ("OB204", "intent: IN_X_V0\npayload: {$defs: {a: {public: «7»}}}", None),
 ]  # fmt: skip
 
 

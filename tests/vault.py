@@ -70,7 +70,9 @@ payload:
     words: {type: string, maxLength: 200, secret: true}
     wallet:
       type: object
-      properties: {label: {type: string, maxLength: 40}, passphrase: {type: string, maxLength: 80, secret: true, default: ""}}
+      properties:
+        label: {type: string, maxLength: 40}
+        passphrase: {type: string, maxLength: 80, secret: true, default: ""}
       required: [label]
       additionalProperties: false
     pins: {type: array, maxItems: 5, items: {type: string, maxLength: 20, secret: true}, default: []}
@@ -98,13 +100,21 @@ outcomes:
 ---
 store: ST_VAULTS_V0
 governed_by: CS_REGISTRY_V0
-record: {type: object, properties: {address: {type: string}, length: {type: integer}}, required: [address, length], additionalProperties: false}
+record:
+  type: object
+  properties: {address: {type: string}, length: {type: integer}}
+  required: [address, length]
+  additionalProperties: false
 ---
 store: ST_LOG_V0
 governed_by: CS_EVENTS_V0
 ---
 event: EV_OPENED_V0
-record: {type: object, properties: {vault: {type: string}, addresses: {type: array, items: {type: string}}}, required: [vault], additionalProperties: false}
+record:
+  type: object
+  properties: {vault: {type: string}, addresses: {type: array, items: {type: string}}}
+  required: [vault]
+  additionalProperties: false
 ---
 contract: CC_ADDRESS_V0
 summary: The address of some words.
@@ -184,6 +194,53 @@ exits:
 """
 
 
+# A door that checks, a loop that ends by a secret, and people who are asked in between.
+DOORS = """
+contract: CC_SHORT_V0
+summary: The seed of few words.
+inputs: {words: {type: string, maxLength: 60}}
+start: seed
+nodes:
+  seed: {use: CT_SEED_V0, with: {words: $.inputs.words}, next: {SUCCESS: SUCCESS, VIOLATION: POOR}}
+outcomes:
+  SUCCESS: {seed: $.nodes.seed.seed, length: $.nodes.seed.length}
+  POOR: {}
+---
+workflow: WF_DOORS_V0
+summary: Go through all doors.
+intent: IN_OPEN_V0
+start: keep
+fault: failed
+nodes:
+  keep:
+    use: CS_REGISTRY_V0.REGISTER
+    store: ST_VAULTS_V0
+    with: {key: $.payload.name, value: {address: x, length: 1}}
+    next: {SUCCESS: short, ALREADY_EXISTS: short}
+  short: {use: CC_SHORT_V0, with: {words: $.payload.words}, next: {SUCCESS: tell, POOR: failed, FAULT: long}}
+  tell:
+    use: CS_EVENTS_V0.APPEND
+    store: ST_LOG_V0
+    event: EV_OPENED_V0
+    with: {record: {vault: $.payload.name}}
+    next: {SUCCESS: again, VIOLATION: failed}
+  again:
+    repeat: {max: 2, until: size(seed) > 1000}
+    use: CT_SEED_V0
+    with: {words: $.payload.words}
+    next: {SUCCESS: done, EXHAUSTED: ask, VIOLATION: failed}
+  ask:
+    wait: {for: approval, roles: [clerk], within: 1s}
+    with: {name: $.payload.name}
+    next: {APPROVED: done, REJECTED: failed, EXPIRED: key}
+  key: {use: CT_KEY_V0, with: {seed: $.nodes.again.seed}, next: {SUCCESS: done}}
+exits:
+  done: {status: COMPLETED, result: {length: $.nodes.short.length}}
+  long: {status: REJECTED}
+  failed: {status: FAILED}
+"""
+
+
 def lay(folder: Path) -> Path:
     """Lay the workspace into a folder."""
     code = folder / "capabilities" / "vaults"
@@ -198,6 +255,7 @@ def lay(folder: Path) -> Path:
     protocols.mkdir(parents=True)
     (protocols / "domain.yaml").write_text("domain: vault\nsummary: A vault.\n", "utf-8")
     (protocols / "vault.yaml").write_text(PROTOCOL.lstrip(), "utf-8")
+    (protocols / "doors.yaml").write_text(DOORS.lstrip(), "utf-8")
     return folder
 
 

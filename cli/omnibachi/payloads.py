@@ -56,25 +56,26 @@ def _bytes(file: str) -> bytes:
 
 
 def _set(payload: dict[str, Any], text: str) -> None:
-    """Apply one `a.b=text` or `a.b:=JSON`."""
+    """Apply one `a.b=text` or `a.b:=JSON`; messages show the key alone, since the value may be secret."""
     key, equals, raw = text.partition("=")
     is_json = key.endswith(":")
     parts = (key[:-1] if is_json else key).split(".")
+    shown = f"`--set {key[:120]}=…`" if equals else "a `--set`"
     if not equals or not all(parts):
-        raise _refusal("OB124", f"`--set {text[:120]}` names no key and value", "write `--set a.b=text` or `a.b:=JSON`")
+        raise _refusal("OB124", f"{shown} names no key and value", "write `--set a.b=text` or `a.b:=JSON`")
     value: JSON = raw
     if is_json:
         try:
             value = parse(raw.encode("utf-8", "surrogateescape"))
         except Outside as outside:
             help = "write text with `=` and JSON with `:=`"
-            raise _refusal("OB124", f"`--set {text[:120]}`: {outside.reason}", help) from None
+            raise _refusal("OB124", f"{shown}: {outside.reason}", help) from None
     place = payload
     for number, part in enumerate(parts[:-1], 1):
         place = place.setdefault(part, {})
         if type(place) is not dict:
             owner = ".".join(parts[:number])
-            raise _refusal("OB124", f"`--set {text[:120]}`: `{owner}` is no object", "set the whole value with `:=`")
+            raise _refusal("OB124", f"{shown}: `{owner}` is no object", "set the whole value with `:=`")
     place[parts[-1]] = value
 
 

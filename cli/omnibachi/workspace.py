@@ -19,7 +19,7 @@ from .traces_folder import Traces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from os import PathLike
 
     from omnibachi_model.ports import Clock, Entropy
@@ -120,15 +120,18 @@ class Workspace:
         seal: str | None = None,
         strict: bool = False,
         forced: Mapping[str, Answer] | None = None,
+        secrets: Callable[[str], str | None] = os.environ.get,
     ) -> Engine:
         """Return an engine for many runs; without `data_root` its state lives in memory.
 
-        `clock` and `entropy` default to the machine's; `forced` are answers of nodes by name, for scenarios. Raises
-        Refused as `load` does.
+        `clock` and `entropy` default to the machine's; `forced` are answers of nodes by name, for scenarios; `secrets`
+        gives the text behind the name of a secret. Raises Refused as `load` does.
         """
         root = None if data_root is None else os.fspath(data_root)
         snapshot = self.load(seal=seal, strict=strict)
-        return Engine(snapshot, self.capabilities, root, clock=clock, entropy=entropy, forced=forced)
+        return Engine(
+            snapshot, self.capabilities, root, clock=clock, entropy=entropy, forced=forced, secrets=secrets
+        )  # fmt: skip
 
     def run(
         self,

@@ -214,10 +214,9 @@ def what(step: Step) -> Words:
     event = step.sealed.get("event")
     if isinstance(event, str):
         return ["appended ", Code(event), ": ", value(step.inputs.get("record", step.inputs))]
-    if "key" in step.inputs:
-        out: Words = ["key ", value(step.inputs["key"])]
-        return [*out, " = ", value(step.inputs["value"])] if "value" in step.inputs else out
-    return [value(step.inputs)]
+    if "key" in step.inputs and "value" in step.inputs:
+        return ["key ", value(step.inputs["key"]), " = ", value(step.inputs["value"])]
+    return ["key ", value(step.inputs["key"])] if step.inputs.keys() == {"key"} else [value(step.inputs)]
 
 
 def asking(step: Step) -> Words:

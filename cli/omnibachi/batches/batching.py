@@ -207,6 +207,8 @@ def _gathered(plan: dict[str, Any], parts: Parts, payloads: Payloads, output: st
                 size, lines, number = size + ends["size"], lines + ends["lines"], number + 1
         os.replace(aside, output)
     except OSError as error:
+        with suppress(OSError):
+            os.unlink(aside)  # Where there is no room, it need not take what is left.
         reason = (error.strerror or str(error)).lower()
         message = f"`{output}` cannot be written: {reason}"
         raise Trouble(Diagnostic("OB753", message, help="check the permissions and the space left")) from error

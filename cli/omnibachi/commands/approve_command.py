@@ -13,6 +13,7 @@ from omnibachi.exits import OK
 from omnibachi.parked import asked, summary, told, told_here
 from omnibachi.payloads import payload_of
 from omnibachi.people import statements
+from omnibachi.terminal import visible
 from omnibachi.trusting import private_key_in, write_file
 from omnibachi.workspace import Workspace
 from omnibachi_model.diagnostics import Diagnostic, Refused
@@ -56,24 +57,25 @@ def approve(output: Output, workspace: Workspace, target: str, **options: Any) -
     _meant(options)
     if options["show"]:
         return _show(output, workspace, target, options["target_file"], options["path"])
+    run = target
     if options["statement_file"] is not None:
         statement = content_of(options["statement_file"], needed=True) or b""
     else:
         record, _ = record_of(workspace, target)
         key, decision = private_key_in(options["key_file"]), REJECT if options["reject"] else APPROVE
-        _at(record, options["path"])
+        run = _at(record, options["path"])
         statement = signed(record, key, decision, options["because"], now())
         if options["sign_only"]:
             write_file(options["target_file"], statement)
             value = {"statement": options["target_file"], "key": key.public.id, "decision": decision}
-            lines = [f"signed     {decision} of {target}", f"statement  {options['target_file']}"]
+            lines = [f"signed     {decision} of {run}", f"statement  {options['target_file']}"]
             return output.give(OK, value, [*lines, f"key        {key.public.id}"])
     trust = trusted(options["trust_file"] or workspace.trust)
     given = options["payload_file"]
     payload = None if given is None else payload_of(given, ())
-    with output.progress(f"approving {target}"):
+    with output.progress(f"approving {run}"):
         handed = hand_in(
-            workspace, target, statement, trust, accept=options["accept"], payload=payload,
+            workspace, run, statement, trust, accept=options["accept"], payload=payload,
             picture=not options["no_picture"],
         )  # fmt: skip
     return _give(output, workspace, handed)
@@ -97,18 +99,18 @@ def _meant(options: dict[str, Any]) -> None:
         raise click.UsageError("`--output` goes with `--sign-only` and `--show`")
 
 
-def _at(record: bytes, path: str | None) -> None:
-    """Refuse (OB806) to approve at another node than the one that a person means."""
+def _at(record: bytes, path: str | None) -> str:
+    """Return the run of a record, refusing (OB806) to approve at another node than the one that a person means."""
     run, waits = waiting_in(record)
     if path is not None and path != waits[0]["path"]:
         message = f"the run `{run}` waits at `{waits[0]['path']}`, not at `{path[:120]}`"
         raise Refused([Diagnostic("OB806", message, help="look at it with `--show`")])
+    return run
 
 
 def _show(output: Output, workspace: Workspace, target: str, file: str | None, path: str | None) -> int:
     record, _ = record_of(workspace, target)
-    _at(record, path)
-    run, waits = waiting_in(record)
+    run, (_, waits) = _at(record, path), waiting_in(record)
     waiting, handed = told(waits), []
     if not os.path.lexists(target):
         with wiring.open_root(workspace.data_root, reading=True) as ledger:
@@ -123,7 +125,8 @@ def _show(output: Output, workspace: Workspace, target: str, file: str | None, p
     lines += [f"record   {file}"] if file is not None else []
     lines += [f"said     {line}" for line in _said(handed)]
     value = {"trace_id": run, "waiting": waiting, "inputs": inputs, "statements": handed, "record": file}
-    return output.give(OK, value, lines)
+    # Whoever approves must see what is there, and no sign that shows it otherwise.
+    return output.give(OK, value, [visible(line) for line in lines])
 
 
 def _said(handed: list[dict[str, Any]]) -> list[str]:
