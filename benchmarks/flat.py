@@ -69,7 +69,7 @@ def cases(engine: Engine, workspace: Workspace) -> dict[str, tuple[Callable[[], 
 
     return {
         "register and append": (sell,),
-        "write a price": (lambda: _done(engine, shop.RAISE),),
+        "write a price and tell of it": (lambda: _done(engine, shop.RAISE),),
         "resolve, find, count, list, count": (lambda: _done(engine, shop.LOOK),),
         "the mirrors after a run": (sell, lambda: engine.ledger.mirror(STORES)),
         "open a data root, run, mirror, close": (command,),

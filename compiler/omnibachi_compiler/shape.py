@@ -206,8 +206,8 @@ def _one(place: Place, error: ValidationError) -> Iterator[Diagnostic]:
         value = plain(place.tree)
         message = f"{place.name} must be a duration, and {_told(value)} is none"
         forms = "`200ms`, `5s`, `10m` or `2h`; at most 24 hours"
-        advice = forms if schema == DURATION else "`30m`, `24h` or `3d`; at most 366 days"
-        yield Diagnostic("OB220", message, place.span, help=f"write {advice}")
+        told = forms if schema == DURATION else "`30m`, `24h` or `3d`; at most 366 days"
+        yield Diagnostic("OB220", message, place.span, help=f"write {told}")
     elif rule == "type":
         value = plain(place.tree)
         message = f"{place.name} must be {schema['title']}, not {mistyped(value)}"
@@ -227,8 +227,8 @@ def _one(place: Place, error: ValidationError) -> Iterator[Diagnostic]:
         yield Diagnostic("OB205", message, place.span, help=advice, fix=renamed(place.span, value, wanted))
     elif rule == "pattern":
         value = str(plain(place.tree))
-        message, advice = misnamed(value, schema)
-        yield Diagnostic("OB205" if "format" in schema else "OB206", message, place.span, help=advice)
+        message, form = misnamed(value, schema)
+        yield Diagnostic("OB205" if "format" in schema else "OB206", message, place.span, help=form)
     elif rule in ("minimum", "maximum"):
         bounded = "" if "maximum" in schema else f", at least {wanted}"
         message = f"{place.name} must be {schema['title']}{bounded}"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from omnibachi_model.sealed import EFFECTS, STATUSES
 
-from .nodes import RESULT_NAME, USE
+from .nodes import USE
 from .words import (
     EXIT_NAME,
     NAME,
+    RESULT_NAME,
     SUMMARY,
     SWITCH,
     Schema,
