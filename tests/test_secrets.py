@@ -13,8 +13,8 @@ from omnibachi import Workspace, examine, render
 from omnibachi.__main__ import main
 from omnibachi_model.digests import decode
 from omnibachi_model.secrecy import commitment, is_withheld
+from vault import LOOK, OPEN
 
-OPEN, LOOK = "vault::WF_OPEN_V0", "vault::WF_LOOK_V0"
 FAILS = ("raise", "type", "outcome", "misfit", "change", "unwritable", "none", "VIOLATION")
 
 

@@ -19,7 +19,7 @@ from forging import forged
 from omnibachi import Workspace, replay, verify
 from omnibachi.__main__ import main
 from omnibachi_model.digests import decode
-from test_secrets import LOOK, OPEN
+from vault import LOOK, OPEN
 
 place = fresh_place
 RUN = ["run", "--wf", OPEN, "--payload", "../payload.json", "--trace-id", "T1", "--json", "--no-picture"]
@@ -205,7 +205,7 @@ def test_replay_finds_what_was_changed_in_public(folder: Path) -> None:
         assert not blind.same or lines[number]["body"]["path"] in blind.withheld
 
 
-DOORS = "vault::WF_DOORS_V0"
+DOORS = vault.DOORS_OPEN
 
 
 def test_through_doors_and_waits(template: Path, tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from children import together
 from errands import Barrier
 from moving import ACCOUNTS, EVENTS, GENESIS, MEMPOOL, OPERATORS, ROOT, Actor, balances, flow, operators, ran, settle
 from omnibachi import Engine, Workspace, replay, verify
+from omnibachi.compiling import compile_workspace
 from performing import everywhere, root
 
 __all__ = ["root"]
@@ -99,6 +102,26 @@ def test_the_run_enters_no_input(workspace: Workspace, engine: Engine, root: str
         assert str(result.trace_id).encode() not in result.record.split(b"\n", 1)[1].replace(b'"run":', b"")
         assert verify(result.record, data_root=root).verdict == "ANCHORED"
         assert replay(result.record, workspace.load()).same
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong", "law"),
+    [
+        ("who", "SAME: OWNER, OTHER: NOT_OWNER", "SAME: NOT_OWNER, OTHER: OWNER", "OWNER_BEFORE_MOVEMENT"),
+        ("who", "HELD: OPERATOR, NOT_HELD: NOT_", "HELD: NOT_OPERATOR, NOT_HELD: ", "OWNER_BEFORE_MOVEMENT"),
+        ("move", "SUCCESS: tell, ALREADY_EXISTS: tell", "SUCCESS: tell, ALREADY_EXISTS: anew", "MOVEMENT_IS_TOLD"),
+    ],
+)
+def test_the_laws_find_who_breaks_them(tmp_path: Path, file: str, right: str, wrong: str, law: str) -> None:
+    shutil.copytree(ROOT / "protocols", tmp_path / "protocols")
+    path = tmp_path / f"protocols/blockchain/value/{file}.yaml"
+    text = path.read_text("utf-8")
+    assert text.count(right) == 1
+    path.write_text(text.replace(right, wrong), "utf-8")
+    diagnostics = compile_workspace(str(tmp_path), shipped=str(ROOT)).diagnostics
+    found = [item for item in diagnostics if item.severity == "error"]
+    assert found and {item.code for item in found} == {"OB520"}
+    assert all(f"IV_{law}_V0" in item.message for item in found), [item.message for item in found]
 
 
 # A dictionary does the same.

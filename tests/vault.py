@@ -14,6 +14,7 @@ from typing import Any
 
 from omnibachi import Workspace
 
+OPEN, LOOK, DOORS_OPEN = "vault::WF_OPEN_V0", "vault::WF_LOOK_V0", "vault::WF_DOORS_V0"
 WORDS = 'abandon\tability "able" zoö about_7f3a'  # has to be escaped in JSON
 PASS = "pass/phrase 4242-0815-xyz"
 PINS = ["pin-one-551177", "pin-two-662288"]

@@ -15,7 +15,7 @@ import orjson
 
 from omnibachi_model.digests import encode
 from omnibachi_model.sealed import END, PASS, REJECTED_EXIT
-from omnibachi_model.secrecy import WITHHELD, first_secret, withheld
+from omnibachi_model.secrecy import WITHHELD, first_secret, is_withheld, withheld
 from omnibachi_model.values import Outside, admit
 
 TYPE_CHECKING = False
@@ -102,7 +102,7 @@ def _public_reason(reason: str) -> str:
 
 def _replaced(value: Any, path: Sequence[str | int], replace: Callable[[Any], Any]) -> Any:
     """Return a value in which what a path leads to is replaced; where it leads to nothing, the value itself."""
-    if type(value) is dict and set(value) == {WITHHELD}:
+    if is_withheld(value) or value == {WITHHELD: None}:
         return value
     if not path:
         # A payload that does not fit as a whole keeps its form of an object.
