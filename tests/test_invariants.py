@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
 from looping import compiled, sealed
+from omnibachi import Workspace
 from omnibachi_audit.snapshots import verify_snapshot
 from omnibachi_compiler.compile import Compilation
 from omnibachi_model.digests import digest, digest_of, pretty
@@ -241,3 +243,18 @@ def test_a_misspelt_name_of_a_law_has_a_fix() -> None:
         (found,) = law(path).diagnostics
         assert found.fix is not None
         assert found.fix.says == fix
+
+
+def test_laws_of_std_that_say_nothing_of_a_workspace_are_no_mistake(tmp_path: Path) -> None:
+    """A workspace whose doubts end in failures gives `IV_OUTSIDE_IS_LAST_V0` nothing to say."""
+    folder = tmp_path / "protocols" / "far"
+    folder.mkdir(parents=True)
+    (folder / "domain.yaml").write_text("domain: far\nhosts: [api.example.org]\n")
+    (folder / "far.yaml").write_text(
+        "intent: IN_ASK_V0\npayload: {type: object}\n---\nworkflow: WF_ASK_V0\nsummary: Ask.\nintent: IN_ASK_V0\n"
+        "start: ask\nfault: failed\nnodes:\n"
+        "  ask: {use: CS_HTTP_V0.DELETE, with: {url: 'https://api.example.org/a'}, next: {SUCCESS: done,"
+        " VIOLATION: failed, BACKEND_ERROR: failed, OUTCOME_UNKNOWN: failed}}\n"
+        "exits:\n  done: {status: COMPLETED}\n  failed: {status: FAILED}\n"
+    )
+    assert Workspace(tmp_path).compile().diagnostics == ()

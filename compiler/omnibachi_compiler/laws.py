@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from omnibachi_model.addresses import candidates
+from omnibachi_model.addresses import STD, candidates
 from omnibachi_model.diagnostics import Diagnostic, Span
 from omnibachi_model.digests import digest_of, encode
 from omnibachi_model.sealed import CALL, REJECTED_EXIT
@@ -251,10 +251,12 @@ def _missed(
 def _proven(law: Law, part: Part, subjects: Iterable[Subject]) -> list[Diagnostic]:
     """Prove a course of a law on the workflows that it binds; warn where none has a stretch that it speaks of.
 
-    A law that binds all is for what is to come, too: it may speak of what no workflow has yet.
+    A law that binds all is for what is to come, too: it may speak of what no workflow has yet. One of `std` that says
+    nothing of a workspace is no mistake of its author.
     """
     found: list[Diagnostic] = []
-    told, speaks = law.declaration, False
+    told = law.declaration
+    speaks = told.domain == STD and law.sealed["applies_to"] == "all"
     standing = law.sealed["applies_to"] == "all" and "applies_to" not in part.sealed
     for subject in subjects:
         marked = moments(subject, {mark: sealed for mark, _, sealed in part.points})
