@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -17,12 +18,14 @@ from children import together
 from errands import Barrier
 from moving import ACCOUNTS, EVENTS, GENESIS, MEMPOOL, OPERATORS, ROOT, Actor, balances, flow, operators, ran, settle
 from omnibachi import Engine, Workspace, replay, verify
+from omnibachi.__main__ import main as front
 from omnibachi.compiling import compile_workspace
 from performing import everywhere, root
 
 __all__ = ["root"]
 ANNA, BERT = Actor("Anna"), Actor("Bert")
 FOLDER = ROOT / "examples" / "blockchain"
+VALUE = ROOT / "protocols" / "blockchain" / "value"
 # In this order: what is moved must be there first.
 EXAMPLES = {
     "create_wallet": ("CREATE_WALLET", "created"),
@@ -219,3 +222,24 @@ def test_two_processes_spend_one_wallet(workspace: Workspace, root: str, request
         BERT.wallet: 7 * moved, f"{BERT.wallet}#stake": 0,
     }  # fmt: skip
     assert len(workspace.records(EVENTS, data_root=root)) == 1 + moved
+
+
+def test_the_scenarios_leave_nothing_out(capsys: pytest.CaptureFixture[str]) -> None:
+    front(["test", "blockchain/value", "--workspace", str(ROOT), "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert {item["file"].rpartition("/")[2] for item in told["scenarios"]} == {f"{n.lower()}.test.yaml" for n in DONE}
+    assert all(item["ok"] for item in told["scenarios"])
+    assert [item for item in told["coverage"]["missed"] if item["workflow"] in {flow(name) for name in DONE}] == []
+
+
+def test_the_page_says_what_is_there(workspace: Workspace) -> None:
+    page = (ROOT / "docs" / "blockchain.md").read_text("utf-8").partition("## Value")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| `(WF_\w+)_V0` \|.*\| ([^|]+) \|$", page, re.MULTILINE))
+    assert set(rows) == {f"WF_{name}" for name in DONE}
+    for name, done in DONE.items():
+        ends = re.findall(r"`(\w+)`", rows[f"WF_{name}"])
+        assert ends == [done, *([SHORT[name]] if name in SHORT else [])]
+        sealed = json.loads((ROOT / f"protocol_snapshot/blockchain/WF_{name}_V0.json").read_bytes())
+        assert set(ends) <= {node["name"] for node in sealed["nodes"] if node["kind"] == "EXIT"}
+    laws = set(re.findall(r"`(IV_\w+)`", page))
+    assert laws == set(re.findall(r"^invariant: (\w+)$", (VALUE / "laws.yaml").read_text("utf-8"), re.MULTILINE))
