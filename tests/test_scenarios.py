@@ -211,7 +211,7 @@ def test_a_forced_fault_crashes_the_node(workspace: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        ("nobody: {outcome: SUCCESS}", "no node `nobody` that uses a capability is there to be answered"),
+        ("nobody: {outcome: SUCCESS}", "no node `nobody` that uses a capability or waits is there to be answered"),
         ("words: {outcome: LATE}", "`greeting::CT_GREETING_V0` declares no outcome `LATE`"),
         ("words: {outcome: SUCCESS}", "the forced output of `words` breaks `required` at `/text`"),
     ],

@@ -169,7 +169,8 @@ def test_replay_tells_what_it_cannot_do_again(folder: Path) -> None:
     status, told = done(folder, ["replay", "T1", "--json"])
     assert (status, told["same"]) == (0, True)
     assert told["withheld"][:6] == ["seed", "long", "mix", "key", "again/seed", "again/key"]
-    assert {"pins", "pins[1]/key", "pinned"} <= set(told["withheld"]) and "keep" not in told["withheld"]
+    assert {"pins", "pins[0]/seed", "pins[1]/key"} <= set(told["withheld"])
+    assert not {"keep", "tell", "pinned"} & set(told["withheld"])
     status, told = done(folder, ["replay", "T1", "--json", "--payload", "../payload.json"])
     assert (status, told["same"], told["withheld"]) == (0, True, [])
     status, told = done(folder, ["replay", "T1", "--json", "--payload", "../other.json"])
@@ -192,6 +193,8 @@ def test_replay_finds_what_was_changed_in_public(folder: Path) -> None:
         (4, lambda body: body["output"].update(address="AD_x")), (1, lambda body: body.update(outcome="VIOLATION")),
         (2, lambda body: body["inputs"].update(words="shown")), (4, lambda body: body["output"].pop("private_key")),
         (1, lambda body: body["output"].update(seed="shown")), (4, lambda body: body.update(path="kex")),
+        (13, lambda body: body["inputs"].update(count=3)), (13, lambda body: body["inputs"].update(count=1)),
+        (13, lambda body: body["output"]["items"].pop()), (13, lambda body: body.update(outcome="FAILED")),  (12, lambda body: body["output"].update(address="AD_y")),
     ]  # fmt: skip
     snapshot = Workspace(folder).load()
     for number, change in places:
@@ -216,7 +219,7 @@ def test_through_doors_and_waits(template: Path, tmp_path: Path) -> None:
     assert parked.exit_code == 7 and not vault.found_in(parked.record)
     time.sleep(1.1)
     stopped = space.resume("P1", data_root=root, picture=False)
-    assert [item.code for item in stopped.diagnostics] == ["OB790"] and "`again`" in stopped.diagnostics[0].message
+    assert [item.code for item in stopped.diagnostics] == ["OB790"] and "`key`" in stopped.diagnostics[0].message
     done = space.resume("P1", data_root=root, payload=vault.PAYLOAD, picture=False)
     assert (done.exit, done.diagnostics) == ("done", ()) and not vault.found_in(done.record)
     assert vault.leaks(root) == []

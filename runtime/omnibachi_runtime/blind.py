@@ -4,7 +4,8 @@
    secret went.
 2. A node that would read a marker is not done again: it answers from its row, as far as that can be so: path, kind,
    declared outcome, public inputs. Its public outputs are real, its secret ones markers. Such nodes are told.
-3. A loop over a secret list, or that ends by what is secret, and a node that has no row, cannot be walked: `Unseen`.
+3. A loop over a secret list, or that ends by what is secret, is walked by its rows (`blind_loops`). A node that has
+   none, and a loop whose own row is not there, cannot be walked: `Unseen`.
 4. All else is done as ever. Without the key of the data root no commitment can be made: then what is withheld is taken
    from the row, and told as well.
 
@@ -133,21 +134,22 @@ def along(sight: Sight, index: int, node: dict[str, Any], ordinary: Along, diffe
         if node["check"] is None:
             return ordinary  # it hands on what it is given, whatever that is
         return _door(sight, index, node, reads, ordinary, step, fields, differ)
-    filled = _filled(sight, step, fields, differ)
+    # The END of a round whose loop gives what is not at hand adds an event that no key could make.
+    exact = secrets.commit is not None and (node["kind"] != END or not sight.hidden)
+    own = ordinary if exact else _filled(sight, step, fields, differ)
+    if node["kind"] not in (EACH, END):
+        return own
+    from .blind_loops import ended_by_secrets, over_secrets
 
-    def loop(run: Walk, tape: _Tape) -> int:
-        if reads(run) or (node["kind"] == REPEAT and sight.hidden):
-            raise Unseen(run.place(node["name"]))
-        # The END of a round whose loop gives what is not at hand adds an event that no key could make.
-        exact = secrets.commit is not None and (node["kind"] != END or not sight.hidden)
-        return (ordinary if exact else filled)(run, tape)
-
-    return loop
+    if node["kind"] == EACH:
+        return over_secrets(sight, index, node, reads, own, differ)
+    loop = orjson.loads(sight.program.sealed)["nodes"][node["of"]]
+    return ended_by_secrets(sight, node, own, differ) if loop["kind"] == REPEAT else own
 
 
 def _reads(node: dict[str, Any], program: Program) -> Callable[[Walk], bool]:
     """Return what tells whether a node would read something that is not at hand."""
-    template = node.get("items") if node["kind"] == EACH else node.get("with")
+    template = node.get({EACH: "items", END: "output"}.get(node["kind"], "with"))
     if template is None:
         return lambda run: False
     size = len(program.names)
@@ -350,13 +352,9 @@ def guarded(program: Program) -> None:
         node = nodes[index]
         if node["kind"] in KINDS or node["kind"] == EACH or (node["kind"] == PASS and node["check"] is not None):
             steps[index] = _guard(node["name"], _reads(node, program), steps[index])
-        elif node["kind"] == REPEAT:
-            steps[index] = _guard(node["name"], _given_hidden(program), steps[index])
+        elif node["kind"] == END and nodes[node["of"]]["kind"] == REPEAT:
+            steps[index] = _guard(nodes[node["of"]]["name"], _reads(node, program), steps[index])
     program.steps = tuple(steps)
-
-
-def _given_hidden(program: Program) -> Callable[[Walk], bool]:
-    return lambda run: holds_marker(run.values[-2])
 
 
 def _guard(name: str, reads: Callable[[Walk], bool], step: Step) -> Step:
