@@ -194,7 +194,8 @@ def test_replay_finds_what_was_changed_in_public(folder: Path) -> None:
         (2, lambda body: body["inputs"].update(words="shown")), (4, lambda body: body["output"].pop("private_key")),
         (1, lambda body: body["output"].update(seed="shown")), (4, lambda body: body.update(path="kex")),
         (13, lambda body: body["inputs"].update(count=3)), (13, lambda body: body["inputs"].update(count=1)),
-        (13, lambda body: body["output"]["items"].pop()), (13, lambda body: body.update(outcome="FAILED")),  (12, lambda body: body["output"].update(address="AD_y")),
+        (13, lambda body: body["output"]["items"].pop()), (13, lambda body: body.update(outcome="FAILED")),
+        (12, lambda body: body["output"].update(address="AD_y")),
     ]  # fmt: skip
     snapshot = Workspace(folder).load()
     for number, change in places:
@@ -205,7 +206,7 @@ def test_replay_finds_what_was_changed_in_public(folder: Path) -> None:
         seeing = replay(made, snapshot, data_root=folder / "data", payload=vault.PAYLOAD)
         assert not seeing.same, number
         # What only the secret could tell goes unsaid: it was told as withheld.
-        assert not blind.same or lines[number]["body"]["path"] in blind.withheld
+        assert not blind.same or (number < 13 and lines[number]["body"]["path"] in blind.withheld)
 
 
 DOORS = vault.DOORS_OPEN
