@@ -200,6 +200,7 @@ def test_show_tells_graph_bounds_and_what_the_digest_depends_on(call: Call, work
     assert found["graph"]["address"] == GREET
 
 
+STD_LAWS = ["std::IV_CHANGE_IS_TOLD_V0", "std::IV_NO_EFFECT_BEFORE_DENIAL_V0", "std::IV_OUTSIDE_IS_LAST_V0"]
 LAW = """
 invariant: IV_WORDS_FIRST_V0
 summary: Nothing is remembered before it has words.
@@ -209,8 +210,10 @@ every_path: {passes: {node: words, outcome: SUCCESS}, before: {effect: IDEMPOTEN
 
 
 def test_show_tells_laws_and_limits(call: Call, workspace: Path) -> None:
-    assert "  none" in call("show", GREET).out.splitlines()
-    assert call("show", GREET, "--json").json()["laws"] == {}
+    bare = call("show", GREET).out.splitlines()
+    of_std = call("show", GREET, "--json").json()["laws"]
+    assert list(of_std) == STD_LAWS
+    assert [f"  {law}  {summary}" for law, summary in of_std.items()] == bare[bare.index("laws") + 1 :][: len(of_std)]
     declared = workspace / "protocols/greeting/greet.yaml"
     text = declared.read_text("utf-8").replace(
         "start: words\n", "start: words\nlimits: {visits: 5, effects: {READ: 0}}\n"
@@ -223,7 +226,7 @@ def test_show_tells_laws_and_limits(call: Call, workspace: Path) -> None:
     assert "  at most 0 effects of class READ (limit 0)" in said
     assert "  greeting::IV_WORDS_FIRST_V0  Nothing is remembered before it has words." in said
     found = call("show", GREET, "--json").json()
-    assert found["laws"] == {"greeting::IV_WORDS_FIRST_V0": "Nothing is remembered before it has words."}
+    assert found["laws"] == {"greeting::IV_WORDS_FIRST_V0": "Nothing is remembered before it has words.", **of_std}
     assert found["limits"] == {"visits": 5, "effects": {"READ": 0}}
     declared.write_text(text.replace("visits: 5", "visits: 1"), "utf-8")
     refused = call("compile")

@@ -76,20 +76,20 @@ def test_every_load_is_recorded_as_a_commit_like_others(workspace: Workspace, tm
     assert workspace.load_facts(file, data_root=data).number == 1
     assert workspace.run(RAISE, {"key": "oolong", "cents": 5}, data_root=data, picture=False).result == {"revision": 2}
     last = workspace.load_facts(file, data_root=data)
-    assert (last.number, last.loaded) == (3, {PRICES: 1})
+    assert (last.number, last.loaded) == (4, {PRICES: 1})  # the run wrote the price, and an event that tells of it
     told = loads(data)
-    assert [item["number"] for item in told] == [1, 3]
+    assert [item["number"] for item in told] == [1, 4]
     assert told[0]["file_digest"] == last.file_digest == digest(Path(file).read_bytes())
     assert told[0]["seal"] == workspace.load().seal
     assert told[1]["stores"] == {PRICES: {"loaded": 1, "unchanged": 0}}
     with open_root(str(data)) as ledger:
         assert len(ledger.runs()) == 1  # a load is no run
         (mirror,) = ledger.export({PRICES: "records"})
-    assert json.loads(Path(mirror).read_text())["number"] == 3
+    assert json.loads(Path(mirror).read_text())["number"] == 4
     with sqlite3.connect(data / "store.db") as db:
         assert db.execute("SELECT number, run, path, capability FROM receipts WHERE run=''").fetchall() == [
             (1, "", "1", "load"),
-            (3, "", "3", "load"),
+            (4, "", "4", "load"),
         ]
         for change in (
             "DELETE FROM loads",
@@ -267,8 +267,8 @@ def test_a_data_root_of_the_first_schema_version_is_brought_up_to_date(
     db.close()
     assert workspace.records(PRICES, data_root=data)[0]["key"] == "oolong"
     file = seed(tmp_path / "facts.json", {PRICES: {"oolong": price(300)}})
-    assert workspace.load_facts(file, data_root=data).number == 2
-    assert loads(data)[0]["number"] == 2
+    assert workspace.load_facts(file, data_root=data).number == 3
+    assert loads(data)[0]["number"] == 3
 
 
 def test_the_command(call: Call, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

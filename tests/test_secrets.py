@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import vault
+from handmade import call, leave, linked, record_of, run, workflow
 from omnibachi import Workspace, examine, render
 from omnibachi.__main__ import main
-from omnibachi_model.digests import decode
+from omnibachi_model.diagnostics import Defect, Diagnostic, Trouble
+from omnibachi_model.digests import decode, encode
 from omnibachi_model.secrecy import commitment, is_withheld
+from omnibachi_runtime.link import Malformed
 from vault import LOOK, OPEN
 
 FAILS = ("raise", "type", "outcome", "misfit", "change", "unwritable", "none", "VIOLATION")
@@ -62,13 +67,13 @@ def test_the_digest_law_holds_on_one_data_root(folder: Path, tmp_path: Path) -> 
 def test_a_used_id_answers_and_another_secret_is_another_payload(folder: Path, tmp_path: Path) -> None:
     space = Workspace(folder)
 
-    def again(payload: dict[str, Any], workflow: str) -> Any:
-        return space.run(workflow, payload, data_root=tmp_path / "d", trace_id=f"T{workflow[-7]}", picture=False)
+    def again(payload: dict[str, Any], address: str) -> Any:
+        return space.run(address, payload, data_root=tmp_path / "d", trace_id=f"T{address[-7]}", picture=False)
 
-    for workflow in (OPEN, LOOK):
-        first, second = again(vault.PAYLOAD, workflow), again(vault.PAYLOAD, workflow)
+    for address in (OPEN, LOOK):
+        first, second = again(vault.PAYLOAD, address), again(vault.PAYLOAD, address)
         assert first.exit and second.repeated and second.digest == first.digest
-        third = again({**vault.PAYLOAD, "words": "other words"}, workflow)
+        third = again({**vault.PAYLOAD, "words": "other words"}, address)
         assert [item.code for item in third.diagnostics] == ["OB711"]
 
 
@@ -150,3 +155,41 @@ def test_a_call_gives_secrets_to_its_caller_and_writes_nothing(folder: Path, tmp
         path for path in before if "__pycache__" not in str(path)
     ]
     assert not (tmp_path / "d").exists()
+
+
+def test_trouble_in_a_transform_tells_no_secret() -> None:
+    """One that raises what is OmniBachi's own ends the walk, and its text goes nowhere."""
+    text = {"type": "string", "secret": True}
+
+    def troubled(inputs: Any) -> Any:
+        raise Trouble(Diagnostic("OB720", f"cannot open {inputs['words']}"))
+
+    node = call(
+        "seed", "vault::CT_SEED_V0", {"words": ["ref", "payload", ["words"]]}, {"SUCCESS": record_of()},
+        {"SUCCESS": 1, "FAULT": 1}, secret={"inputs": ["words"], "outputs": {}},
+    )  # fmt: skip
+    sealed = workflow([node, leave("done", "COMPLETED")], record_of({"words": text}))
+    program = linked(sealed, {"vault::CT_SEED_V0": troubled})
+    program.secrets.commit = lambda value: commitment(b"k" * 32, value)  # type: ignore[union-attr]
+    with pytest.raises(Defect) as told:
+        run(program, {"words": vault.WORDS})
+    assert not vault.found_in(repr(told.value).encode()) and told.value.__suppress_context__
+
+
+@pytest.mark.parametrize("secret", [{"inputs": "words"}, {"inputs": [1]}, {"outputs": []}, [], {"fields": {"a": 1}}, 1])
+def test_a_node_whose_secrets_no_compiler_sealed_is_not_linked(secret: Any) -> None:
+    node = call("a", "x::CT_X_V0", {}, {"SUCCESS": record_of()}, {"SUCCESS": 1, "FAULT": 1}, secret=secret)
+    with pytest.raises(Malformed):
+        linked(workflow([node, leave("done", "COMPLETED")]), {"x::CT_X_V0": print})
+
+
+@given(secret=st.text(min_size=6), key=st.binary(min_size=32, max_size=32))
+def test_commitments_are_those_of_the_standard_library(secret: str, key: bytes) -> None:
+    import hashlib
+    import hmac
+
+    data = encode(secret)
+    assert commitment(key, secret) == f"hmac-sha256:{hmac.new(key, data, hashlib.sha256).hexdigest()}"
+    assert is_withheld({"$withheld": commitment(key, secret)})
+    for other in (secret, {"$withheld": secret}, {"$withheld": commitment(key, secret), "a": 1}, {"$withheld": None}):
+        assert not is_withheld(other)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import vault
+from crashing import in_child
 from omnibachi import Workspace
 from omnibachi.__main__ import main
 from postgres_server import Server
@@ -137,6 +138,43 @@ def test_a_site_tells_marks_and_no_secret(say: Say, place: Path) -> None:
     assert "secret" in page
 
 
+def searched(postgres: Server, root: str) -> list[str]:
+    """Return the tables of a server's data root, after every cell of them was searched for secrets."""
+    with postgres.connect(root) as db:
+        asked = "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
+        tables = [str(row[0]) for row in db.execute(asked)]
+        for table in tables:
+            for row in db.execute(f'SELECT * FROM "{table}"').fetchall():  # type: ignore[arg-type]
+                cells = [bytes(cell) if isinstance(cell, (bytes, memoryview)) else str(cell).encode() for cell in row]
+                assert not vault.found_in(b"\0".join(cells)), table
+    return tables
+
+
+def test_killed_on_a_server_it_goes_on_with_its_payload(postgres: Server, place: Path) -> None:
+    payload = place.parent / "payload.json"
+    payload.write_text(json.dumps(vault.PAYLOAD), "utf-8")
+    words = ["run", "--wf", OPEN, "--payload", str(payload), "--trace-id", "K1", "--json", "--no-picture"]
+    undisturbed = in_child([*words, "--data-root", postgres.root()], place)
+    assert undisturbed.status == 0, undisturbed.out
+    digest = json.loads(undisturbed.out)["digest"]
+    commits = [number for number, name in enumerate(undisturbed.edges, 1) if name == "after COMMIT"]
+    for edge in (commits[len(commits) // 2], commits[-2]):
+        root = postgres.root()
+        shutil.rmtree(place / "traces" / "K1", ignore_errors=True)
+        assert in_child([*words, "--data-root", root], place, fatal=edge).status < 0
+        postgres.settled(root)
+        searched(postgres, root)
+        stopped = in_child(["resume", "K1", "--json", "--no-picture", "--data-root", root], place)
+        postgres.settled(root)
+        assert stopped.status == 3 and "OB790" in stopped.out, stopped.out
+        again = ["resume", "K1", "--payload", str(payload), "--json", "--no-picture", "--data-root", root]
+        done = in_child(again, place)
+        assert done.status == 0 and not vault.found_in(done.out.encode()), done.out
+        assert json.loads(done.out)["digest"] == digest  # chance falls the same way, so the key is the same
+        postgres.settled(root)
+        searched(postgres, root)
+
+
 def test_a_server_keeps_no_secret(postgres: Server, place: Path, say: Say) -> None:
     """Every table is searched, its key is written once, and another process on the server uses the same."""
     root = postgres.root()
@@ -149,15 +187,8 @@ def test_a_server_keeps_no_secret(postgres: Server, place: Path, say: Say) -> No
         )
         told.append((place / "traces" / trace / f"{trace}.jsonl").read_bytes())
     assert told[1].splitlines()[0].split(b'"obs"')[0] == told[2].splitlines()[0].split(b'"obs"')[0]
+    assert "commitments" in searched(postgres, root)
     with postgres.connect(root) as db:
-        tables = [row[0] for row in db.execute(
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
-        )]  # fmt: skip
-        assert "commitments" in tables
-        for table in tables:
-            for row in db.execute(f'SELECT * FROM "{table}"').fetchall():  # type: ignore[arg-type]
-                cells = [bytes(cell) if isinstance(cell, (bytes, memoryview)) else str(cell).encode() for cell in row]
-                assert not vault.found_in(b"\0".join(cells)), table
         for change in ("DELETE FROM commitments", "UPDATE commitments SET key = ''", "TRUNCATE commitments"):
             with pytest.raises(Exception, match="written once"), db.transaction():
                 db.execute(change)  # type: ignore[arg-type]

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-SHIPPED = "omnibachi_capabilities"  # of no workspace, not even of the checkout that it lies in
+# Packages with a catalogue that ship; of no workspace, not even of the checkout that they lie in.
+SHIPPED = ("omnibachi_capabilities", "omnibachi_policy")
 
 
 def folder_of(package: str) -> str | None:
@@ -99,7 +100,7 @@ class Capabilities:
 
     def _is_own(self, module: str) -> bool:
         top = module.partition(".")[0]
-        return top != SHIPPED and os.path.isdir(os.path.join(self.folder, top))
+        return top not in SHIPPED and os.path.isdir(os.path.join(self.folder, top))
 
     def _exactly(self, name: str) -> ModuleType:
         """Import a module from the bytes that `source` gave, anew where another source of its package is loaded."""

@@ -90,7 +90,7 @@ def _given(
     """Return all that the compiler is given of a workspace: its sources, and what stands behind its capabilities."""
     sources, own_std = gather(root, found, shipped=shipped, laid_over=laid_over)
     implementations = _implementations(root, own_std, found)
-    for address, implementation in _std_implementations().items():
+    for address, implementation in shipped_implementations().items():
         implementations.setdefault(address, implementation)
     return sources, implementations
 
@@ -248,11 +248,13 @@ def _shown(base: str, root: str, module: str) -> str:
     return os.path.relpath(path, root).replace(os.sep, "/")
 
 
-def _std_implementations() -> dict[str, wiring.Implementation]:
-    """Read the catalogue of the shipped capabilities, wherever they are installed."""
-    folder = wiring.capabilities_folder()
-    phase = wiring.read_catalogue(os.path.basename(folder), reader(os.path.dirname(folder)), lambda module: module)
-    return {address: dataclasses.replace(entry, place=None) for address, entry in phase.value.items()}
+def shipped_implementations() -> dict[str, wiring.Implementation]:
+    """Read the catalogues of what ships, wherever it is installed."""
+    found: dict[str, wiring.Implementation] = {}
+    for folder in wiring.catalogue_folders():
+        phase = wiring.read_catalogue(os.path.basename(folder), reader(os.path.dirname(folder)), lambda module: module)
+        found.update((address, dataclasses.replace(entry, place=None)) for address, entry in phase.value.items())
+    return found
 
 
 def _versions() -> dict[str, str]:

@@ -142,7 +142,6 @@ class RunResult:
         """Return what `omnibachi run --json` prints."""
         waiting = {} if self.waiting is None else {"waiting": self.waiting}
         return {
-            **waiting,
             "schema": RUN_SCHEMA,
             "ok": self.ok,
             "exit_code": self.exit_code,
@@ -159,6 +158,7 @@ class RunResult:
             "path": [{"node": step.node, "capability": step.capability, "outcome": step.outcome} for step in self.path],
             "trace": self.trace,
             "diagnostics": [item.as_json() for item in self.diagnostics],
+            **waiting,
         }
 
 

@@ -304,9 +304,11 @@ def __getattr__(name: str) -> Any:
     return found
 
 
-def capabilities_folder() -> str:
-    """Return the folder of the shipped capabilities' package, without importing it."""
-    return _folder("omnibachi_capabilities")
+def catalogue_folders() -> tuple[str, ...]:
+    """Return the folders of the shipped packages that have a catalogue, without importing them."""
+    from .catalogue import SHIPPED
+
+    return tuple(_folder(package) for package in SHIPPED)
 
 
 def code_folders() -> tuple[str, ...]:

@@ -32,12 +32,13 @@ from .lower import lower
 from .nesting import check_nesting
 from .phase import Implementation, Source
 from .points import Subject, subject
+from .policies import seal_policies
 from .seal import Sealed, seal, signatures, written
 
 _DOMAIN = re.compile(rb"^domain[ \t]*:", re.M)
 _DOCUMENT = re.compile(r"^---(?: .*)?$", re.M)
 _KEY = re.compile(r"^[\"']?(\w+)[\"']?[ \t]*:", re.M)
-_KINDS = "workflow|contract|transform|side_effect|intent|event|schema|store|invariant"
+_KINDS = "workflow|contract|transform|side_effect|intent|event|schema|store|invariant|policy"
 _ARTIFACT = re.compile(rf"^(?:{_KINDS}): *[\"']?([A-Z]{{2}}_[A-Z0-9_]+)", re.M)
 
 
@@ -116,6 +117,8 @@ def _compile(
     for address, bound in laws.value.bound.items():
         workflows[address]["laws"] = dict(bound)
     found.extend(laws.diagnostics)
+    policies = seal_policies(library.value)
+    found.extend(policies.diagnostics)
     diagnostics = in_order(located(found, sources))
     ready = not has_errors(diagnostics)
     if ready and len(proven) < len(library.value.bodies):
@@ -126,7 +129,7 @@ def _compile(
     if ready:
         files = {address: written(proven[address], workflow) for address, workflow in workflows.items()}
         contracts, forms = signatures(proven), laws.value.laws
-        sealed = seal(files, contracts, forms, library.value, sealed_sources, implementations, versions)
+        sealed = seal(files, contracts, forms, policies.value, library.value, sealed_sources, implementations, versions)
     places = in_place(place for body in proven.values() for place in body.checked.places)
     checked = tuple(proven[address].checked for address in workflows)
     return Compilation(sealed, diagnostics, checked, places, tuple(library.value.scenarios), library.value)

@@ -14,6 +14,7 @@ from .declared_laws import Course as Course
 from .declared_laws import Invariant as Invariant
 from .declared_laws import Point as Point
 from .declared_laws import Scope as Scope
+from .declared_policies import Policy as Policy
 from .frozen import dataclass
 from .naming import Name as Name
 from .tree import Entry, Mapping, Tree
@@ -347,6 +348,7 @@ Declaration: TypeAlias = (
     | EventShape
     | NamedSchema
     | Invariant
+    | Policy
     | Domain
     | Scenario
 )

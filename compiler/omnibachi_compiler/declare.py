@@ -19,6 +19,7 @@ from .declarations import (
     NamedSchema,
     Operation,
     Outcome,
+    Policy,
     Scenario,
     SideEffect,
     Store,
@@ -91,6 +92,8 @@ def _read(kind: str, tree: Mapping, source: Source, broken: frozenset[str]) -> D
         return contract(tree, domain, broken)
     if kind == "invariant":
         return invariant(tree, domain)
+    if kind == "policy":
+        return Policy(name, domain, summary, tree, span)
     if kind == "transform":
         examples = tuple(item for item in items_at(tree, "examples") if isinstance(item, Mapping))
         return Transform(name, domain, summary, fields_at(tree, "inputs"), _outcomes(tree), examples, span)

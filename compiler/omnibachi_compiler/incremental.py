@@ -3,8 +3,8 @@
 What is remembered of each file is its entry (see `entries`). A file is taken as it was where its content is the same,
 where everything that it looks for, and what that looks for in turn, is declared by files of the same contents or still
 by none, and where the snapshot that stands has its sealed bytes, as their digests tell. All else goes through the
-phases of every compile. Domains and laws are always read, functions always compared with what is declared, laws always
-proven on every workflow that they bind.
+phases of every compile. Domains, laws and policies are always read, functions always compared with what is declared,
+laws always proven on every workflow that they bind.
 
 Only a workspace in which nothing is wrong comes out of this. At the first error, and wherever anything is not plain,
 nothing does, and the caller compiles from nothing: so findings are never told from memory, but for warnings.
@@ -46,6 +46,7 @@ from .library import Library, address_of, collect
 from .loader import load
 from .phase import Implementation, Source
 from .points import Subject, subject
+from .policies import seal_policies
 from .seal import Sealed, Written, seal, signatures, written
 from .tree import plain
 
@@ -260,7 +261,8 @@ def _sealed(
     laws = prove_laws(
         whole, {**_subjects(kept, files, whole), **subjects(whole, proven, lowered)} if whole.invariants else {}
     )
-    found += laws.diagnostics
+    policies = seal_policies(whole)
+    found += [*laws.diagnostics, *policies.diagnostics]
     _sound(found)
     texts: dict[str, Written] = {}
     for address, workflow in lowered.items():
@@ -274,7 +276,7 @@ def _sealed(
     alone = {path for path, entry in files.kept.items() if entry["alone"]}
     alone |= {path for path, read in files.read.items() if read.scenarios_alone}
     sources = [source for path, source in files.sources.items() if path not in alone]
-    sealed = seal(texts, contracts, laws.value.laws, whole, sources, implementations, versions)
+    sealed = seal(texts, contracts, laws.value.laws, policies.value, whole, sources, implementations, versions)
     told = located(found, list(files.sources.values()))
     entries = _entries(files, whole, proven, texts, laws.value.bound, told)
     remembered = [read_finding(item) for entry in files.kept.values() for item in entry["warnings"]]

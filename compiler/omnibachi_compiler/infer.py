@@ -86,9 +86,9 @@ def check_expression(text: Name, names: Mapping[str, Schema], giver: str = "`wit
     )
 
 
-def check_condition(text: Name, names: Mapping[str, Schema]) -> Phase[Inferred | None]:
+def check_condition(text: Name, names: Mapping[str, Schema], giver: str = "`with`") -> Phase[Inferred | None]:
     """Judge a `when`: an expression that may be true or false (OB509 besides what any expression may break)."""
-    phase = check_expression(text, names)
+    phase = check_expression(text, names, giver)
     found = phase.value
     if found is None or only(found.type, "boolean"):
         return phase

@@ -25,6 +25,7 @@ from .declarations import (
     Name,
     NamedSchema,
     Outcome,
+    Policy,
     Scenario,
     SideEffect,
     Store,
@@ -132,6 +133,7 @@ class Library:
     contracts: dict[str, Contract] = field(default_factory=dict)
     contract_inputs: dict[str, Schema] = field(default_factory=dict)
     invariants: dict[str, Invariant] = field(default_factory=dict)
+    policies: dict[str, Policy] = field(default_factory=dict)
     scenarios: list[Scenario] = field(default_factory=list)
     broken: frozenset[str] = frozenset()  # addresses whose declarations could not be understood
 
@@ -202,6 +204,8 @@ def _file(item: Declaration, address: str, library: Library, found: list[Diagnos
         library.contract_inputs[address] = _taken(seal_fields(item.inputs, marks=TAKEN, named=named), found)
     elif isinstance(item, Invariant):
         library.invariants[address] = item
+    elif isinstance(item, Policy):
+        library.policies[address] = item
     elif isinstance(item, Scenario):
         library.scenarios.append(item)
     elif isinstance(item, Transform):

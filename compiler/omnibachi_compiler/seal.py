@@ -16,6 +16,7 @@ from omnibachi_model.digests import digest, digest_of, pretty
 from omnibachi_model.sealed import (
     DOMAIN_FORMAT,
     MANIFEST,
+    POLICIES,
     PROGRAMS,
     SEAL,
     SNAPSHOT_FORMAT,
@@ -53,12 +54,14 @@ def seal(
     workflows: Mapping[str, Written],
     contracts: Mapping[str, Json],
     laws: Mapping[str, Json],
+    policies: Mapping[str, Json],
     library: Library,
     sources: Iterable[Source],
     implementations: Mapping[str, Implementation],
     versions: Mapping[str, str],
 ) -> Sealed:
-    """Write the snapshot of a workspace in which nothing is wrong: workflows as written, signatures, laws as sealed."""
+    """Write the snapshot of a workspace in which nothing is wrong: workflows as written, signatures, laws and policies
+    as sealed."""
     files: dict[str, bytes] = {}
     manifest: Json = {
         "format": SNAPSHOT_FORMAT,
@@ -74,8 +77,9 @@ def seal(
         "laws": {address: digest_of(law) for address, law in laws.items()},
         "sources": {source.path: digest(source.data) for source in sources},
         "workflows": {},
+        **({POLICIES: {address: digest_of(pack) for address, pack in policies.items()}} if policies else {}),
     }
-    for name, value in _domains(library, contracts, laws).items():
+    for name, value in _domains(library, contracts, laws, policies).items():
         files[domain_file(name)] = pretty(value)
         manifest["domains"][name] = {"file": domain_file(name), "sha256": digest(files[domain_file(name)])}
     for address, written in sorted(workflows.items()):
@@ -117,7 +121,9 @@ def signatures(bodies: Mapping[str, Body]) -> dict[str, Json]:
     }
 
 
-def _domains(library: Library, contracts: Mapping[str, Json], laws: Mapping[str, Json]) -> dict[str, Json]:
+def _domains(
+    library: Library, contracts: Mapping[str, Json], laws: Mapping[str, Json], policies: Mapping[str, Json]
+) -> dict[str, Json]:
     domains: dict[str, Json] = {
         name: {
             "format": DOMAIN_FORMAT,
@@ -156,6 +162,9 @@ def _domains(library: Library, contracts: Mapping[str, Json], laws: Mapping[str,
     for address, law in laws.items():
         domains[split(address)[0]]["laws"][address] = law
         summaries[address] = library.invariants[address].summary
+    for address, pack in policies.items():
+        domains[split(address)[0]].setdefault(POLICIES, {})[address] = pack
+        summaries[address] = library.policies[address].summary
     for address, text in summaries.items():
         if text:
             domains[split(address)[0]]["summaries"][address] = text

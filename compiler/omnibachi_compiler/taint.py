@@ -35,7 +35,7 @@ from omnibachi_model.secrecy import PUBLIC, holds_secret
 from .flat import OWN, Flat, Step
 from .links import Graph
 from .shades import Shade, below, merged, names_in, of_schema, of_template, trail
-from .templates import Record, Reference, Template
+from .templates import Reference, Template, references
 
 Json = dict[str, Any]
 PURE = "PURE"
@@ -62,14 +62,14 @@ class _Flow:
         return None if template is None else of_template(template, self.read)
 
     def refuse(self, code: str, step: Step, template: Template | None, where: str) -> None:
-        """Report every part of a template that is secret, where none may be."""
-        for part, shade in _parts(template, self.of):
-            came = trail(shade)
+        """Report every reference of a template that reads what is secret, where nothing may be."""
+        for reference in references(template) if template is not None else ():
+            came = trail(self.read(reference))
             if came is not None:
                 related = [(way.span, f"`{way.use}` is used here") for way in step.origin.via]
                 message = f"`{came[0]}` is secret and would reach {where}"
                 self.found.append(
-                    Diagnostic(code, message, part.span, help=_ADVICE, related=related, path=(*came, step.name))
+                    Diagnostic(code, message, reference.span, help=_ADVICE, related=related, path=(*came, step.name))
                 )
 
 
@@ -126,13 +126,6 @@ def _leave(loop: Step, flow: _Flow) -> None:
     if names:
         outcomes = sorted(outcome for outcome in loop.targets if outcome != FAULT)
         flow.sealed.setdefault(loop.name, {})["outputs"] = dict.fromkeys(outcomes, names)
-
-
-def _parts(template: Template | None, of: Callable[[Template], Shade]) -> Iterator[tuple[Template, Shade]]:
-    """Yield the members of a mapping, or the whole of anything else, each with its shade."""
-    for part in [value for _, value in template.entries] if isinstance(template, Record) else [template]:
-        if part is not None:
-            yield part, of(part)
 
 
 def _call(step: Step, flow: _Flow, graph: Graph) -> None:

@@ -59,6 +59,32 @@ _CANCELLATIONS = """CREATE TABLE cancellations (
 # The key of the data root, where no file beside the database can hold it: on PostgreSQL. It has one row at most.
 _COMMITMENTS = "CREATE TABLE commitments (number INTEGER PRIMARY KEY CHECK (number = 1), key BLOB NOT NULL)"
 
+# Ledgers of decisions: their events, each in the columns that its digest covers; of each ledger one row that moves with
+# it, and how many events there are of each stream, lane and kind. The unique indexes hold what the grammar rests on: a
+# correlation has one event of a kind, and a turn one INTENT. docs/formats.md, "Decisions".
+_DECISIONS = (
+    """CREATE TABLE decisions (
+        ledger INTEGER NOT NULL, position INTEGER NOT NULL, kind TEXT NOT NULL, stream_id TEXT NOT NULL,
+        lane TEXT NOT NULL, thread_id TEXT NOT NULL, turn_id TEXT NOT NULL, parent_turn_id TEXT,
+        correlation_id TEXT NOT NULL, intent_type TEXT NOT NULL, actor TEXT NOT NULL, payload BLOB NOT NULL,
+        obs BLOB NOT NULL, normative_digest TEXT NOT NULL, prev_event_digest TEXT NOT NULL, digest TEXT NOT NULL,
+        canon_len INTEGER NOT NULL, PRIMARY KEY (ledger, position)) WITHOUT ROWID""",
+    "CREATE UNIQUE INDEX decisions_correlation ON decisions (ledger, correlation_id, kind)",
+    """CREATE UNIQUE INDEX decisions_turn ON decisions (ledger, stream_id, thread_id, turn_id)
+        WHERE kind = 'INTENT'""",
+    "CREATE INDEX decisions_stream ON decisions (ledger, stream_id, position)",
+    "CREATE INDEX decisions_lane ON decisions (ledger, lane, position)",
+    "CREATE INDEX decisions_thread ON decisions (ledger, thread_id, position)",
+    "CREATE INDEX decisions_kind ON decisions (ledger, kind, position)",
+    """CREATE TABLE decision_heads (
+        ledger INTEGER PRIMARY KEY, store TEXT NOT NULL UNIQUE, length INTEGER NOT NULL, v_digest TEXT NOT NULL,
+        normative_head TEXT NOT NULL, intented INTEGER NOT NULL, allowed INTEGER NOT NULL, denied INTEGER NOT NULL,
+        executed_ok INTEGER NOT NULL, executed_error INTEGER NOT NULL)""",
+    """CREATE TABLE decision_tallies (
+        ledger INTEGER NOT NULL, stream_id TEXT NOT NULL, lane TEXT NOT NULL, kind TEXT NOT NULL, n INTEGER NOT NULL,
+        PRIMARY KEY (ledger, stream_id, lane, kind)) WITHOUT ROWID""",
+)
+
 # Tables whose rows are written once: what makes a row one that is there already, and in `only` which rows these are.
 ONCE: dict[str, tuple[tuple[str, ...], str]] = {
     "events": (("run = NEW.run AND seq = NEW.seq", "run = NEW.run AND path = NEW.path AND path <> ''"), ""),
@@ -70,6 +96,15 @@ ONCE: dict[str, tuple[tuple[str, ...], str]] = {
     "approvals": (("number = NEW.number",), ""),
     "cancellations": (("run = NEW.run",), ""),
     "commitments": (("number = NEW.number",), ""),
+    "decisions": (
+        (
+            "ledger = NEW.ledger AND position = NEW.position",
+            "ledger = NEW.ledger AND correlation_id = NEW.correlation_id AND kind = NEW.kind",
+            "ledger = NEW.ledger AND stream_id = NEW.stream_id AND thread_id = NEW.thread_id"
+            " AND turn_id = NEW.turn_id AND kind = 'INTENT' AND NEW.kind = 'INTENT'",
+        ),
+        "",
+    ),
 }
 
 
@@ -89,7 +124,15 @@ def _once(table: str) -> tuple[str, ...]:
 _LOADING = (_LOADS, *_once("loads"))
 
 _PEOPLE = (_APPROVALS, "CREATE INDEX approvals_run ON approvals (run, number)", *_once("approvals"))
-_SINCE_4 = (*_PEOPLE, _CANCELLATIONS, *_once("cancellations"), _COMMITMENTS, *_once("commitments"))
+_SINCE_4 = (
+    *_PEOPLE,
+    _CANCELLATIONS,
+    *_once("cancellations"),
+    _COMMITMENTS,
+    *_once("commitments"),
+    *_DECISIONS,
+    *_once("decisions"),
+)
 
 # The latest runs are listed without reading all of them.
 _LATEST = ("CREATE INDEX runs_started ON runs (started_at, run)",)
@@ -99,6 +142,7 @@ LATER = (
     "approvals",
     "cancellations",
     "commitments",
+    "decisions",
 )  # laid with their triggers by the upgrades that brought them
 
 SCHEMA = (

@@ -18,6 +18,7 @@ PREFIXES = {
     "SC": "schema",
     "ST": "store",
     "IV": "invariant",
+    "PL": "policy",
 }
 
 # The forms of names; the language's schemas are made of them too. A code names files of the snapshot, so it has an end.

@@ -62,7 +62,9 @@ REPEAT_KEY, REPEAT_NEVER = "key", "never"
 REPEATS = (REPEAT_KEY, REPEAT_NEVER)  # whether what leaves the house may be asked again under the same key
 HOSTS = "hosts"
 PROGRAMS = "programs"
-KEEPS = ("registry", "events", "records", "accounts")
+POLICIES = "policies"
+DECISIONS = "decisions"  # events of what was asked, decided and done, which only grow (see `decisions`)
+KEEPS = ("registry", "events", "records", "accounts", DECISIONS)
 
 
 ITEM = "*"  # stands for the number of an item where members of a payload are named

@@ -5,8 +5,6 @@ A statement is an envelope (`audit.proofs.approvals`); here it is only read, aft
 
 from __future__ import annotations
 
-from base64 import b64decode
-
 from .digests import decode
 from .sealed import APPROVED, EXPIRED, REJECTED
 
@@ -49,6 +47,8 @@ def decided(
 
 def said(statement: bytes) -> dict[str, Any]:
     """Return the predicate of a statement that was judged."""
+    from base64 import b64decode  # every run imports this module, few read a statement
+
     found: dict[str, Any] = decode(b64decode(decode(statement)["payload"]))["predicate"]
     return found
 

@@ -13,6 +13,7 @@ import builtins
 
 import orjson
 
+from omnibachi_model.diagnostics import Defect, Trouble
 from omnibachi_model.digests import encode
 from omnibachi_model.sealed import END, PASS, REJECTED_EXIT
 from omnibachi_model.secrecy import WITHHELD, first_secret, is_withheld, withheld
@@ -208,7 +209,12 @@ def kept(index: int, nodes: Sequence[dict[str, Any]], step: Step, secrets: Secre
 
     def withholding(run: Walk) -> int:
         events, mishaps = len(run.events), len(run.mishaps)
-        target = step(run)
+        try:
+            target = step(run)
+        except (Trouble, Defect) as error:
+            # Nothing here asks a database: whatever it is, its text may hold what the step was given.
+            what = f"`{run.place(fields.node['name'])}` reads secrets and met {type(error).__name__}"
+            raise Defect(what) from None
         added = run.events[events:]
         if added and holds_marker(run.values[told]):
             del run.events[events:]

@@ -10,6 +10,7 @@ from typing import Any
 
 from .capabilities import SIDE_EFFECT, TRANSFORM
 from .laws import INVARIANT
+from .policies import POLICY
 from .scenarios import TEST
 from .state import DOMAIN, EVENT, INTENT, SCHEMA, STORE
 from .words import LATER
@@ -25,10 +26,11 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "schema": SCHEMA,
     "store": STORE,
     "invariant": INVARIANT,
+    "policy": POLICY,
     "test": TEST,
     "domain": DOMAIN,
 }
 
-LATER_KINDS = ("policy", "overlay", "actor")
+LATER_KINDS = ("overlay", "actor")
 
 __all__ = ["LATER", "LATER_KINDS", "SCHEMAS"]

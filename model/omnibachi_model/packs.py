@@ -1,0 +1,65 @@
+"""Packs: what a policy may see and say, told once for the compiler that seals them and the room that evaluates them.
+
+The whitelist of facts is the whole world of a pack: their names, their types and what is not among them are here and
+nowhere else. docs/language.md ("Policies") says it for people, docs/formats.md holds the sealed form.
+"""
+
+from __future__ import annotations
+
+from .values import LIMIT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+TEXT, WHOLE, SWITCH, TEXTS = "text", "whole number", "switch", "list of texts"
+
+# Fact -> type. Those whose names begin with `claimed.` are what a caller says of himself.
+FACTS = {
+    "intent_type": TEXT,
+    "stream_id": TEXT,
+    "lane": TEXT,
+    "provider": TEXT,
+    "model_id": TEXT,
+    "max_tokens": WHOLE,
+    "max_duration_ms": WHOLE,
+    "declared_tools": TEXTS,
+    "tool_scope": TEXT,
+    "input_chars": WHOLE,
+    "input_bytes": WHOLE,
+    "principal": TEXT,
+    "tenant": TEXT,
+    "verified": SWITCH,
+    "roles": TEXTS,
+    "claimed.capability": TEXT,
+    "claimed.risk_tier": TEXT,
+    "claimed.request_tags": TEXTS,
+}
+CLAIMED = "claimed"
+CLAIMS = ("capability", "risk_tier", "request_tags")
+
+GATES = ("require", "absent", "match", "one_of", "bound", "when", "any_of", "not", "deny")
+
+ALLOW, DENY = "ALLOW", "DENY"
+EVALUATION_ERROR = "policy.evaluation_error"
+UNAVAILABLE = "policy.unavailable"
+# What a pack may not give as its reason: the record could not tell who said it.
+RESERVED_REASONS = (EVALUATION_ERROR, UNAVAILABLE)
+RESERVED_PREFIX = "gateway."
+
+
+def is_reserved(reason: str) -> bool:
+    """Tell whether a reason code is said by the boundary itself."""
+    return reason in RESERVED_REASONS or reason.startswith(RESERVED_PREFIX)
+
+
+def is_of_type(fact: str, value: Any) -> bool:
+    """Tell whether a value is of its fact's type; raises KeyError for what is no fact."""
+    kind = FACTS[fact]
+    if kind == TEXT:
+        return type(value) is str
+    if kind == WHOLE:
+        return type(value) is int and -LIMIT < value < LIMIT
+    if kind == SWITCH:
+        return type(value) is bool
+    return type(value) is list and all(type(item) is str for item in value)
