@@ -7,12 +7,14 @@ from typing import Any
 
 import yaml
 
-from omnibachi_capabilities.catalogue import CATALOGUE
+from omnibachi_capabilities.catalogue import CATALOGUE as CAPABILITIES
 from omnibachi_model.checks import conform, filler, link
 from omnibachi_model.digests import encode
 from omnibachi_model.values import admit
+from omnibachi_policy.catalogue import CATALOGUE as POLICIES
 
 ROOT = Path(__file__).resolve().parent.parent
+CATALOGUE: dict[str, Any] = {**CAPABILITIES, **POLICIES}
 
 
 def documents() -> list[tuple[str, dict[str, Any]]]:

@@ -336,7 +336,7 @@ def test_the_watcher_sees_what_breaks_a_law(root: str) -> None:
     for number, (capability, store, inputs, event) in enumerate(breaks):
         copy = f"{root}-{number}"
         shutil.copytree(root, copy)
-        assert SHIPPED.call(f"std::{capability}", inputs, store=store, event=event, data_root=copy).ok
+        assert SHIPPED.call(f"std::{capability}", inputs, store=store, event=event, data_root=copy).outcome == "SUCCESS"
         with pytest.raises(AssertionError):
             hold_on(copy)
     with sqlite3.connect(f"{root}/store.db") as db:

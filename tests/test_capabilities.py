@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from declared import EXAMPLES, OPERATIONS, TRANSFORMS, object_of, transform
-from omnibachi_capabilities.catalogue import CATALOGUE
+from declared import CATALOGUE, EXAMPLES, OPERATIONS, TRANSFORMS, object_of, transform
 from omnibachi_ledger import Ledger, open_root
 from omnibachi_model.checks import conform, link, same
 from omnibachi_model.formats import is_date_time

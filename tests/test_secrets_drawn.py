@@ -126,7 +126,7 @@ def _documents(made: Drawn, result: dict[str, Any]) -> str:
     return "\n---\n".join(json.dumps(item) for item in (*COMMON, intent, workflow)) + "\n"
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(drawn=chains())
 def test_what_compiles_leaves_no_secret_and_what_is_refused_would(drawn: tuple[Drawn, dict[str, Any]]) -> None:
     made, result = drawn

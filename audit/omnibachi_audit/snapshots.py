@@ -22,6 +22,7 @@ from omnibachi_model.sealed import (
     ORIGINS_FORMAT,
     SEAL,
     SIGNATURE,
+    POLICIES,
     SNAPSHOT_FORMAT,
     VERSIONS,
     WORKFLOW_FORMAT,
@@ -64,6 +65,9 @@ def verify_snapshot(
         if not isinstance(manifest.get(section), dict):
             found.append(Diagnostic("OB608", f"`{MANIFEST}` has no section `{section}`", help=AGAIN))
             manifest[section] = {}
+    if not isinstance(manifest.setdefault(POLICIES, {}), dict):  # a snapshot without policies does not speak of them
+        found.append(Diagnostic("OB608", f"`{MANIFEST}` does not list its policies", help=AGAIN))
+        manifest[POLICIES] = {}
     listed = {MANIFEST, SEAL, VERSIONS, SIGNATURE}
     domains = _domains(manifest, read, listed, found)
     _entries(manifest, domains, found)
@@ -129,8 +133,8 @@ def _domains(
 
 
 def _entries(manifest: dict[str, Any], domains: dict[str, dict[str, Any] | None], found: list[Diagnostic]) -> None:
-    """Compare each contract, event, intent, law and store with its domain's entry, both ways."""
-    for section in ("contracts", "events", "intents", "laws", "stores"):
+    """Compare each contract, event, intent, law, policy and store with its domain's entry, both ways."""
+    for section in ("contracts", "events", "intents", "laws", POLICIES, "stores"):
         for address, sealed in manifest[section].items():
             domain = split(address)[0]
             if domain not in domains:

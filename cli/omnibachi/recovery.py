@@ -132,9 +132,7 @@ class Recoverer:
             traces = self.traces  # The workspace was moved.
         return traces, picture and self.picture
 
-    def one(
-        self, trace_id: str, accept: Collection[str] = (), payload: dict[str, JSON] | None = None
-    ) -> RunResult:
+    def one(self, trace_id: str, accept: Collection[str] = (), payload: dict[str, JSON] | None = None) -> RunResult:
         """Finish one run, with its payload where that is needed again, or what is missing of one that has ended.
 
         Raises Refused (OB316) and Trouble.

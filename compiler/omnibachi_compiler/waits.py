@@ -18,6 +18,7 @@ from .language.durations import milliseconds
 Schema = dict[str, Any]
 MACHINES = ("checkpoint", "run", "snapshot")  # roles of keys that sign what was made, not what shall happen
 
+
 def waited_outcomes(node: Wait, found: list[Diagnostic]) -> dict[str, Schema]:
     """Return the outcomes of a wait, EXPIRED only where it has an end; report roles that no person has (OB526)."""
     for role in node.roles:

@@ -40,7 +40,6 @@ CLAIMS = ("capability", "risk_tier", "request_tags")
 
 GATES = ("require", "absent", "match", "one_of", "bound", "when", "any_of", "not", "deny")
 
-ALLOW, DENY = "ALLOW", "DENY"
 EVALUATION_ERROR = "policy.evaluation_error"
 UNAVAILABLE = "policy.unavailable"
 # What a pack may not give as its reason: the record could not tell who said it.

@@ -18,4 +18,4 @@ def authoritative_facts(inputs: dict[str, Any]) -> Answer:
 def policy_evaluate(inputs: dict[str, Any]) -> Answer:
     """Return the decision of the pack in force about facts."""
     decision = evaluate(inputs["policy"], inputs["facts"], inputs.get("intent_normative_digest"))
-    return ("ALLOW" if decision["result"] == "ALLOW" else "DENY"), {"decision": decision}
+    return decision["result"], {"decision": decision}

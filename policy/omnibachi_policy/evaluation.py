@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from omnibachi_model.decisions import ALLOW, DENY
 from omnibachi_model.digests import digest_of
-from omnibachi_model.packs import ALLOW, DENY, EVALUATION_ERROR, UNAVAILABLE
+from omnibachi_model.packs import EVALUATION_ERROR, UNAVAILABLE
 
 from .facts import OF_BUDGET
 from .gates import Facts, holds, kind_of
@@ -35,7 +36,7 @@ _SAID = {
 def evaluate(policy: Mapping[str, Any], facts: Facts, intent_normative_digest: str | None = None) -> Json:
     """Return the decision about an intent: what a DECISION's payload says (docs/formats.md).
 
-    `policy` is what is in force, `{address, digest, pack, snapshot}`; `facts` are those of `facts_of`.
+    `policy` is what is in force, `{address, digest, pack, snapshot?}`; `facts` are those of `facts_of`.
     """
     verdict, reason = _verdict(policy, facts)
     return {
@@ -46,7 +47,7 @@ def evaluate(policy: Mapping[str, Any], facts: Facts, intent_normative_digest: s
         "policy_id": policy.get("address"),
         "policy_version": _version(policy.get("address")),
         "policy_digest": policy.get("digest"),
-        "snapshot": policy.get("snapshot"),
+        **({"snapshot": policy["snapshot"]} if "snapshot" in policy else {}),
         "facts": dict(facts),
         "facts_digest": digest_of(dict(facts)),
         "intent_normative_digest": intent_normative_digest,

@@ -1,4 +1,5 @@
-"""What the domains of two snapshots declare: intents, stores, events, capabilities, contracts, laws, compared."""
+"""What the domains of two snapshots declare: intents, stores, events, capabilities, contracts, laws, policies,
+compared."""
 
 from __future__ import annotations
 
@@ -11,10 +12,10 @@ from .rules import Change
 from .schemas import Schema, Types, given, taken
 
 Entries = dict[str, Any]
-GATHERED = ("intents", "events", "stores", "transforms", "operations", "contracts", "laws", "summaries")
+GATHERED = ("intents", "events", "stores", "transforms", "operations", "contracts", "laws", "policies", "summaries")
 KIND = {
     "intents": "intent", "events": "event", "stores": "store", "transforms": "transform", "operations": "operation",
-    "contracts": "contract", "laws": "law", "workflows": "workflow", "domains": "domain",
+    "contracts": "contract", "laws": "law", "policies": "policy", "workflows": "workflow", "domains": "domain",
 }  # fmt: skip
 
 
@@ -111,6 +112,13 @@ def compare_laws(old: Entries, new: Entries) -> Iterator[Change]:
             yield Change("law-changed", address, "", "the law says something else")
         else:
             yield Change("law-changed", address, "", "the law binds other workflows or exits")
+
+
+def compare_policies(old: Entries, new: Entries) -> Iterator[Change]:
+    """Compare packs: whatever changed, the same facts may be decided otherwise."""
+    for address in sorted(old.keys() & new.keys()):
+        if encode(old[address]) != encode(new[address]):
+            yield Change("policy-changed", address, "", "its gates, or the reasons that it gives, are others")
 
 
 def _courses(law: Entries) -> list[Entries]:

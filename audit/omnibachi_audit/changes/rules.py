@@ -64,6 +64,7 @@ RULES: dict[str, tuple[str, str]] = {
     "law-changed": (BREAKING, "another thing is proven, and it is not shown that it holds the old one"),
     "law-added": (ADDITIVE, "more is proven of the same paths"),
     "law-strengthened": (ADDITIVE, "the law binds all that it bound, and more"),
+    "policy-changed": (BREAKING, "the same facts may be decided otherwise"),
     "summary-changed": (COSMETIC, "the words that describe it; no run reads them"),
     "file-moved": (COSMETIC, "where it is declared; messages name the new place"),
     "source-changed": (COSMETIC, "the text of a source; what it means is compared on its own"),

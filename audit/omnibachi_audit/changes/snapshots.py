@@ -23,7 +23,7 @@ DOMAIN = frozenset(("format", "domain", "hosts", "programs", *declared.GATHERED)
 MANIFESTED = frozenset(
     ("format", "capabilities", "domains", "events", "intents", "stores", "laws", "sources", "workflows")
 )
-MANIFESTED |= {"contracts"}
+MANIFESTED |= {"contracts", "policies"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,7 @@ def _all(old: Parts, new: Parts, types: Types) -> Iterator[Change]:
             users.setdefault(use, []).append(f"`{address}`")
     yield from declared.compare_locks(old.manifest["capabilities"], new.manifest["capabilities"], users)
     yield from declared.compare_laws(was["laws"], now["laws"])
+    yield from declared.compare_policies(was["policies"], now["policies"])
     yield from declared.compare_words(was["summaries"], now["summaries"])
     yield from declared.come_and_gone("domains", old.domains, new.domains)
     yield from declared.come_and_gone("workflows", old.workflows, new.workflows)

@@ -15,6 +15,8 @@ import psycopg
 from omnibachi_ledger import schema as described
 from omnibachi_model.diagnostics import Diagnostic, Trouble
 
+from . import long_keys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -99,6 +101,8 @@ def _lay(server: Server) -> None:
         version = _version(server)
         while version in described.UPGRADES:
             _all(server, _translated(described.UPGRADES[version]))
+            if version == 3:
+                _all(server, long_keys.SINCE_4)
             version += 1
             _guard(server)
             server.run("UPDATE omnibachi SET version=?", (version,))
@@ -122,6 +126,8 @@ def _translated(statements: tuple[str, ...]) -> Iterator[str]:
         if not statement.startswith("CREATE TRIGGER"):
             for word, other in _WORDS:
                 statement = word.sub(other, statement)
+            for words, laid in long_keys.LAID:
+                statement = statement.replace(words, laid)
             yield statement
 
 

@@ -28,6 +28,7 @@ from omnibachi_ledger import schema as described
 from omnibachi_ledger.addresses import malformed, shown
 from omnibachi_model.diagnostics import Defect, Diagnostic, Trouble
 
+from .long_keys import asked_by_digest
 from .troubles import is_lost, of_postgres, reason_of, trouble
 
 TYPE_CHECKING = False
@@ -243,7 +244,8 @@ class Server:
     def _translated(self, sql: str) -> str:
         numbers = iter(range(1, 100))
         text = _VALUE.sub(lambda found: f"${found[1] or next(numbers)}", sql)
-        text = self._texts[sql] = text.replace(" AS BLOB)", " AS BYTEA)").replace("CROSS JOIN", "JOIN")
+        text = text.replace(" AS BLOB)", " AS BYTEA)").replace("CROSS JOIN", "JOIN")
+        text = self._texts[sql] = asked_by_digest(text)
         return text
 
     # Transactions

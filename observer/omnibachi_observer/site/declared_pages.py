@@ -1,5 +1,5 @@
-"""The pages of what domains declare beside workflows: contract, capability, store, intent, event, law; each with who
-uses it."""
+"""The pages of what domains declare beside workflows: contract, capability, store, intent, event, law, policy; each
+with who uses it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from omnibachi_model.addresses import split
 from omnibachi_observer.expression_text import json
+from omnibachi_observer.pack_text import gate
 
 from .frame import Place, facts, page, section
 from .markup import Child, Html, anchor, code, joined, listed, table, tag
@@ -16,7 +17,7 @@ from .schema_tables import schema_table
 
 KINDS = {
     "contracts": "Contract", "transforms": "Transform", "effects": "Side effect", "stores": "Store",
-    "intents": "Intent", "events": "Event", "laws": "Law",
+    "intents": "Intent", "events": "Event", "laws": "Law", "policies": "Policy",
 }  # fmt: skip
 
 _ACCOUNTS = {"overdraft": "May go below zero", "opened": "There from the start"}
@@ -140,6 +141,14 @@ def _law(address: str, entry: Any, links: Relations, place: Place, told: Told) -
     yield section("users", "Proven of", bound)
 
 
+def _policy(address: str, entry: Any, links: Relations, place: Place, told: Told) -> Iterator[Child]:
+    yield facts([("Digest", code(str(told.manifest["policies"][address]))), ("Allows with", code(entry["allow"]))])
+    rows: list[list[Child]] = [[gate(one), code(one["because"])] for one in entry["gates"]]
+    none = tag("p", "It has no gates.", class_="soft")
+    gates = table(("Holds where", "Else denied with"), rows, f"Gates of {address}") if rows else none
+    yield section("gates", "Gates, in this order", gates)
+
+
 def _in_words(law: Any, place: Place) -> Iterator[Child]:
     """Write a law as sentences, and which paths it binds."""
     verb = " avoids " if law.get("never") else " passes "
@@ -196,5 +205,5 @@ def _workflows(addresses: Sequence[str], place: Place, none: str) -> Html:
 
 _BODIES = {
     "contracts": _contract, "transforms": _transform, "effects": _effect, "stores": _store, "intents": _intent,
-    "events": _event, "laws": _law,
+    "events": _event, "laws": _law, "policies": _policy,
 }  # fmt: skip

@@ -10,6 +10,7 @@ from omnibachi_model.sealed import CALL
 SECTIONS = {
     "workflows": "Workflows", "contracts": "Contracts", "transforms": "Transforms", "effects": "Side effects",
     "stores": "Stores", "intents": "Intents", "events": "Events", "laws": "Laws",
+    "policies": "Policies",
 }  # fmt: skip
 
 
@@ -56,7 +57,7 @@ def relations(told: Told) -> Relations:
             address: entry for _, domain in sorted(told.domains.items())
             for address, entry in sorted(domain.get(section, {}).items())
         }
-        for section in ("contracts", "transforms", "operations", "stores", "intents", "events", "laws")
+        for section in ("contracts", "transforms", "operations", "stores", "intents", "events", "laws", "policies")
     }  # fmt: skip
     effects: dict[str, dict[str, Any]] = {}
     for address, entry in held.pop("operations").items():
