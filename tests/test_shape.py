@@ -166,7 +166,7 @@ MARKED = [
     ("OB206", "event: «\"EV_X_V0\\n\"»\nrecord: {}", "did you mean `EV_X_V0`?"),
     ("OB206", "domain: «Shop»", "did you mean `shop`?"),
     ("OB206", "store: ST_X_V0\ngoverned_by: «ST_Y_V0»", "write it as in `CS_REGISTRY_V0`"),
-    ("OB212", "«policy»: PL_X_V0", "leave the document out"),
+    ("OB212", "«actor»: AC_X_V0", "leave the document out"),
     ("OB204", "store: ST_X_V0\ngoverned_by: CS_X_V0\noverdraft: «SUPPLY»", None),
     ("OB204", "store: ST_X_V0\ngoverned_by: CS_X_V0\nopened: «[]»", None),
     ("OB204", "store: ST_X_V0\ngoverned_by: CS_X_V0\nopen_on_receipt: «always»", "write `true` or `false`"),

@@ -107,6 +107,7 @@ if TYPE_CHECKING:
     from omnibachi_observer.examine import examine as examine
     from omnibachi_observer.exports.cloudevents import cloudevents as cloudevents
     from omnibachi_observer.exports.openlineage import openlineage as openlineage
+    from omnibachi_observer.pack_text import outline as pack_outline
     from omnibachi_observer.exports.otlp import otlp as otlp
     from omnibachi_observer.markdown import markdown as markdown
     from omnibachi_observer.mermaid import mermaid as mermaid
@@ -262,6 +263,7 @@ _PLACES = {
     "link_expression": "omnibachi_runtime.expressions:link",
     "link_template": "omnibachi_runtime.templates:link",
     "load_domain": "omnibachi_runtime.load",
+    "pack_outline": "omnibachi_observer.pack_text:outline",
     "load_locks": "omnibachi_runtime.load",
     "load_origins": "omnibachi_runtime.load",
     "load_workflow": "omnibachi_runtime.load",

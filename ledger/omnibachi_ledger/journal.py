@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from omnibachi_model.diagnostics import Cancelled, Defect, Diagnostic, Trouble
 from omnibachi_model.record import WAITING
+from omnibachi_model.sealed import DECISIONS
 
 from .stores import READS_ONLY, Store
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+    from .decisions.appending import DecisionStore
+    from .decisions.verifying import Sound
     from .seam import Database
 
 _ENROL = (
@@ -82,6 +85,7 @@ class Journal:
         "_parked",
         "_run",
         "_seq",
+        "_sound",
         "_taken",
         "_written",
         "cancelled",
@@ -94,6 +98,7 @@ class Journal:
         holder: Callable[[], str],
         taken: Callable[[str], Diagnostic],
         kept: set[str],
+        sound: Callable[[], Sound],
         *,
         fence: int = 0,
         seq: int = 0,
@@ -103,6 +108,7 @@ class Journal:
         self._holder = holder
         self._taken = taken
         self._kept = kept
+        self._sound = sound
         self._fence = fence  # 0 until the run is recorded
         self._seq = seq  # events committed
         self._open = False
@@ -114,9 +120,14 @@ class Journal:
         self._parked = False  # the run is given up in the open transaction
         self.cancelled = False
 
-    def store(self, address: str) -> Store:
+    def store(self, address: str) -> Store | DecisionStore:
         """Return the store with that address."""
-        return Store(self._db, address, self._claim, fixed=self._run.keeps.get(address) == "registry")
+        keeps = self._run.keeps.get(address)
+        if keeps == DECISIONS:
+            from .decisions.appending import DecisionStore
+
+            return DecisionStore(self._db, address, self._claim, self._sound())
+        return Store(self._db, address, self._claim, fixed=keeps == "registry")
 
     def begin(self, *, durable: bool = False, settling: bool = False) -> None:
         """Open the write transaction and check the fence; once committed, what is `durable` outlives a power failure.

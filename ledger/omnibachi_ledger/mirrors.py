@@ -14,6 +14,7 @@ import orjson
 from omnibachi_model.addresses import split
 from omnibachi_model.diagnostics import Diagnostic, Trouble
 from omnibachi_model.digests import encode
+from omnibachi_model.sealed import DECISIONS
 
 from .locks import MIRROR, Locks, acquire
 
@@ -214,4 +215,13 @@ def _accounts(db: Database, address: str, after: int) -> Iterator[bytes]:
         yield b"%b\n" % encode({"account": key, "number": number, **orjson.loads(value)})
 
 
-_LINES = {"registry": _registry, "events": _events, "records": _records, "accounts": _accounts}
+def _decisions(db: Database, address: str, after: int) -> Iterator[bytes]:
+    # Only ever written anew: the events carry no commit number, and an export is for whoever wants to verify it.
+    from .decisions.pages import lines
+
+    return lines(db, address)
+
+
+_LINES = {
+    "registry": _registry, "events": _events, "records": _records, "accounts": _accounts, DECISIONS: _decisions,
+}  # fmt: skip

@@ -8,6 +8,7 @@ import orjson
 
 from omnibachi_model.diagnostics import Defect, Diagnostic, Trouble
 from omnibachi_model.record import UNPLACED, digest_of, export
+from omnibachi_model.sealed import DECISIONS
 
 from .connect import connect
 from .journal import Journal, Run, give_up, take_over
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from .approvals import People
     from .cancellations import Cancellations
+    from .decisions.pages import Decisions
+    from .decisions.verifying import Sound
     from .loads import Facts
     from .seam import Database, Holders
 
@@ -84,7 +87,7 @@ class Ledger:
     `root` is the folder of its mirrors, None where it has none.
     """
 
-    __slots__ = ("_db", "_keeps", "_kept", "_key", "_locks", "root")
+    __slots__ = ("_db", "_keeps", "_kept", "_key", "_locks", "_sound", "root")
 
     def __init__(self, db: Database, holders: Holders, root: str | None) -> None:
         self.root = root
@@ -92,6 +95,7 @@ class Ledger:
         self._locks = holders
         self._keeps: dict[str, Mapping[str, str]] = {}
         self._key: bytes | None = None
+        self._sound: Sound | None = None
         self._kept: set[str] = set()  # digests of workflows that are stored; they are never removed
 
     def journal(
@@ -110,7 +114,7 @@ class Ledger:
             run_id, workflow, workflow_digest, sealed, seal, payload_digest, started_at,
             self._keep(workflow_digest, sealed),
         )  # fmt: skip
-        return Journal(self._db, run, self._locks.holder, self.taken, self._kept)
+        return Journal(self._db, run, self._locks.holder, self.taken, self._kept, self._soundness)
 
     def _keep(self, workflow_digest: str, sealed: bytes) -> Mapping[str, str]:
         keeps = self._keeps.get(workflow_digest)
@@ -137,7 +141,9 @@ class Ledger:
             row.run, row.workflow, row.workflow_digest, sealed, row.seal, row.payload_digest, row.started_at,
             self._keep(row.workflow_digest, sealed),
         )  # fmt: skip
-        return Journal(self._db, run, self._locks.holder, self.taken, self._kept, fence=row.fence + 1, seq=row.seq)
+        return Journal(
+            self._db, run, self._locks.holder, self.taken, self._kept, self._soundness, fence=row.fence + 1, seq=row.seq
+        )  # fmt: skip
 
     def give_up(self, run_id: str) -> None:
         """Hold an unfinished run no longer, which this process cannot go on with: whoever can may take it over."""
@@ -158,6 +164,25 @@ class Ledger:
 
             self._key = key_of(self._db, self.root, draw)
         return self._key
+
+    def _soundness(self) -> Sound:
+        if self._sound is None:
+            from .decisions.verifying import Sound
+
+            self._sound = Sound()
+        return self._sound
+
+    def decisions(self, address: str) -> Decisions:
+        """Return the ledger of decisions that a store keeps, for reading."""
+        from .decisions.pages import Decisions
+
+        return Decisions(self._db, address, self._soundness())
+
+    def ledgers(self) -> list[str]:
+        """Return the stores that keep a ledger of decisions which holds something."""
+        from .decisions.verifying import ledgers
+
+        return ledgers(self._db)
 
     @property
     def people(self) -> People:
@@ -278,13 +303,21 @@ class Ledger:
 
     def stores(self) -> dict[str, int]:
         """Return how many records each store has that has any, by address; of accounts how many accounts."""
-        return dict(self._db.rows(_STORES))
+        found = dict(self._db.rows(_STORES))
+        for address in self.ledgers():
+            found[address] = self.decisions(address).head()["length"]
+        return found
 
     def records(self, address: str, keeps: str = "") -> list[dict[str, JSON]]:
         """Return a store's records: {key, value} in order of creation, or {sequence, event, record}.
 
-        Of one that `keeps` accounts: {account, balance}; what was posted is told by the records of the runs.
+        Of one that `keeps` accounts: {account, balance}; what was posted is told by the records of the runs. Of one
+        that keeps decisions: its events.
         """
+        if keeps == DECISIONS:
+            from .decisions.pages import lines
+
+            return [orjson.loads(line) for line in lines(self._db, address)]
         keyed = self._db.rows(_RECORDS, (address,))
         if keeps == ACCOUNTS:
             return [{"account": key, **read_row(value, address)} for key, value in keyed]

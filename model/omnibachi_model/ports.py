@@ -83,6 +83,40 @@ class Txn(Protocol):
         ...
 
 
+class DecisionTxn(Protocol):
+    """A ledger of decisions inside the present transaction (see `decisions`); a refused append changes nothing.
+
+    Each append answers with an outcome and what belongs to it: the event (SUCCESS, ALREADY_EXISTS), `state` and
+    `because` (OUT_OF_ORDER), else nothing. Raises ValueError for what is no event, Outside for what is outside the
+    canonical profile, Trouble (OB820) where the ledger does not hold, and, in an operation of class READ,
+    PermissionError.
+    """
+
+    address: str
+
+    def append_intent(
+        self, anchors: Mapping[str, JSON], actor: str, payload: Mapping[str, JSON], obs: Mapping[str, JSON]
+    ) -> Answer:
+        """Begin a correlation: SUCCESS, ALREADY_EXISTS, CORRELATION_CONFLICT, TURN_CONFLICT or INVALID_PARENT."""
+        ...
+
+    def append_decision(
+        self, anchors: Mapping[str, JSON], payload: Mapping[str, JSON], obs: Mapping[str, JSON]
+    ) -> Answer:
+        """Decide an INTENT: SUCCESS or OUT_OF_ORDER; `intent_normative_digest` is put there where it is missing."""
+        ...
+
+    def append_execution(
+        self, anchors: Mapping[str, JSON], payload: Mapping[str, JSON], obs: Mapping[str, JSON]
+    ) -> Answer:
+        """Tell what came of it: SUCCESS or OUT_OF_ORDER; `decision_normative_digest` is put there where missing."""
+        ...
+
+    def read(self, correlation_id: str) -> tuple[str, list[dict[str, JSON]]]:
+        """Return the state of a correlation and its events; EMPTY where there is none."""
+        ...
+
+
 class Event(Protocol):
     """The event that a node names: its address and the check of its records."""
 

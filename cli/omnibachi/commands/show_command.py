@@ -1,4 +1,4 @@
-"""`omnibachi show`: a sealed workflow, or the list of them."""
+"""`omnibachi show`: a sealed workflow or policy, or the list of workflows."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from omnibachi import wiring
 from omnibachi.engine import link
 from omnibachi.exits import OK, TROUBLE
 from omnibachi.outline import depends_on, outline
+from omnibachi.packs import in_force, summary_of
 from omnibachi.workspace import Workspace
-from omnibachi_model.addresses import split
+from omnibachi_model.addresses import kind_of, split
 from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
 from omnibachi_model.digests import decode
 from omnibachi_model.named_secrets import needed
@@ -37,11 +38,13 @@ from .output import Output
 def show(output: Output, workspace: Workspace, workflow: str | None, form: str, file: str | None) -> int:
     """Show a sealed workflow: graph, bounds, laws, places that are checked when run, and what its digest depends on.
 
-    Without a workflow, list those that are sealed.
+    Of a policy (dbl::PL_DEMO_V0), show its gates and its digest. Without a workflow, list those that are sealed.
     """
     snapshot = workspace.load()
     if workflow is None:
         return output.give(OK, {"seal": snapshot.seal, "workflows": list(snapshot.workflows)}, snapshot.workflows)
+    if kind_of(split(workflow)[1]) == "policy":
+        return _policy(output, snapshot, workflow, form, file)
     sealed = wiring.load_workflow(snapshot, workflow, workspace.capabilities.source)
     # Whatever has the right digest is shown, so its shape is looked at first, as before a run.
     link(sealed, dict.fromkeys(sealed.locks, print))
@@ -74,6 +77,15 @@ def show(output: Output, workspace: Workspace, workflow: str | None, form: str, 
     if not output.as_json:
         click.echo(f"written: {file}", err=True)
     return output.give(OK, {**value, "output": file}, [])
+
+
+def _policy(output: Output, snapshot: wiring.Snapshot, address: str, form: str, file: str | None) -> int:
+    if form != "text" or file is not None:
+        raise click.UsageError("a policy is shown as text, and has no picture")
+    found, summary = in_force(snapshot, address), summary_of(snapshot, address)
+    value = {"policy": address, "summary": summary, "digest": found["digest"], "seal": snapshot.seal}
+    lines = wiring.pack_outline(address, found["pack"], summary, found["digest"])
+    return output.give(OK, {**value, "pack": found["pack"]}, lines)
 
 
 def _laws(snapshot: wiring.Snapshot, workflow: dict[str, Any]) -> dict[str, str]:

@@ -10,8 +10,23 @@ from __future__ import annotations
 
 from omnibachi_ledger.stores import READS_ONLY
 from omnibachi_model.decisions import (
-    ACTORS, ALLOW, ANCHORS, DECISION, DENY, EMPTY, EXECUTION, GRAMMAR, INTENT, OK, PARENT, ZERO, event_of, misshapen,
-    next_head, next_state, said,
+    ACTORS,
+    ALLOW,
+    ANCHORS,
+    DECISION,
+    DENY,
+    EMPTY,
+    EXECUTION,
+    GRAMMAR,
+    INTENT,
+    OK,
+    PARENT,
+    ZERO,
+    event_of,
+    misshapen,
+    next_head,
+    next_state,
+    said,
 )  # fmt: skip
 from omnibachi_model.diagnostics import Diagnostic, Trouble
 from omnibachi_model.digests import encode

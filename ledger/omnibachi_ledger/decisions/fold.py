@@ -7,8 +7,23 @@ the same fold judges tables and exports.
 from __future__ import annotations
 
 from omnibachi_model.decisions import (
-    ALLOWED, ANCHORS, DECISION, DENIED, EMPTY, EXECUTION, FINAL, INTENT, INTENTED, OK, PARENT, ZERO, digest_of_event,
-    misshapen, next_head, next_state, normative_digest,
+    ALLOWED,
+    ANCHORS,
+    DECISION,
+    DENIED,
+    EMPTY,
+    EXECUTION,
+    FINAL,
+    INTENT,
+    INTENTED,
+    OK,
+    PARENT,
+    ZERO,
+    digest_of_event,
+    misshapen,
+    next_head,
+    next_state,
+    normative_digest,
 )  # fmt: skip
 
 TYPE_CHECKING = False

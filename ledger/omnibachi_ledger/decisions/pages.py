@@ -6,7 +6,7 @@ status cost the same at any length; a page at an offset under a filter costs wha
 
 from __future__ import annotations
 
-from omnibachi_model.decisions import EMPTY, ZERO
+from omnibachi_model.decisions import EMPTY, FINAL, ZERO
 from omnibachi_model.diagnostics import Diagnostic, Trouble
 from omnibachi_model.digests import encode
 
@@ -33,6 +33,12 @@ _NOTHING = (None, 0, ZERO, ZERO, 0, 0, 0, 0, 0)
 _STORY = f"SELECT {LIST} FROM decisions WHERE ledger=? AND correlation_id=? ORDER BY position"
 _THREAD = f"SELECT {LIST} FROM decisions WHERE ledger=? AND thread_id=? ORDER BY position"
 _LAST = "SELECT correlation_id FROM decisions WHERE ledger=? AND position=?"
+# Those that were denied are among them; a payload is not looked into by a database.
+_OPEN = (
+    "SELECT i.position, i.correlation_id FROM decisions i WHERE i.ledger=? AND i.kind='INTENT' AND i.position<?"
+    " AND NOT EXISTS (SELECT 1 FROM decisions e WHERE e.ledger=i.ledger AND e.correlation_id=i.correlation_id"
+    " AND e.kind='EXECUTION') ORDER BY i.position DESC LIMIT ?"
+)
 _ALL = f"SELECT {LIST} FROM decisions WHERE ledger=? ORDER BY position"
 
 
@@ -140,8 +146,7 @@ class Decisions:
         In the order in which the turns began; with `payloads` each event has its payload too.
         """
         turns: dict[tuple[str, str], dict[str, Any]] = {}
-        rows = self._looking(lambda: self._db.rows(_THREAD, (self._head()[0], thread_id)))
-        for event in map(event_in, rows):
+        for event in self._looking(lambda: self._told(_THREAD, self._head(), thread_id)):
             turn = turns.setdefault(
                 (event["stream_id"], event["turn_id"]),
                 {"turn_id": event["turn_id"], "parent_turn_id": event["parent_turn_id"], "events": []},
@@ -150,9 +155,26 @@ class Decisions:
             turn["events"].append({name: event[name] for name in shown})
         return {"thread_id": thread_id, "turns": list(turns.values())}
 
-    def unfinished(self, limit: int = MOST) -> list[str]:
-        """Return the first correlations, in the order of their INTENTs, that are neither denied nor executed."""
-        return [str(row[0]) for row in self._looking(lambda: self._db.rows(_OPEN, (self._head()[0], limit)))]
+    def unfinished(self) -> list[str]:
+        """Return all correlations that are neither denied nor executed, in the order of their INTENTs.
+
+        The counters tell how many there are, and the latest are looked at first.
+        """
+
+        def read() -> list[str]:
+            head, found = self._head(), list[str]()
+            wanted, before = head[4] + head[5], head[1]
+            while len(found) < wanted:
+                rows = self._db.rows(_OPEN, (head[0], before, USUAL))
+                for position, correlation in rows:
+                    if state_of(self._story(head, correlation)) not in FINAL:
+                        found.append(correlation)
+                    before = position
+                if len(rows) < USUAL:
+                    break
+            return found[::-1]
+
+        return self._looking(read)
 
     def verify(self, length: int | None = None) -> Verdict:
         """Verify all of it; `length` is one whose heads shall be told."""
@@ -185,7 +207,10 @@ class Decisions:
         return [event_in(row) for row in self._db.rows(sql, (head[0], *wanted.values(), *bounds, limit, offset))]
 
     def _story(self, head: tuple[Any, ...], correlation_id: str) -> list[Event]:
-        return [event_in(row) for row in self._db.rows(_STORY, (head[0], correlation_id))]
+        return self._told(_STORY, head, correlation_id)
+
+    def _told(self, sql: str, head: tuple[Any, ...], *values: Any) -> list[Event]:
+        return [event_in(row) for row in self._db.rows(sql, (head[0], *values))] if head[0] is not None else []
 
     def _looking(self, read: Callable[[], T]) -> T:
         """Ask inside one transaction. A database that is read without locks may lose it to a writer: then once more."""
