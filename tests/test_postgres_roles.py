@@ -96,7 +96,7 @@ def test_what_is_written_once_stays_even_for_a_superuser(ledger: Ledger, root: s
         only = "WHERE fixed=1" if table == "records" else ""
         copied = f"INSERT INTO {table} ({columns}) SELECT * FROM {table} {only}"
         changed = f"UPDATE SET {last}=excluded.{last}"
-        key = {"events": "run, seq", "workflows": "digest", "streams": "store, sequence", "records": "store, key",
+        key = {"events": "run, seq", "workflows": "digest", "streams": "store, sequence", "records": "store, created",
                "cancellations": "run"}  # fmt: skip
         for statement in (
             f"UPDATE {table} SET {last}={last} {only}",

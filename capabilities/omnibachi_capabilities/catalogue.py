@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import accounts, clock, curve, entropy, events, mail, process, records, registry, web
+from . import accounts, clock, curve, decision_ledger, entropy, events, mail, process, records, registry, web
 from .collatz import collatz
 from .derived_keys import derive_key
 from .digest import digest
@@ -30,6 +30,10 @@ CATALOGUE: Mapping[str, Transform | Operation] = {
     "blockchain::CT_POSTINGS_V0": postings,
     "blockchain::CT_SCHEDULE_V0": schedule,
     "blockchain::CT_SIGN_TRANSACTION_V0": sign_transaction,
+    "dbl::CS_LEDGER_V0.APPEND_DECISION": decision_ledger.append_decision,
+    "dbl::CS_LEDGER_V0.APPEND_EXECUTION": decision_ledger.append_execution,
+    "dbl::CS_LEDGER_V0.APPEND_INTENT": decision_ledger.append_intent,
+    "dbl::CS_LEDGER_V0.READ": decision_ledger.read,
     "std::CT_ADDRESS_V0": curve.address,
     "std::CT_CHECKSUM_ADDRESS_V0": curve.checksum_address,
     "std::CT_DERIVE_KEY_V0": derive_key,

@@ -13,7 +13,7 @@ import time
 from omnibachi_model.decisions import ERROR, OK, PROVIDER_ERRORS
 from omnibachi_model.digests import digest, encode
 from omnibachi_model.hosts import PORTS, read_url
-from omnibachi_model.named_secrets import shown
+from omnibachi_model.named_secrets import SHORTEST, shown
 from omnibachi_model.providers import DURATION_MS, PROVIDERS, STUB, opened, read_access
 from omnibachi_model.sealed import OUTCOME_UNKNOWN, SUCCESS
 from omnibachi_model.values import Outside, parse
@@ -72,14 +72,14 @@ def call_provider(inputs: Inputs, store: None, call: Call) -> Answer:
             raise _Failed("internal_error", f"the access that was opened is none: {error}") from None
         key = access.key if access is not None else None
         text, usage = _answer(sent, inputs["message"].get("message"), decision.get("budget", {}), access, call)
-        text = text.replace(key, HIDDEN) if key else text
-        if key and shown([text, sent.model], [key]):
+        text = _without(text, key)
+        if shown(text, [key or ""]):
             raise _Failed("provider_error", "the answer shows the key that it was asked with")
     except _Failed as failed:
-        return PROVIDER_ERROR, {"execution": {**_head(sent, ERROR, key), "error": _error(failed, key)}}
+        return PROVIDER_ERROR, {"execution": {**_head(sent, ERROR), "error": _error(failed, key)}}
     except Unsure:
         return OUTCOME_UNKNOWN, {}  # cut because the run is cancelled
-    return SUCCESS, {"execution": {**_head(sent, OK, key), "output_text": text, "usage": usage}}
+    return SUCCESS, {"execution": {**_head(sent, OK), "output_text": text, "usage": usage}}
 
 
 def _answer(
@@ -157,26 +157,21 @@ def _written(place: Place, key: str | None, body: bytes) -> bytes:
     return "\r\n".join(lines).encode("latin-1") + body
 
 
-def _head(sent: _Sent, status: str, key: str | None) -> dict[str, Any]:
-    # The model is the caller's wish, so it may be any text.
-    return {
-        "status": status, "provider": sent.provider, "model_id": _cleaned(sent.model, key),
-        "release_digest": sent.released,
-    }  # fmt: skip
+def _head(sent: _Sent, status: str) -> dict[str, Any]:
+    return {"status": status, "provider": sent.provider, "model_id": sent.model, "release_digest": sent.released}
 
 
 def _error(failed: _Failed, key: str | None) -> dict[str, Any]:
     _, whose, again = PROVIDER_ERRORS[failed.code]
-    said = _KEYS.sub(HIDDEN, _cleaned(_BLANKS.sub(" ", failed.message).strip(), key))
+    said = _without(_BLANKS.sub(" ", failed.message).strip(), key)
+    if shown(said, [key or ""]):
+        said = HIDDEN  # in another form than its own
     return {
-        "code": failed.code, "type": failed.code, "status_code": failed.status, "message": said[:MOST_SAID],
-        "responsibility": whose, "retryable": again,
+        "code": failed.code, "type": failed.code, "status_code": failed.status,
+        "message": _KEYS.sub(HIDDEN, said)[:MOST_SAID], "responsibility": whose, "retryable": again,
     }  # fmt: skip
 
 
-def _cleaned(text: str, key: str | None) -> str:
-    """Return a text without the key, and nothing of one that shows it in another form."""
-    if not key:
-        return text
-    text = text.replace(key, HIDDEN)
-    return HIDDEN if shown(text, [key]) else text
+def _without(text: str, key: str | None) -> str:
+    """Return a text without the key; one that is so short that it stands anywhere by chance is left."""
+    return text.replace(key, HIDDEN) if key and len(key) >= SHORTEST else text

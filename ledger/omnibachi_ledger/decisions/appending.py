@@ -47,9 +47,7 @@ if TYPE_CHECKING:
 LONGEST = 128  # characters of an anchor or an actor
 _LAST = "SELECT digest FROM decisions WHERE ledger=? AND position=?"
 _STORY = f"SELECT {LIST} FROM decisions WHERE ledger=? AND correlation_id=? ORDER BY position"
-_TURN = (
-    "SELECT 1 FROM decisions WHERE ledger=? AND stream_id=? AND thread_id=? AND turn_id=? AND kind='INTENT' LIMIT 1"
-)
+_TURN = "SELECT 1 FROM decisions WHERE ledger=? AND stream_id=? AND thread_id=? AND turn_id=? AND kind='INTENT' LIMIT 1"
 _NEW = (
     "INSERT INTO decision_heads (ledger, store, length, v_digest, normative_head, intented, allowed, denied,"
     " executed_ok, executed_error) SELECT coalesce(max(ledger), 0) + 1, ?, 0, ?, ?, 0, 0, 0, 0, 0 FROM decision_heads"
@@ -110,9 +108,7 @@ class DecisionStore:
             return "INVALID_PARENT", {}
         return self._append(head, event, head[3])
 
-    def append_decision(
-        self, anchors: Mapping[str, Any], payload: Mapping[str, Any], obs: Mapping[str, Any]
-    ) -> Answer:
+    def append_decision(self, anchors: Mapping[str, Any], payload: Mapping[str, Any], obs: Mapping[str, Any]) -> Answer:
         """Decide an INTENT: SUCCESS with the event, or OUT_OF_ORDER with the `state` and `because`.
 
         The payload's `intent_normative_digest` is put there where it is null or missing.
@@ -153,7 +149,7 @@ class DecisionStore:
         return self._append(head, event, decided)
 
     def _opened(self) -> tuple[Any, ...]:
-        """Return the head inside the open transaction; its number is None where there is none. Raises Trouble (OB820)."""
+        """Return the head in the open transaction, numbered None where there is none. Raises Trouble (OB820)."""
         self._number()
         db = self._db
         if not db.in_transaction:

@@ -36,7 +36,7 @@ _DIGESTS = {DECISION: "intent_normative_digest", EXECUTION: "decision_normative_
 
 
 def alone(event: dict[str, Any], index: int, prev: str | None) -> str | None:
-    """Say why an event is none at `index` after the event with digest `prev` (None: whichever); None where it is one."""
+    """Say why an event is none at `index` after the one with digest `prev` (None: any); None where it is one."""
     if event["index"] != index:
         return "it does not stand where its index says"
     wrong = misshapen(event)

@@ -1,4 +1,4 @@
-"""Reading a ledger of decisions: pages under filters, the tail, one correlation, a thread's turns, the whole in numbers.
+"""Reading a ledger of decisions: pages under filters, the tail, one correlation, a thread's turns, and numbers.
 
 Each answer is one state of the ledger, whatever others write meanwhile. The newest page, a page after an index and the
 status cost the same at any length; a page at an offset under a filter costs what lies before it.

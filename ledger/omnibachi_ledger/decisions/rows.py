@@ -1,4 +1,4 @@
-"""Events of decisions as rows: the columns, and the way from a row to its event, also where somebody changed the row."""
+"""Events of decisions as rows: the columns, and the way from a row to its event, also where it was changed."""
 
 from __future__ import annotations
 

@@ -63,7 +63,8 @@ class Verdict:
     def __init__(self, store: str | None, fold: Fold, bad: Bad | None, then: tuple[str, str] | None) -> None:
         self.store = store
         self.fold = fold
-        self.first_bad_index, self.reason = bad or (None, None)
+        self.first_bad_index = bad and bad[0]
+        self.reason = bad and bad[1]
         self.then = then
 
     def as_json(self) -> dict[str, Any]:
@@ -157,7 +158,7 @@ def _ended(db: Database, head: Row, fold: Fold) -> Bad | None:
 
 
 def verify_export(data: bytes, length: int | None = None) -> Verdict:
-    """Verify an export, one event a line: (as `verify`, without what only a database keeps). Lines are judged as bytes."""
+    """Verify an export, one event a line, byte for byte; what only a database keeps beside is not there."""
     fold, then = Fold(), None
     lines = data.split(b"\n")
     cut = lines.pop()
