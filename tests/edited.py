@@ -92,6 +92,13 @@ summary: Adds first.
 applies_to: {uses: CC_ONE_V0}
 every_path: {passes: {use: CC_ONE_V0}, before: {exit: done}}
 """
+POLICY = """\
+policy: PL_ADD_V0
+summary: Who may add.
+gates:
+  - {when: "lane == 'day'", because: add.night}
+allow: add.day
+"""
 # Each file with what it may hold; None: it is not there. The first of each makes a workspace that compiles.
 FILES: Mapping[str, tuple[str | None, ...]] = {
     "protocols/std/domain.yaml": (LIBRARY + ADD + GIVES, LIBRARY + "# moved\n" + ADD + GIVES, LIBRARY + KEEPING),
@@ -166,6 +173,13 @@ FILES: Mapping[str, tuple[str | None, ...]] = {
             + USES_ADD,
             start="ask",
         ),
+    ),
+    "protocols/shop/policy.yaml": (
+        None,
+        POLICY,
+        POLICY.replace("add.night", "add.late"),
+        POLICY.replace("lane ==", "lan =="),
+        POLICY.replace("add.day", "policy.unavailable"),
     ),
     "protocols/shop/laws.yaml": (
         None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -182,9 +183,12 @@ def test_what_a_call_with_secrets_raised_is_not_told(shop: Workspace, tmp_path: 
     assert "door.py" in found.message
 
 
-@pytest.mark.parametrize("values", [{"DOOR_PIN": "246810"}, {"DOOR_KEY": "", "DOOR_PIN": "246810"}])
-def test_without_the_secret_nothing_is_asked(shop: Workspace, tmp_path: Path, values: dict[str, str]) -> None:
-    found = asked(shop, "fail", tmp_path, values)
+NO_UTF8 = os.fsdecode(b"caf\xe9-4711")
+
+
+@pytest.mark.parametrize("key", [{}, {"DOOR_KEY": ""}, {"DOOR_KEY": NO_UTF8}])
+def test_without_the_secret_nothing_is_asked(shop: Workspace, tmp_path: Path, key: dict[str, str]) -> None:
+    found = asked(shop, "fail", tmp_path, {"DOOR_PIN": "246810", **key})
     (told,) = found.diagnostics
     assert (found.exit, told.code) == ("failed", "OB727")
     assert "`DOOR_KEY`" in told.message

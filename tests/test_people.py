@@ -162,6 +162,10 @@ test: it waits elsewhere
 workflow: WF_PAY_V0
 steps: [{payload: {to: x, amount: 1}, expect: {waiting: note}}]
 ---
+test: it is expected to end
+workflow: WF_PAY_V0
+steps: [{payload: {to: x, amount: 1}, expect: {exit: paid}}]
+---
 test: it is rejected
 workflow: WF_PAY_V0
 given: {answers: {review: {outcome: REJECTED, output: {key: a+1, name: a, because: "no"}}}}
@@ -193,11 +197,13 @@ steps:
     assert [(item.name, item.ok) for item in report.scenarios] == [
         ("it waits", True),
         ("it waits elsewhere", False),
+        ("it is expected to end", False),
         ("it is rejected", True),
         ("nobody answers so", False),
         ("the third round is refused", True),
     ]
     assert "waits at `review`, expected to wait at `note`" in report.scenarios[1].failures[0].message
+    assert "the run waits at `review`, expected the exit `paid`" in report.scenarios[2].failures[0].message
     assert {item["outcome"] for item in report.missed if item.get("node") == "review"} == {"APPROVED", "EXPIRED"}
     assert all(item["payload"] is not None for item in report.missed if item.get("node") == "review")
 
@@ -240,6 +246,8 @@ def test_a_parked_run_can_be_cancelled(desk: Desk) -> None:
     statement = desk.sign("ada")
     gone = cancel(desk.workspace, "T1", "clerk", "not needed any more", clock=desk.watch, picture=False)
     assert gone.result is not None and gone.result.exit == "cancelled"
+    assert "png" not in (cancel(desk.workspace, "T1", "clerk", clock=desk.watch).result or gone.result).trace
+    assert {file.suffix for file in (desk.folder / "traces" / "T1").iterdir()} == {".jsonl", ".md"}
     assert codes(desk.hand(statement)) == ["OB810"] and desk.notes() == 0
     assert verify(desk.record(), data_root=desk.workspace.data_root).verdict == "ANCHORED"
     assert replay(desk.record(), desk.workspace.load()).same

@@ -117,6 +117,13 @@ def test_what_it_leaves_behind_is_ended_too(tmp_path: Path) -> None:
     assert time.monotonic() - began < 5 and gone(int((tmp_path / "inner").read_text()))
 
 
+def test_what_cannot_be_given_is_known_before_it_runs(tmp_path: Path) -> None:
+    with pytest.raises(UnicodeEncodeError):
+        shell(f"echo here > {tmp_path}/ran; sleep 60", stdin="caf\udce9")
+    time.sleep(0.1)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_one_that_cannot_be_started_was_not_run(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no program\n")
     (tmp_path / "text").chmod(0o755)

@@ -13,6 +13,7 @@ from .intrinsic_gas import intrinsic_gas
 from .keccak import keccak256
 from .mnemonics import entropy_to_mnemonic, mnemonic_to_seed
 from .postings import postings
+from .providers import call_provider
 from .schedule import schedule
 from .shift_time import shift_time
 from .transactions import sign_transaction
@@ -34,6 +35,7 @@ CATALOGUE: Mapping[str, Transform | Operation] = {
     "dbl::CS_LEDGER_V0.APPEND_EXECUTION": decision_ledger.append_execution,
     "dbl::CS_LEDGER_V0.APPEND_INTENT": decision_ledger.append_intent,
     "dbl::CS_LEDGER_V0.READ": decision_ledger.read,
+    "dbl::CS_PROVIDER_V0.CALL": call_provider,
     "std::CT_ADDRESS_V0": curve.address,
     "std::CT_CHECKSUM_ADDRESS_V0": curve.checksum_address,
     "std::CT_DERIVE_KEY_V0": derive_key,

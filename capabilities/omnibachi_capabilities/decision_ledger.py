@@ -78,14 +78,17 @@ def _undecidable(given: dict[str, Any], boundary: dict[str, Any]) -> dict[str, A
     if given or type(code) is not str:
         raise ValueError("a short form has one code and nothing else")
     policy = boundary.get("policy") or {}
+    address = policy.get("address")
     facts: dict[str, Any] = {}
     return {
         "decision": DENY,
         "result": DENY,
         "reason_codes": [code],
-        "reasons": [{"code": code, "gate": None, "because": None}],
-        "policy_id": policy.get("address"),
+        "reasons": [{"code": code, "gate": None, "because": "no verdict was reached"}],
+        "policy_id": address,
+        "policy_version": int(address.rpartition("_V")[2]) if address else None,
         "policy_digest": policy.get("digest"),
+        "snapshot": policy.get("snapshot"),
         "facts": facts,
         "facts_digest": digest_of(facts),
     }
@@ -96,7 +99,7 @@ def _failed(given: dict[str, Any], story: list[dict[str, Any]]) -> dict[str, Any
     if given or code not in PROVIDER_ERRORS:
         raise ValueError("a short form has one code, which is a provider's error, and nothing else")
     (status, *_), responsibility, retryable = PROVIDER_ERRORS[code]
-    decision = next((event["payload"] for event in story if event["kind"] == DECISION), {})
+    decision: dict[str, Any] = next((event["payload"] for event in story if event["kind"] == DECISION), {})
     return {
         "status": ERROR,
         "provider": decision.get("provider"),

@@ -44,21 +44,23 @@ def run(inputs: Inputs, store: None, call: Call) -> Answer:
     except Unfit as unfit:
         return "VIOLATION", {"reason": str(unfit)}
     environment = {name: _value(part, call) for name, part in program.get("environment", {}).items()}
-    given = inputs.get("stdin")
+    # All that it is given is made ready before there is a program that it could be given to.
+    told = _Told(inputs.get("stdin"))
     end = time.monotonic() + _seconds(call)
     try:
         child = subprocess.Popen(
             command, env=environment, cwd=program.get("directory", "/"), start_new_session=True, close_fds=True,
-            stdin=subprocess.DEVNULL if given is None else subprocess.PIPE, stdout=subprocess.PIPE,
+            stdin=subprocess.PIPE if told.gives else subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, bufsize=0,
         )  # fmt: skip
     except (OSError, ValueError) as error:
+        told.close()
         # The child tells why it could not become the program; then there was none.
         reason = getattr(error, "strerror", None) or "it cannot be started"
         return BACKEND_ERROR, {"reason": reason.lower()}
-    told = _Told(child, given)
     try:
-        whole = told.until(end, call)
+        told.listen(child)
+        whole = told.until(child, end, call)
     finally:
         _end(child, told)
     if not whole or child.returncode < 0:
@@ -79,22 +81,25 @@ def _seconds(call: Call) -> float:
 class _Told:
     """What a program says while it runs, and what it is given."""
 
-    def __init__(self, child: subprocess.Popen[bytes], given: str | None) -> None:
-        self.child = child
+    def __init__(self, given: str | None) -> None:
+        self.gives = given is not None
         self.kept = {name: bytearray() for name in NAMES}
         self.cut: set[str] = set()
         self._left = memoryview((given or "").encode())
         self._selector = selectors.DefaultSelector()
+
+    def listen(self, child: subprocess.Popen[bytes]) -> None:
+        """Begin to hear a program, and to give it what it is given."""
         for name, pipe in (("stdout", child.stdout), ("stderr", child.stderr), ("stdin", child.stdin)):
             if pipe is not None:
                 os.set_blocking(pipe.fileno(), False)
                 event = selectors.EVENT_WRITE if name == "stdin" else selectors.EVENT_READ
                 self._selector.register(pipe, event, name)
 
-    def until(self, end: float, call: Call) -> bool:
+    def until(self, child: subprocess.Popen[bytes], end: float, call: Call) -> bool:
         """Go on until the program has ended; False where it must be ended instead."""
         looked = time.monotonic()
-        while not _ended(self.child):
+        while not _ended(child):
             now = time.monotonic()
             if now >= end:
                 return False

@@ -64,7 +64,8 @@ def call_provider(inputs: Inputs, store: None, call: Call) -> Answer:
     """Send one message to the provider that the decision names, within its budget."""
     decision = inputs["decision"]
     sent = _Sent(inputs["provider"], decision["model_id"])
-    access, key = None, None
+    key = None
+    began = call.clock.now_ns()
     try:
         try:
             access = read_access(inputs["access"])
@@ -76,10 +77,12 @@ def call_provider(inputs: Inputs, store: None, call: Call) -> Answer:
         if shown(text, [key or ""]):
             raise _Failed("provider_error", "the answer shows the key that it was asked with")
     except _Failed as failed:
-        return PROVIDER_ERROR, {"execution": {**_head(sent, ERROR), "error": _error(failed, key)}}
+        return PROVIDER_ERROR, {
+            "execution": {**_head(sent, ERROR), "error": _error(failed, key)}, **_took(began, call),
+        }  # fmt: skip
     except Unsure:
         return OUTCOME_UNKNOWN, {}  # cut because the run is cancelled
-    return SUCCESS, {"execution": {**_head(sent, OK), "output_text": text, "usage": usage}}
+    return SUCCESS, {"execution": {**_head(sent, OK), "output_text": text, "usage": usage}, **_took(began, call)}
 
 
 def _answer(
@@ -111,18 +114,14 @@ def _answer(
     return answer
 
 
-def _exchanged(
-    sent: _Sent, place: Place, access: Access, body: bytes, seconds: float, call: Call
-) -> tuple[int, Any]:  # fmt: skip
+def _exchanged(sent: _Sent, place: Place, access: Access, body: bytes, seconds: float, call: Call) -> tuple[int, Any]:
     """Return status and value of one whole answer, whose value is None where it is no JSON and no success.
 
     Raises _Failed, and Unsure for a call that was cut.
     """
     began = time.monotonic()
     try:
-        reply = exchange(
-            place, opened(place), "POST", _written(place, access.key, body), seconds, call.cancelled
-        )  # fmt: skip
+        reply = exchange(place, opened(place), "POST", _written(place, access.key, body), seconds, call.cancelled)
     except Closed:
         raise _Failed("provider_error", "the provider has no address that may be reached") from None
     except Unsent as unsent:
@@ -159,6 +158,11 @@ def _written(place: Place, key: str | None, body: bytes) -> bytes:
 
 def _head(sent: _Sent, status: str) -> dict[str, Any]:
     return {"status": status, "provider": sent.provider, "model_id": sent.model, "release_digest": sent.released}
+
+
+def _took(began: int, call: Call) -> dict[str, int]:
+    # A clock may be set back meanwhile.
+    return {"latency_ms": max(0, (call.clock.now_ns() - began) // 1_000_000)}
 
 
 def _error(failed: _Failed, key: str | None) -> dict[str, Any]:

@@ -129,7 +129,8 @@ def hand_in(
             raise Refused([Diagnostic("OB811", message, help=help)])
         waits = ledger.people.parked(trace_id)
         undecided = waits is not None and not answered(ledger, trace_id, waits, now.now_ns())
-        if waits is None or undecided:
+        # One that counted and finds nobody waiting any more has decided it, and somebody else went on: `one` tells how.
+        if undecided or (waits is None and objection is not None):
             return Handed(kept, objection, _unchanged(ledger, row, waits, objection))
     recoverer = functools.partial(workspace.recoverer, root, picture=picture, clock=clock)
     result = _go_on(trace_id, lambda: recoverer().one(trace_id, accept, payload))
@@ -156,20 +157,26 @@ def _unchanged(ledger: Ledger, row: RunRow, waits: Parked | None, objection: Dia
             row.run, row.workflow, events, told_here(ledger, row.run, waits), workflow_digest=row.workflow_digest,
             seal=row.seal, origin=None, diagnostics=found, repeated=True,
         )  # fmt: skip
+    ended = None if row.exit is None else decode(events[-1][1])["result"]
     return RunResult(
-        row.run, row.workflow, UNPROVEN, exit=row.exit, status=row.status, workflow_digest=row.workflow_digest,
-        seal=row.seal, events=events, diagnostics=found, repeated=True,
+        row.run, row.workflow, UNPROVEN, exit=row.exit, status=row.status, result=ended,
+        workflow_digest=row.workflow_digest, seal=row.seal, events=events, diagnostics=found, repeated=True,
     )  # fmt: skip
 
 
 def _go_on(trace_id: str, resume: Callable[[], RunResult]) -> RunResult:
-    """Resume the run; what is refused is told as what `resume` will say again."""
+    """Resume the run; what stands in the way is told as what `resume` will say again."""
     try:
-        return resume()
+        result = resume()
     except Refused as refused:
-        found, code = list(refused.diagnostics), refused.exit_code
+        result = RunResult(trace_id, "", refused.exit_code, diagnostics=refused.diagnostics)
+    if result.exit is not None or result.waiting is not None:
+        return result
+    if any(item.code == "OB713" for item in result.diagnostics):
+        return result  # another process goes on with it
     note = Diagnostic(
         "OB812", f"the wait of `{trace_id}` is decided, and the run cannot go on yet",
         help=f"mend what is said here, then `omnibachi resume {trace_id}`", severity="warning",
     )  # fmt: skip
-    return RunResult(trace_id, "", code, diagnostics=[*found, note])
+    result.diagnostics = (*result.diagnostics, note)
+    return result

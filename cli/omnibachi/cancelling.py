@@ -100,7 +100,8 @@ def cancel(
         if row.exit is None and ledger.worked_on(row):
             found.process = (row.holder or "").partition("-")[0]
             return found
-    found.result = workspace.resume(trace_id, data_root=root, picture=picture)
+    # One that has ended has its picture, or its process was told to draw none.
+    found.result = workspace.resume(trace_id, data_root=root, picture=picture and row.exit is None)
     # That it was cancelled is what was asked for.
     found.diagnostics = [item for item in found.result.diagnostics if item.code != "OB732"]
     return found

@@ -90,7 +90,7 @@ def _message(mishap: Mishap) -> str:
     if reason == faults.OUTPUT_MISFIT:
         return f"{node}: the output of `{mishap.capability}` breaks its schema: {pointers(fault['violations'])}"
     if reason == faults.SECRET_MISSING:
-        return f"{node} needs the secret `{fault.get('secret')}`, and no variable of that name has a value"
+        return f"{node} needs the secret `{fault.get('secret')}`, and no variable of that name holds a text"
     if reason == faults.SECRET_SHOWN:
         return f"{node}: what `{mishap.capability}` answered shows a secret that it was given, so it is not kept"
     if reason in (faults.EXPRESSION, faults.OUTPUT_TOO_LARGE):

@@ -103,14 +103,18 @@ if TYPE_CHECKING:
     from omnibachi_ledger.addresses import may_be_there as may_be_there
     from omnibachi_ledger.addresses import shown as _shown
     from omnibachi_ledger.cancellations import Cancellation as Cancellation
+    from omnibachi_ledger.decisions.checkpoints import departs as departs
+    from omnibachi_ledger.decisions.checkpoints import read_checkpoint as read_checkpoint
+    from omnibachi_ledger.decisions.verifying import Verdict as Verdict
+    from omnibachi_ledger.decisions.verifying import verify_export as verify_export
     from omnibachi_ledger.locks import acquire as acquire
     from omnibachi_observer.examine import examine as examine
     from omnibachi_observer.exports.cloudevents import cloudevents as cloudevents
     from omnibachi_observer.exports.openlineage import openlineage as openlineage
-    from omnibachi_observer.pack_text import outline as pack_outline
     from omnibachi_observer.exports.otlp import otlp as otlp
     from omnibachi_observer.markdown import markdown as markdown
     from omnibachi_observer.mermaid import mermaid as mermaid
+    from omnibachi_observer.pack_text import pack_outline as pack_outline
     from omnibachi_observer.parting import Parting as Parting
     from omnibachi_observer.parting import part as part
     from omnibachi_observer.picture import dot as dot
@@ -263,7 +267,7 @@ _PLACES = {
     "link_expression": "omnibachi_runtime.expressions:link",
     "link_template": "omnibachi_runtime.templates:link",
     "load_domain": "omnibachi_runtime.load",
-    "pack_outline": "omnibachi_observer.pack_text:outline",
+    "pack_outline": "omnibachi_observer.pack_text",
     "load_locks": "omnibachi_runtime.load",
     "load_origins": "omnibachi_runtime.load",
     "load_workflow": "omnibachi_runtime.load",
@@ -274,6 +278,10 @@ _PLACES = {
     "may_be_there": "omnibachi_ledger.addresses",
     "open_root": "omnibachi_ledger",
     "Cancellation": "omnibachi_ledger.cancellations",
+    "departs": "omnibachi_ledger.decisions.checkpoints",
+    "read_checkpoint": "omnibachi_ledger.decisions.checkpoints",
+    "Verdict": "omnibachi_ledger.decisions.verifying",
+    "verify_export": "omnibachi_ledger.decisions.verifying",
     "end_left": "omnibachi_runtime.cancelling",
     "shown_root": "omnibachi_ledger.addresses:shown",
     "acquire": "omnibachi_ledger.locks",

@@ -10,6 +10,7 @@ from typing import Any
 
 from omnibachi_model.diagnostics import Diagnostic
 from omnibachi_model.packs import CLAIMED, FACTS, GATES, SWITCH, TEXT, WHOLE, is_reserved
+from omnibachi_model.values import admit
 
 from .declarations import Name, Policy
 from .infer import check_condition
@@ -62,7 +63,7 @@ def _gate(tree: Tree, found: list[Diagnostic]) -> Json:
     entry = next((item for item in tree if item.key in GATES), None) if isinstance(tree, Mapping) else None
     if entry is None or not isinstance(tree, Mapping):
         return {}
-    content: Any = plain(entry.value)
+    content: Any = admit(plain(entry.value))
     if entry.key == "when":
         condition = check_condition(Name(str(content), entry.value.span), TYPES, GIVER)
         found.extend(condition.diagnostics)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from .decisions.appending import DecisionStore
     from .decisions.verifying import Sound
     from .seam import Database
 
@@ -120,8 +119,8 @@ class Journal:
         self._parked = False  # the run is given up in the open transaction
         self.cancelled = False
 
-    def store(self, address: str) -> Store | DecisionStore:
-        """Return the store with that address."""
+    def store(self, address: str) -> Any:
+        """Return the store with that address: a `Store`, or of a ledger of decisions a `DecisionStore`."""
         keeps = self._run.keeps.get(address)
         if keeps == DECISIONS:
             from .decisions.appending import DecisionStore

@@ -80,6 +80,8 @@ def rebuild(db: Database, root: str, locks: Locks, keeps: Mapping[str, str]) -> 
                     path = _path(root, address, kind)
                     if kind in _LINES and _write_anew(db, path, address, kind):
                         written.append(path)
+                        if kind == DECISIONS:
+                            written.append(_checkpoint(db, path, address))
             finally:
                 db.rollback()
         finally:
@@ -172,6 +174,19 @@ def _write_anew(db: Database, path: str, address: str, kind: str) -> bool:
         os.close(descriptor)
     os.replace(aside, path)
     return True
+
+
+def _checkpoint(db: Database, path: str, address: str) -> str:
+    """Write what a ledger of decisions is beside its export, as of its last event; return the path."""
+    from .decisions.checkpoints import checkpoint_of, keep
+    from .decisions.pages import Decisions
+    from .decisions.verifying import Sound
+
+    ledger = Decisions(db, address, Sound())
+    beside = f"{path.removesuffix('.jsonl')}.checkpoint.json"
+    at = ledger.page(limit=1)["events"][0]["obs"].get("at")
+    keep(beside, checkpoint_of(address, ledger.head(), str(at)))
+    return beside
 
 
 def _pour(descriptor: int, lines: Iterator[bytes], first: bytes = b"") -> None:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 TEXT, WHOLE, SWITCH, TEXTS = "text", "whole number", "switch", "list of texts"
+# What is longer is of no type: asking a pack costs little, whatever a caller claims.
+MOST_CHARACTERS = 1_000
+MOST_TEXTS = 100
 
 # Fact -> type. Those whose names begin with `claimed.` are what a caller says of himself.
 FACTS = {
@@ -56,9 +59,13 @@ def is_of_type(fact: str, value: Any) -> bool:
     """Tell whether a value is of its fact's type; raises KeyError for what is no fact."""
     kind = FACTS[fact]
     if kind == TEXT:
-        return type(value) is str
+        return _is_text(value)
     if kind == WHOLE:
         return type(value) is int and -LIMIT < value < LIMIT
     if kind == SWITCH:
         return type(value) is bool
-    return type(value) is list and all(type(item) is str for item in value)
+    return type(value) is list and len(value) <= MOST_TEXTS and all(map(_is_text, value))
+
+
+def _is_text(value: Any) -> bool:
+    return type(value) is str and len(value) <= MOST_CHARACTERS

@@ -1,8 +1,8 @@
 """Providers: who may answer an allowed message, and what the operator of a gateway opened.
 
 What a gateway may reach is never said by a payload. It is an *access*: a provider, the one place where it stands and
-the key for it, bound to one another in one text, which a sealed workflow names as a secret (`$secret: DBL_PROVIDER`) and
-the gateway gives. So a key can go nowhere but to its place, and neither stands in a record.
+the key for it, bound to one another in one text, which a sealed workflow names as a secret (`$secret: DBL_PROVIDER`)
+and the gateway gives. So a key can go nowhere but to its place, and neither stands in a record.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ from .expression_text import expression, literal
 
 def gate(sealed: dict[str, Any]) -> str:
     """Write a gate of a sealed pack as one line; what is no gate by its JSON."""
-    kind, content = next(((key, value) for key, value in sealed.items() if key != "because"), ("", None))
+    kind = next((key for key in sealed if key != "because"), "")
+    content: Any = sealed.get(kind)
     if kind == "require":
         return f"{content} is given"
     if kind == "absent":
@@ -29,7 +30,7 @@ def gate(sealed: dict[str, Any]) -> str:
     return "nothing passes" if kind == "deny" else literal(sealed)
 
 
-def outline(address: str, pack: dict[str, Any], summary: str, digest: str) -> list[str]:
+def pack_outline(address: str, pack: dict[str, Any], summary: str, digest: str) -> list[str]:
     """Write a sealed pack as lines of text."""
     lines = [address, *([summary] if summary else []), "", f"digest  {digest}", "", "gates, in this order"]
     gates = [(str(number), gate(one), one["because"]) for number, one in enumerate(pack["gates"])]

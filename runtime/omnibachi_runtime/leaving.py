@@ -91,7 +91,7 @@ def outer(
             if name not in names:
                 raise PermissionError(f"this node names no secret {name}")
             text = run.secrets(name) if run.secrets is not None else None
-            if not text:
+            if not text or not _is_text(text):
                 raise Told(SECRET_MISSING, secret=name)
             got.add(text)
             return text
@@ -121,6 +121,15 @@ def outer(
         return found
 
     return ask
+
+
+def _is_text(found: str) -> bool:
+    """Tell whether what an environment holds is text: its bytes need not be UTF-8."""
+    try:
+        found.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _tells(error: BaseException, secrets: set[str]) -> bool:

@@ -22,7 +22,7 @@ from omnibachi_model.waits import ACCEPTED, APPROVE, REJECT
 
 from .keys_command import now
 from .options import as_command
-from .output import Output
+from .output import Output, traced
 from .recorded import content_of, record_of
 
 
@@ -147,7 +147,7 @@ def _give(output: Output, workspace: Workspace, handed: Handed) -> int:
         lines += summary(result)
     elif result.exit is not None and result.status is not None:
         lines.append(f"{result.trace_id}: {result.workflow}: {result.exit} ({result.status})")
-        lines += [f"  trace   {path}" for path in result.trace.values()]
+        lines += traced(result.trace)
     return output.give(handed.exit_code, {**value, "statement": said}, lines, result.diagnostics, workspace.root)
 
 

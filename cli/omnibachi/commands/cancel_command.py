@@ -10,7 +10,7 @@ from omnibachi.cancelling import BEFORE, Cancelled, cancel
 from omnibachi.workspace import Workspace
 
 from .options import as_command
-from .output import Output
+from .output import Output, traced
 
 LONGEST_WAIT = 3600.0
 
@@ -88,7 +88,5 @@ def _lines(found: Cancelled) -> list[str]:
         lines.append(f"  process {found.process} works on it, and ends it at its next step")
     elif found.result is None or found.result.exit is not None:
         lines.append("  it has ended")
-        heads = ["  trace "] + ["        "] * len(found.result.trace if found.result else ())
-        paths = found.result.trace.values() if found.result else ()
-        lines.extend(f"{head}  {path}" for head, path in zip(heads, paths, strict=False))
+        lines += traced(found.result.trace if found.result is not None else {})
     return lines

@@ -18,6 +18,12 @@ from omnibachi.exits import OK
 from omnibachi_model.diagnostics import Diagnostic
 
 
+def traced(files: dict[str, str]) -> list[str]:
+    """Return the lines that name the files of a trace."""
+    heads = ["  trace "] + ["        "] * len(files)
+    return [f"{head}  {path}" for head, path in zip(heads, files.values(), strict=False)]
+
+
 class Output:
     """Where a command's result goes: text for people, or one JSON object of a schema."""
 

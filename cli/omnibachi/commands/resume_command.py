@@ -16,7 +16,7 @@ from omnibachi.workspace import Workspace
 from omnibachi_model.diagnostics import Diagnostic
 
 from .options import as_command
-from .output import Output, counted, table
+from .output import Output, counted, table, traced
 
 
 @as_command("resume", "omnibachi.resume/1", "omnibachi resume --all", state=True)
@@ -111,9 +111,7 @@ def _summary(result: RunResult) -> list[str]:
     how = "as recorded; nothing was run" if result.repeated else "resumed"
     lines = [f"{result.trace_id}: {result.workflow}: {result.exit} ({result.status}), {how}"]
     lines.append(f"  digest  {result.digest}")
-    heads = ["  trace "] + ["        "] * len(result.trace)
-    lines.extend(f"{head}  {path}" for head, path in zip(heads, result.trace.values(), strict=False))
-    return lines
+    return [*lines, *traced(result.trace)]
 
 
 def _state(item: Left) -> str:

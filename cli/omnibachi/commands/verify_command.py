@@ -11,6 +11,8 @@ import click
 from omnibachi import verify as verify_record
 from omnibachi import wiring
 from omnibachi.exits import OK, UNPROVEN
+from omnibachi.ledgers import FIRST as FIRST_DECISION
+from omnibachi.ledgers import Judged, is_data_root, judged_export, judged_root
 from omnibachi.workspace import SNAPSHOT, Workspace, is_workspace
 from omnibachi_model.diagnostics import Diagnostic, has_errors
 from omnibachi_model.digests import digest
@@ -25,22 +27,25 @@ ARCHIVE = b"PK\3\4"
 
 
 @as_command("verify", "omnibachi.verify/1", "omnibachi verify traces/T1/T1.jsonl --require anchored", state=True)
-@click.argument("target", metavar="TRACE|SNAPSHOT|WORKSPACE|BUNDLE")
+@click.argument("target", metavar="TRACE|SNAPSHOT|WORKSPACE|BUNDLE|DATA_ROOT|EXPORT")
 @click.option(
     "--require", type=click.Choice(LEVELS), default="intact", show_default=True, help="The least that will do."
 )
 @click.option("--signature", metavar="FILE", help="A signature of the run.  [default: <ID>.sig.json beside the record]")
 @click.option("--proof", metavar="FILE", help="A proof of inclusion.  [default: <ID>.tlog-proof beside the record]")
+@click.option("--checkpoint", metavar="FILE", help="What a ledger of decisions was, as `data export` writes it.")
 @click.option("--trust", "trust_file", metavar="FILE", help="Whose word counts.  [default: <workspace>/trust.json]")
 def verify(
     output: Output, workspace: Workspace, target: str, require: str, signature: str | None, proof: str | None,
-    trust_file: str | None,
+    checkpoint: str | None, trust_file: str | None,
 ) -> int:  # fmt: skip
-    """Check a record (a file, or a trace id), a snapshot (a folder with a manifest.json, or its workspace) or a bundle.
+    """Check a record (a file, or a trace id), a snapshot (a folder with a manifest.json, or its workspace), a bundle,
+    the ledgers of decisions of a data root, or the export of one.
 
     A record is BROKEN at a line, INTACT (consistent, origin unproven) or ANCHORED (equal to the journal of the data
     root, or vouched for by a key of the trust file: by a signature, or by a checkpoint that holds the run). A snapshot
-    is ANCHORED where such a key signed it, a bundle where one vouches for its run. Exit status 4 for BROKEN, for
+    is ANCHORED where such a key signed it, a bundle where one vouches for its run, a ledger of decisions where it goes
+    on from what --checkpoint says; one that is BROKEN names its first bad event. Exit status 4 for BROKEN, for
     evidence that was tampered with, and for less than --require asks for.
     """
     trust = content_of(trust_file or workspace.trust, needed=trust_file is not None)
@@ -49,7 +54,12 @@ def verify(
         return _snapshot(output, workspace, folder, require, trust)
     if is_workspace(folder):
         return _snapshot(output, Workspace(folder), os.path.join(folder, SNAPSHOT), require, trust)
+    known = None if checkpoint is None else content_of(checkpoint, needed=True)
+    if is_data_root(target):
+        return _decisions(output, target, judged_root(target, known, checkpoint), require)
     record, trace_id = record_of(workspace, target)
+    if record.startswith(FIRST_DECISION):
+        return _decisions(output, target, judged_export(record, target, known, checkpoint), require)
     if record.startswith(ARCHIVE):
         return _bundle(output, target, record, require, trust)
     found = verify_record(
@@ -84,6 +94,20 @@ def _bundle(output: Output, target: str, data: bytes, require: str, trust: bytes
     reason = next((item.message for item in diagnostics if item.severity == "error"), None)
     value = {"verdict": verdict, "line": None, "reason": reason, "anchors": anchors, "sha256": digest(data)}
     lines = [f"{verdict}  {digest(data)}", *(f"anchored in  {anchor}" for anchor in anchors)]
+    return output.give(UNPROVEN if has_errors(diagnostics) else OK, value, lines, diagnostics)
+
+
+def _decisions(output: Output, target: str, judged: Judged, require: str) -> int:
+    verdict, ledgers, diagnostics = judged
+    if require == "anchored" and verdict == "INTACT":
+        message = f"`{wiring.shown_root(target)}` is INTACT, not ANCHORED: no checkpoint was given"
+        diagnostics.append(Diagnostic("OB748", message, help="give what it was before with `--checkpoint`"))
+    reason = next((item.message for item in diagnostics if item.severity == "error"), None)
+    told = [ledger.as_json() for ledger in ledgers]
+    lines = [f"{verdict}  {ledger['store'] or 'export'}  {counted(ledger['length'], 'event')}" for ledger in told]
+    for ledger in told:
+        lines += [f"v_digest  {ledger['v_digest']}", f"normative_head  {ledger['normative_head']}"]
+    value = {"verdict": verdict, "line": None, "reason": reason, "ledgers": told}
     return output.give(UNPROVEN if has_errors(diagnostics) else OK, value, lines, diagnostics)
 
 

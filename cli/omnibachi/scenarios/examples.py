@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,9 +18,14 @@ from .stage import Stage
 
 
 def examples_of(stage: Stage, selector: str) -> Iterator[tuple[str, list[Diagnostic], Answered | None]]:
-    """Ask every example of every transform whose address or file holds `selector`: (address, findings, answer)."""
+    """Ask every example of every transform whose address or file holds `selector`: (address, findings, answer).
+
+    Those of the shipped library are not the workspace's, and some need packages that it may do without.
+    """
+    root = os.path.dirname(stage.capabilities.folder)
     for address, transform in sorted(stage.library.transforms.items()):
-        if selector in address.lower() or selector in transform.span.file.lower():
+        file = transform.span.file
+        if (selector in address.lower() or selector in file.lower()) and os.path.isfile(os.path.join(root, file)):
             for tree in transform.examples:
                 yield address, *_asked(stage, address, tree)
 

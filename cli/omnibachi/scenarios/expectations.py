@@ -24,8 +24,10 @@ def unmet(
         if entry.key in ("exit", "status"):
             got = getattr(result, entry.key)
             if got != wanted:
-                waits = "" if result.waiting is None else f"; the run waits at `{result.waiting['path']}`"
-                message = f"step {number}: the {entry.key} is `{got}`, expected `{wanted}`{waits}"
+                message = f"step {number}: the {entry.key} is `{got}`, expected `{wanted}`"
+                if result.waiting is not None:
+                    at = result.waiting["path"]
+                    message = f"step {number}: the run waits at `{at}`, expected the {entry.key} `{wanted}`"
                 yield Diagnostic("OB743", message, span, help=_went(result))
         elif entry.key == "waiting":
             at = result.waiting["path"] if result.waiting is not None else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omnibachi_model.packs import FACTS, GATES, SWITCH, TEXT, TEXTS, WHOLE
+from omnibachi_model.packs import FACTS, GATES, MOST_CHARACTERS, MOST_TEXTS, SWITCH, TEXT, TEXTS, WHOLE
 
 from .words import SUMMARY, Schema, code_of, listed, named, one_of, record, shown, text
 
@@ -10,13 +10,24 @@ MOST_GATES = 200
 MOST_VALUES = 1_000
 LIMIT = 2**53 - 1
 
-_TEXT: Schema = {"type": "string", "maxLength": 1_000, "title": "a text of at most 1000 characters"}
-_WHOLE: Schema = {"type": "integer", "minimum": -LIMIT, "maximum": LIMIT, "title": "a whole number"}
+_TEXT: Schema = {
+    "type": "string",
+    "maxLength": MOST_CHARACTERS,
+    "title": "a text of at most 1000 characters",
+    "examples": ["chat"],
+}
+_WHOLE: Schema = {
+    "type": "integer",
+    "minimum": -LIMIT,
+    "maximum": LIMIT,
+    "title": "a whole number",
+    "examples": ["280"],
+}
 _VALUES: dict[str, Schema] = {
     TEXT: _TEXT,
     WHOLE: _WHOLE,
     SWITCH: {"type": "boolean", "title": "`true` or `false`"},
-    TEXTS: {**listed("a list of at most 1000 texts", _TEXT), "maxItems": MOST_VALUES},
+    TEXTS: shown({**listed("a list of at most 100 texts", _TEXT), "maxItems": MOST_TEXTS}, "[web.search]"),
 }
 
 FACT = one_of("a fact", FACTS)
@@ -51,9 +62,12 @@ _ASKED: dict[str, Schema] = {
         {fact: _BOUND for fact, kind in FACTS.items() if kind == WHOLE},
     ),
     "when": shown(text("an expression over facts"), "size(declared_tools) == 0"),
-    "any_of": {**listed("a list of at most 200 gates", {"$ref": "#/$defs/gate"}, least=1), "maxItems": MOST_GATES},
+    "any_of": shown(
+        {**listed("a list of at most 200 gates", {"$ref": "#/$defs/gate"}, least=1), "maxItems": MOST_GATES},
+        "[{absent: lane}, {match: {lane: day}}]",
+    ),
     "not": {"$ref": "#/$defs/gate"},
-    "deny": {"const": True, "title": "`true`"},
+    "deny": {"const": True, "title": "`true`", "examples": ["true"]},
 }
 assert tuple(_ASKED) == GATES
 _ONE = {"oneOf": [{"required": [kind]} for kind in GATES]}
@@ -67,7 +81,10 @@ POLICY: Schema = {
         {
             "policy": code_of("a policy", "PL", "PL_DEMO_V0"),
             "summary": SUMMARY,
-            "gates": {**listed("a list of at most 200 gates", _GATE, least=1), "maxItems": MOST_GATES},
+            "gates": shown(
+                {**listed("a list of at most 200 gates", _GATE, least=1), "maxItems": MOST_GATES},
+                "[{require: tenant, because: policy.no_tenant}]",
+            ),
             "allow": REASON,
         },
         required=("policy", "summary", "allow"),

@@ -11,7 +11,7 @@ from omnibachi_model.diagnostics import Diagnostic, Trouble
 from omnibachi_model.digests import encode
 
 from .appending import state_of
-from .fold import COUNTED
+from .fold import COUNTED, Fold
 from .rows import HEAD, LIST, SINCE, event_in
 from .verifying import Sound, Verdict, verify
 
@@ -178,6 +178,8 @@ class Decisions:
 
     def verify(self, length: int | None = None) -> Verdict:
         """Verify all of it; `length` is one whose heads shall be told."""
+        if self._db.version < SINCE:
+            return Verdict(self.address or None, Fold(), None, None)
         return self._looking(lambda: verify(self._db, self.address, length))
 
     def _head(self) -> tuple[Any, ...]:

@@ -92,7 +92,7 @@ def ledgers(db: Database) -> list[str]:
     return [str(store) for (store,) in db.rows(_STORES)] if db.version >= SINCE else []
 
 
-def orphaned(db: Database) -> int | None:
+def _orphaned(db: Database) -> int | None:
     """Return the first index of an event or of a count that belongs to no ledger, None where there is none."""
     found = [row[0] for row in db.rows(_ORPHANS) if row[0] is not None] if db.version >= SINCE else []
     return min(found) if found else None
@@ -120,8 +120,14 @@ def recent(db: Database, store: str) -> Bad | None:
 
 
 def verify(db: Database, store: str, length: int | None = None) -> Verdict:
-    """Verify a whole ledger: every event, its head, its counters; `length` is one whose heads shall be told."""
+    """Verify a whole ledger: every event, its head, its counters; `length` is one whose heads shall be told.
+
+    The ledger of no store, an empty name, holds what belongs to none, and so nothing.
+    """
     fold, then = Fold(), None
+    if not store:
+        lost = _orphaned(db)
+        return Verdict(None, fold, None if lost is None else (lost, "it belongs to no ledger"), None)
     head = db.row(HEAD, (store,))
     if head is None:
         return Verdict(store, fold, None, _heads(fold, length))

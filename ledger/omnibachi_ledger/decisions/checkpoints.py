@@ -1,0 +1,65 @@
+"""Checkpoints: what a ledger of decisions was at some length, kept where whoever changes the ledger cannot reach.
+
+A ledger that was cut, or written anew as a whole, is consistent in itself; only against a checkpoint is it found out.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from omnibachi_model.digests import pretty
+from omnibachi_model.values import Outside, parse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from .verifying import Verdict
+
+FORMAT = "omnibachi.decisions-checkpoint/1"
+_MEMBERS = {"schema", "store", "length", "v_digest", "normative_head", "at"}
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_BINARY = getattr(os, "O_BINARY", 0)
+
+
+def checkpoint_of(store: str, head: Mapping[str, Any], at: str) -> dict[str, Any]:
+    """Return the checkpoint of a ledger whose head, {length, v_digest, normative_head}, was this at an instant."""
+    return {"schema": FORMAT, "store": store, **head, "at": at}
+
+
+def keep(path: str, checkpoint: Mapping[str, Any]) -> None:
+    """Write a checkpoint aside and put it in place; raises OSError."""
+    aside = f"{path}.new"
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o600)
+    try:
+        os.write(descriptor, pretty(dict(checkpoint)))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    os.replace(aside, path)
+
+
+def read_checkpoint(data: bytes) -> dict[str, Any] | None:
+    """Return the checkpoint that some bytes are, or None where they are none."""
+    try:
+        found = parse(data, limit=10_000)
+    except Outside:
+        return None
+    if type(found) is not dict or found.keys() != _MEMBERS or found["schema"] != FORMAT:
+        return None
+    length, digests = found["length"], (found["v_digest"], found["normative_head"])
+    if type(length) is not int or length < 0 or type(found["store"]) is not str or type(found["at"]) is not str:
+        return None
+    return found if all(type(text) is str and _DIGEST.match(text) for text in digests) else None
+
+
+def departs(verdict: Verdict, checkpoint: Mapping[str, Any]) -> str | None:
+    """Say how a ledger that was verified up to a checkpoint's length departs from it; None where it does not."""
+    length = checkpoint["length"]
+    if verdict.then is None:
+        return f"it had {length} events, and {verdict.fold.length} of them are there"
+    if verdict.then != (checkpoint["v_digest"], checkpoint["normative_head"]):
+        return f"its first {length} events were others"
+    return None
