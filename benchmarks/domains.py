@@ -3,8 +3,7 @@
 A full data root holds 100,000 actors with their registrations told, as many wallets with two accounts each, as many
 movements that wait and are told, and as many actions that were granted and told. They are put there through the
 ledger's own doors, many in one transaction, as the workflows would have left them. Both data roots take turns; what is
-allowed is a third more, for a movement writes to eight trees, each a level deeper. Besides: the whole story, start to
-end.
+allowed is a quarter more, as in flat.py. Besides: the whole story, start to end.
 
 Run it as `python benchmarks/domains.py [MOST]`; the status is 1 where something grows by more.
 """
@@ -28,7 +27,7 @@ from omnibachi import Engine, Workspace
 from omnibachi_model.digests import digest, encode
 
 ROOT = Path(__file__).resolve().parent.parent
-ALLOWED = 1.33
+ALLOWED = 1.25
 ROUNDS = 300
 AT = "2026-01-01T00:00:00Z"
 AT_ONCE = 1000  # records in one transaction
@@ -70,7 +69,7 @@ def main(most: int) -> int:
         growth = full / least
         shown = f"{1 / least:,.0f} a second | {1 / full:,.0f} a second | {growth:.2f}x | {low:.2f} to {high:.2f}"
         print(f"| {case} | {shown} | {ALLOWED}x | {'yes' if growth <= ALLOWED else 'NO'} |")
-    print(f"\nthe story of {ROOT.name}, as a process, the best of three: {story:.2f} s")
+    print(f"\nthe story (38 runs, one of them of 24 slots), as a process, the best of three: {story:.2f} s")
     return int(any(full / least > ALLOWED for least, full, _, _ in rows.values()))
 
 

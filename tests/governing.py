@@ -34,9 +34,9 @@ def post(door: Govern, correlation: str, message: str = "hello", **more: Any) ->
 
 def events(root: Path | str) -> list[dict[str, Any]]:
     """Return all events of a data root's ledger, which is whole."""
-    with open_root(root, reading=True) as ledger:
+    with open_root(str(root), reading=True) as ledger:
         found = ledger.decisions(LEDGER)
-        assert found.verify().bad is None
+        assert found.verify().first_bad_index is None
         return found.page(limit=2000, after=-1)["events"]  # type: ignore[no-any-return]
 
 

@@ -27,7 +27,7 @@ WALLETS, WALLET_KEYS, ADDRESSES, WALLET_EVENTS, IDENTITY, VERIFICATIONS = (
     for name in ("WALLETS", "WALLET_KEYS", "ADDRESSES", "WALLET_EVENTS", "IDENTITY_EVENTS", "VERIFICATIONS")
 )
 PEOPLE = [Actor(name) for name in ("Anna", "Bert", "Carl", "Dora", "Emil", "Frau", "Gerd", "Hans")]
-DAWDLE = 0.003
+DAWDLE = 0.01
 # What is told once: the event, and which member of its record says of what.
 ONCE = {
     "EV_ACTOR_VERIFIED_V0": ("actor_id",), "EV_ACTOR_REJECTED_V0": ("actor_id",),
@@ -58,14 +58,28 @@ def ended(engine: Engine, name: str, payload: dict[str, Any]) -> tuple[str, Any]
     return result.exit or result.diagnostics[0].message, result.result
 
 
-def play(barrier: Barrier, root: str, seed: str, calls: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, Any]]:
-    """Run workflows one after the other; return how each ended."""
+def play(
+    barrier: Barrier, root: str, seed: str, calls: list[tuple[str, dict[str, Any]]], place: str, companies: list[int]
+) -> list[tuple[str, Any]]:
+    """Run workflows one after the other; return how each ended.
+
+    Each begins at the moment at which as many processes as `companies` says have come to that turn; they leave word of
+    it in a folder.
+    """
+    ends = []
     with Workspace(ROOT).engine(root) as engine:
         for name in {name for name, _ in calls}:
             engine.linked(flow(name))
         dawdling(seed)
         barrier()
-        return [ended(engine, name, payload) for name, payload in calls]
+        for turn, (name, payload) in enumerate(calls):
+            Path(place, f"turn-{turn}.{seed}").touch()
+            until = time.monotonic() + 30
+            while len(list(Path(place).glob(f"turn-{turn}.*"))) < companies[turn]:
+                assert time.monotonic() < until, "the others did not come"
+                time.sleep(0.0005)
+            ends.append(ended(engine, name, payload))
+    return ends
 
 
 def shuttle(barrier: Barrier, root: str, seed: str, turns: int) -> list[tuple[str, str, str]]:

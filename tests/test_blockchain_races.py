@@ -55,6 +55,14 @@ def raced(root: str, place: Path, *calls: tuple[Any, ...]) -> list[Any]:
     return said
 
 
+def played(root: str, place: Path, calls: dict[str, list[tuple[str, dict[str, Any]]]]) -> list[Any]:
+    """Run the calls of each side in a process of its own, turn by turn at the same moment; return how they ended."""
+    turns = range(max(map(len, calls.values())))
+    companies = [sum(len(given) > turn for given in calls.values()) for turn in turns]
+    sides = (("racing:play", root, side, given, str(place), companies) for side, given in calls.items())
+    return raced(root, place, *sides)
+
+
 def settled(root: str, *actors: Actor) -> None:
     operators(SHIPPED, root)
     with SHIPPED.engine(root) as engine:
@@ -127,7 +135,7 @@ def test_the_nonces_of_one_wallet_have_no_gap(root: str, tmp_path: Path) -> None
         "B": [("SUBMIT_TRANSACTION", asked)] * turns,
         "C": [("SUBMIT_TRANSACTION", other)] * (turns // 2),
     }
-    said = raced(root, tmp_path, *(("racing:play", root, side, given) for side, given in calls.items()))
+    said = played(root, tmp_path, calls)
     assert set(ends(said)) <= {"submitted", "busy", "not_owner"}
     nonces = [result["nonce"] for side in said for end, result in side if end == "submitted"]
     assert sorted(nonces) == list(range(len(nonces))) and len(nonces) >= turns // 2
@@ -149,7 +157,7 @@ def test_a_slot_has_one_block_and_a_transaction_one_place(root: str, tmp_path: P
         "C": [proposal(slot ^ 1) for slot in range(slots)],  # the neighbours of those
         "D": [mint] * (slots * 3),
     }
-    said = raced(root, tmp_path, *(("racing:play", root, side, given) for side, given in calls.items()))
+    said = played(root, tmp_path, calls)
     assert ends(said[3:]) == {"minted": slots * 3}
     assert set(ends(said[:3])) <= {"proposed", "skipped", "slot_taken"}
     blocks = [item["value"] for item in seen(root, BLOCKS)]
@@ -190,7 +198,7 @@ def test_validators_are_numbered_without_gaps(root: str, tmp_path: Path) -> None
         "C": right[::-1],
         "D": [call for pair in zip(right, wrong, strict=True) for call in pair],
     }
-    said = raced(root, tmp_path, *(("racing:play", root, side, given) for side, given in calls.items()))
+    said = played(root, tmp_path, calls)
     assert set(ends(said)) <= {"registered", "exists", "conflict"}
     kept = seen(root, VALIDATORS)
     assert ends(said)["registered"] == len(kept) == len(told(root, CONSENSUS))
@@ -208,7 +216,6 @@ def test_validators_are_numbered_without_gaps(root: str, tmp_path: Path) -> None
                 ran(engine, call[0], "conflict", **call[1])
 
 
-@everywhere
 def test_an_actor_is_verified_once(root: str, tmp_path: Path) -> None:
     with SHIPPED.engine(root) as engine:
         for actor in PEOPLE:
@@ -220,7 +227,7 @@ def test_an_actor_is_verified_once(root: str, tmp_path: Path) -> None:
 
     yes, no = ([decided(actor, decision) for actor in PEOPLE] for decision in ("VERIFIED", "REJECTED"))
     calls = {"A": yes, "B": yes, "C": no, "D": yes[::-1]}
-    said = raced(root, tmp_path, *(("racing:play", root, side, given) for side, given in calls.items()))
+    said = played(root, tmp_path, calls)
     assert set(ends(said)) <= {"verified", "already_decided", "actor_rejected", "conflict"}
     stands = {item["key"]: item["value"]["decision"] for item in seen(root, VERIFICATIONS)}
     wanted = {(f"EV_ACTOR_{decision}_V0", actor): 1 for actor, decision in stands.items()}
@@ -228,7 +235,6 @@ def test_an_actor_is_verified_once(root: str, tmp_path: Path) -> None:
     assert ends(said)["verified"] == sum(decision == "VERIFIED" for decision in stands.values())
 
 
-@everywhere
 def test_a_wallet_has_one_address_and_an_address_one_wallet(root: str, tmp_path: Path) -> None:
     people = PEOPLE[:3]
     verified(root, *people)
@@ -246,7 +252,7 @@ def test_a_wallet_has_one_address_and_an_address_one_wallet(root: str, tmp_path:
         "B": [*same, *(wallet(people[1], type, key) for type, key in zip(types, mine[::-1], strict=True))],
         "C": [*same, *(wallet(people[2], type, key) for type, key in zip(types, mine, strict=True))],
     }
-    said = raced(root, tmp_path, *(("racing:play", root, side, given) for side, given in calls.items()))
+    said = played(root, tmp_path, calls)
     assert set(ends(said)) <= {"created", "exists", "address_taken", "conflict"}
     kept = {item["key"] for item in seen(root, WALLETS)}
     assert ends(said)["created"] == len(kept) == len(told(root, WALLET_EVENTS))
@@ -277,21 +283,20 @@ def test_a_simulation_is_played_once_beside_others(root: str, tmp_path: Path) ->
         "A": [(name, asked), (name, other)], "B": [(name, asked), (name, {**asked, "max_slots": 7})],
         "C": [(name, other), *slots], "D": slots,
     }  # fmt: skip
-    said = raced(root, tmp_path, *(("racing:play", root, side, given) for side, given in calls.items()))
-    played = [result for side in said for end, result in side if end == "simulated"]
-    assert len(played) == 2 and ends(said)["exists"] == 2 and ends(said)["conflict"] == 1
-    assert all((result["transactions_accepted"], result["transactions_refused"]) == (8, 0) for result in played)
+    said = played(root, tmp_path, calls)
+    results = [result for side in said for end, result in side if end == "simulated"]
+    assert len(results) == 2 and ends(said)["exists"] == 2 and ends(said)["conflict"] == 1
+    assert all((result["transactions_accepted"], result["transactions_refused"]) == (8, 0) for result in results)
     known = {"simulated", "exists", "conflict", "processed", "skipped", "slot_passed", "slot_taken"}
     assert set(ends(said)) <= known
     blocks = seen(root, BLOCKS)
-    assert sum(result["blocks"] for result in played) + ends(said)["processed"] == len(blocks)
+    assert sum(result["blocks"] for result in results) + ends(said)["processed"] == len(blocks)
     balances = {item["account"]: item["balance"] for item in seen(root, ACCOUNTS)}
     assert balances[BERT.wallet] == 80
 
 
-@everywhere
 def test_a_chain_has_one_block_at_each_height(root: str, tmp_path: Path) -> None:
-    turns = 8 if is_address(root) else 25
+    turns = 25
     said = raced(root, tmp_path, *(("racing:link_blocks", root, side, turns) for side in "ABC"))
     found = Counter(end for side in said for end in side)
     assert set(found) <= {

@@ -1,4 +1,4 @@
-"""The past stands: whatever somebody does to a ledger of decisions, its first bad event is named, and none is mended."""
+"""The past stands: whatever is done to a stored ledger of decisions, its first bad event is named; none is mended."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def flipped(value: Any, at: int) -> Any:
 def test_a_flipped_byte_of_any_column_is_found_at_its_event(forger: Forger) -> None:
     chance = random.Random(7)
     rows = forger.db.execute(f"SELECT {', '.join(COLUMNS)} FROM decisions ORDER BY position").fetchall()
-    some = [0, len(rows) - 1] if is_address(forger.root) else range(len(rows))
+    some = [len(rows) - 3] if is_address(forger.root) else range(len(rows))
     for index in some:
         for column, value in zip(COLUMNS, rows[index], strict=True):
             for at in {0, chance.randrange(1 << 20)} if isinstance(value, (str, bytes)) else {0}:

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from front_door import Call, call, workspace
@@ -103,6 +103,7 @@ def test_any_values_in_any_layout(documents: list[Any], seed: int) -> None:
 
 @given(st.text(st.characters(blacklist_categories=("Cs",)), max_size=30), st.sampled_from("|>'\"p"), st.integers(0, 6))
 @settings(max_examples=300, deadline=None)
+@example("\xa0", ">", 0)
 def test_any_text_in_any_style(text: str, style: str, indent: int) -> None:
     """Whatever the loader takes is kept: block scalars with their indicators, folded lines, escapes."""
     lines = "\n".join("   " + line for line in text.split("\n"))

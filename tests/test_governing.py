@@ -45,10 +45,9 @@ def test_worked_failed_refused(tmp_path: Path) -> None:
 def test_twice_is_once_and_another_request_is_refused(tmp_path: Path) -> None:
     with gateway(tmp_path) as door:
         post(door, "a")
-        again, other, turn, orphan = (
-            post(door, "a", intent={"form": "v3"}), post(door, "a", "other"), post(door, "b", thread_id="a", turn_id="a"),
-            post(door, "c", parent_turn_id="nobody"),
-        )  # fmt: skip
+        again = post(door, "a", intent={"form": "v3"})
+        other, orphan = post(door, "a", "other"), post(door, "c", parent_turn_id="nobody")
+        turn = post(door, "b", thread_id="a", turn_id="a")
         child = post(door, "d", thread_id="a", parent_turn_id="a")
     assert (again.index, again.state, again.replayed) == (0, "EXECUTED", True)
     assert [item.refused for item in (other, turn, orphan)] == [
@@ -88,19 +87,15 @@ def test_the_key_is_nowhere_but_on_the_way(
         budget={"max_duration_ms": 1000},
     ) as door:  # fmt: skip
         found = post(door, "a")
-        record = door_record(door, found)
     assert house.asked[0].headers["authorization"] == f"Bearer {KEY}" and len(house.asked) == 1
+    with wiring.open_root(str(tmp_path), reading=True) as ledger:
+        record = ledger.record(str(found.run.trace_id)) or b""
     kept = b"".join(path.read_bytes() for path in sorted(tmp_path.rglob("*")) if path.is_file())
     shown = json.dumps(events(tmp_path)).encode() + record + repr(found.run).encode() + repr(door.boundary).encode()
     for form in (KEY.encode(), KEY.encode().hex().encode()):
         assert form not in kept and form not in shown
     assert house.base.encode() not in kept and SECRET.encode() in record
     assert found.state == "EXECUTED"
-
-
-def door_record(door: Any, found: Any) -> bytes:
-    with wiring.open_root(door._engine.data_root, reading=True) as ledger:
-        return ledger.record(found.run.trace_id) or b""
 
 
 def test_the_budget_of_an_intent_binds_and_never_widens(tmp_path: Path, house: ModelHouse) -> None:

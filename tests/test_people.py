@@ -214,7 +214,13 @@ def test_what_readers_tell(desk: Desk) -> None:
     report = examine(desk.record(), snapshot=desk.workspace.load(), data_root=desk.workspace.data_root)
     assert "`review` waits for 2 approvals by `board` or `compliance`" in report.summary
     assert report.waiting is not None and [item["verdict"] for item in report.statements] == ["OB801"]
-    assert report.diagnostics == [] and any("omnibachi approve T1" in line for line in report.advice)
+    # By the clock of whoever looks, it is over.
+    assert report.diagnostics == [] and report.waiting["decided"] == "EXPIRED"
+    assert report.advice == ["its wait is over (EXPIRED): go on with `omnibachi resume T1`"]
+    desk.run(ASK, run="T2")
+    report = examine(desk.record("T2"), snapshot=desk.workspace.load(), data_root=desk.workspace.data_root)
+    assert report.waiting is not None and report.waiting["decided"] is None
+    assert report.advice == ["see what is asked with `omnibachi approve T2 --show`, then approve it"]
     desk.approve("eve", because="seen")
     desk.approve("bob")
     text = examine(desk.record(), snapshot=desk.workspace.load(), data_root=desk.workspace.data_root).as_text()

@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 
-from omnibachi import RunResult, replay, verify, wiring
+from front_door import Call, call
+from omnibachi import RunResult, examine, replay, verify, wiring
 from omnibachi.approving import hand_in
 from omnibachi.trusting import trust_in
 from omnibachi_ledger.approvals import People
 from peopled import Desk, codes
+from postgres_server import Server
+
+__all__ = ["call"]
 
 SECRET = "desk::WF_PIN_V0"
 PIN = "planted-4711"
@@ -68,7 +72,7 @@ def fresh_desk(compiled: Path, tmp_path: Path) -> Desk:
 
 
 def parked(desk: Desk) -> RunResult:
-    with desk.workspace.engine(desk.workspace.data_root, clock=desk.watch) as engine:
+    with desk.workspace.engine(desk.data or desk.workspace.data_root, clock=desk.watch) as engine:
         return engine.run(SECRET, PAYLOAD, trace_id="T1", actor="clerk")
 
 
@@ -76,28 +80,42 @@ def everything(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
 
 
-def test_an_approval_counts_though_the_run_needs_its_payload_again(desk: Desk) -> None:
+@pytest.mark.parametrize("where", ["folder", "server"])
+def test_an_approval_counts_though_the_run_needs_its_payload_again(
+    desk: Desk, where: str, request: pytest.FixtureRequest
+) -> None:
+    if where == "server":
+        server: Server = request.getfixturevalue("postgres")
+        desk.data = server.root()
+    root = desk.data or desk.workspace.data_root
     assert parked(desk).exit_code == 7
     stuck = desk.approve("bob")
-    assert (codes(stuck), stuck.exit_code, desk.notes()) == (["OB790", "OB812"], 3, 0)
-    found = desk.workspace.recoverer(clock=desk.watch).all()
+    told = [code for code in codes(stuck) if code != "OB787"]  # of the server's role
+    assert (told, stuck.exit_code, desk.notes()) == (["OB790", "OB812"], 3, 0)
+    found = desk.workspace.recoverer(root, clock=desk.watch).all()
     assert ([codes(item) for item in found.results], found.held, found.exit_code) == ([["OB790"]], (), 3)
-    ended = desk.workspace.resume("T1", payload=PAYLOAD, picture=False)
+    ended = desk.workspace.resume("T1", data_root=root, payload=PAYLOAD, picture=False)
     assert (ended.exit, desk.notes(), desk.kept()) == ("done", 1, [("ACCEPTED", "bob")])
     assert PIN.encode() not in everything(desk.folder)
     again = replay(desk.record(), desk.workspace.load())
     assert again.same and again.withheld == ("long", "look")
-    assert verify(desk.record(), data_root=desk.workspace.data_root).verdict == "ANCHORED"
+    assert verify(desk.record(), data_root=root).verdict == "ANCHORED"
 
 
-def test_another_payload_stops_nothing_but_going_on(desk: Desk) -> None:
+def test_another_payload_stops_nothing_but_going_on(desk: Desk, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     parked(desk)
     trust = trust_in(desk.workspace.trust)
     assert trust is not None
-    statement = desk.sign("bob")
+    statement = desk.sign("bob", because="fine,\n  nobody said APPROVE")
     payload = {**PAYLOAD, "pin": PIN + "!"}
     stuck = hand_in(desk.workspace, "T1", statement, trust, clock=desk.watch, payload=payload, picture=False)
     assert (codes(stuck.result), desk.notes()) == (["OB791", "OB812"], 0)
+    report = examine(desk.record(), data_root=desk.workspace.data_root)
+    assert report.waiting is not None and report.waiting["decided"] == "APPROVED"
+    assert report.advice == ["its wait is over (APPROVED): go on with `omnibachi resume T1`"]
+    monkeypatch.chdir(desk.folder)
+    assert "the wait of ask is over (APPROVED), and the run can go on" in call("approve", "T1", "--show").out
+    assert 'said APPROVE, because "fine, nobody said APPROVE"' in " ".join(report.as_text().split())
     ended = desk.workspace.resume("T1", payload=PAYLOAD, picture=False)
     assert (ended.exit, desk.notes()) == ("done", 1)
 

@@ -79,6 +79,7 @@ LATER_ROWS = (
     "INSERT INTO approvals VALUES (1, 'T1', 'ask', 0, 'x', '', 'ACCEPTED')",
     "INSERT INTO cancellations VALUES ('T1', '2026-01-01T00:00:00Z', 'somebody', NULL)",
     "INSERT INTO commitments VALUES (1, 'x')",
+    "INSERT INTO decisions VALUES (1, 0, 'INTENT', 's', 'l', 't', 'u', NULL, 'c', 'i', 'a', '', '', 'n', 'p', 'd', 1)",
 )
 
 
@@ -97,7 +98,7 @@ def test_what_is_written_once_stays_even_for_a_superuser(ledger: Ledger, root: s
         copied = f"INSERT INTO {table} ({columns}) SELECT * FROM {table} {only}"
         changed = f"UPDATE SET {last}=excluded.{last}"
         key = {"events": "run, seq", "workflows": "digest", "streams": "store, sequence", "records": "store, created",
-               "cancellations": "run"}  # fmt: skip
+               "cancellations": "run", "decisions": "ledger, position"}  # fmt: skip
         for statement in (
             f"UPDATE {table} SET {last}={last} {only}",
             f"DELETE FROM {table} {only}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from omnibachi.workspace import shipped_root
 from omnibachi_compiler.editing.completion import complete
 from omnibachi_compiler.editing.declaration import declarations
 from omnibachi_compiler.editing.hover import hover
-from omnibachi_compiler.editing.rename import rename
+from omnibachi_compiler.editing.rename import Edit, rename
 from omnibachi_compiler.editing.spots import Open, Project
 from omnibachi_model.diagnostics import Diagnostic
 
@@ -45,7 +46,7 @@ def test_what_is_used_is_known_by_its_proof() -> None:
 
 @pytest.mark.parametrize("root", [ROOT, PRELUDE], ids=["shipped", "prelude"])
 def test_every_node_can_be_renamed(root: Path, tmp_path: Path) -> None:
-    """And compiles as before, scenarios too; named as it was, the texts are what they were."""
+    """And compiles as before, scenarios too; named as it was, the texts are what they were. Many are done at once."""
     place = tmp_path / "here"
     for folder in ("protocols", "capabilities"):
         kept = root is PRELUDE or folder == "protocols"
@@ -54,24 +55,52 @@ def test_every_node_can_be_renamed(root: Path, tmp_path: Path) -> None:
     if root is PRELUDE:
         (place / PATH).write_text(BEGUN, "utf-8")
         (place / "protocols/shop/look.yaml").write_text(CONTRACT, "utf-8")
-    library = compile_workspace(str(place), shipped=shipped_root()).library
-    before = {str(path.relative_to(place)): path.read_text("utf-8") for path in (place / "protocols").rglob("*.yaml")}
-    for address, body in library.bodies.items():
-        for node in body.nodes[:2]:
-            file = node.name.span.file
-            opened = Open(file, file.split("/")[1], before[file])
-            offset = opened.places.offset(node.name.span.line, node.name.span.column)
-            found = rename(Project(library, before), opened, offset, "quite_new")
-            assert isinstance(found, dict), (address, found)
-            after = {path: done(text, found.get(path, [])) for path, text in before.items()}
-            for path, text in after.items():
-                (place / path).write_text(text, "utf-8")
-            again = compile_workspace(str(place), shipped=shipped_root())
-            assert not again.diagnostics, (address, node.name.text, again.diagnostics)
-            opened = Open(file, file.split("/")[1], after[file])
-            back = rename(Project(again.library, after), opened, after[file].index("quite_new"), node.name.text)
-            assert isinstance(back, dict)
-            assert {path: done(text, back.get(path, [])) for path, text in after.items()} == before
+    project = _compiled(place)
+    before = dict(project.texts)
+    left = [(address, at) for address, body in project.library.bodies.items() for at in range(len(body.nodes[:2]))]
+    assert len(left) > 2
+    while left:
+        asked, edits = _together(project, left)
+        for path, text in before.items():
+            (place / path).write_text(done(text, edits.get(path, [])), "utf-8")
+        again = _compiled(place)
+        back, undone = _together(again, [(address, at, project.library.bodies[address].nodes[at].name.text)
+                                         for address, at in asked])  # fmt: skip
+        assert len(back) == len(asked)
+        assert {path: done(text, undone.get(path, [])) for path, text in again.texts.items()} == before
+        left = [item for item in left if item not in asked]
+
+
+def _compiled(place: Path) -> Project:
+    """Compile a workspace without a finding; return it with its texts."""
+    found = compile_workspace(str(place), shipped=shipped_root())
+    assert not found.diagnostics
+    paths = [str(path.relative_to(place)) for path in (place / "protocols").rglob("*.yaml")]
+    return Project(found.library, {path: (place / path).read_text("utf-8") for path in paths})
+
+
+def _together(project: Project, nodes: list[Any]) -> tuple[list[Any], dict[str, list[Edit]]]:
+    """Rename nodes, (body, number, new name), each asked of the texts as they are, as long as no two change one place:
+    those that were, and the edits."""
+    asked: list[Any] = []
+    edits: dict[str, list[Edit]] = {}
+    for address, at, *named in nodes:
+        name = project.library.bodies[address].nodes[at].name
+        file = name.span.file
+        opened = Open(file, file.split("/")[1], project.texts[file])
+        offset = opened.places.offset(name.span.line, name.span.column)
+        found = rename(project, opened, offset, *(named or [f"quite_new_{at}"]))
+        assert isinstance(found, dict), (address, found)
+        places = {(path, edit.start, edit.end) for path, more in found.items() for edit in more}
+        taken = [(path, edit.start, edit.end) for path, more in edits.items() for edit in more]
+        if any(path == other and start < last and first < end
+               for path, start, end in places for other, first, last in taken):  # fmt: skip
+            continue
+        asked.append((address, at))
+        for path, more in found.items():
+            edits.setdefault(path, []).extend(more)
+    assert asked
+    return asked, edits
 
 
 def test_scenarios_and_laws_know_the_nodes_of_their_workflow() -> None:

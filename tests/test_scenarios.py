@@ -299,6 +299,14 @@ def test_examples_are_run(workspace: Path) -> None:
     ]
 
 
+def test_examples_of_the_shipped_library_are_asked_where_it_is_the_workspaces_own(workspace: Path) -> None:
+    assert play(workspace).examples == (workspace / "protocols/greeting/greet.yaml").read_text().count("gives: ")
+    assert play(workspace, selector="std/shift_time").examples == 0
+    shutil.copytree(Path(shipped_root(), "protocols/std"), workspace / "protocols/std")
+    own = play(workspace, selector="std/shift_time")
+    assert own.ok and own.examples > 2
+
+
 def test_a_transform_that_crashes_in_an_example_is_told(workspace: Path) -> None:
     words(workspace, 'def greeting(inputs):\n    return "SUCCESS", {"text": inputs["nothing"]}\n')
     messages = [item.message for item in play(workspace).diagnostics]

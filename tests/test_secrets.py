@@ -126,7 +126,8 @@ def test_no_misfit_tells_a_secret(folder: Path, tmp_path: Path, wrong: dict[str,
 
 @pytest.mark.parametrize("outside", ["\ud800", float("nan"), 2**60, {"\U0001f511": 1}, {vault.WORDS: float("inf")}])
 def test_what_no_record_can_hold_tells_no_secret(folder: Path, tmp_path: Path, outside: Any) -> None:
-    for payload in ({**vault.PAYLOAD, "words": outside}, {**vault.PAYLOAD, "note": {vault.PASS: outside}}):
+    members = ({"words": outside}, {"note": {vault.PASS: outside}}, {"nota": {vault.PASS: outside}})
+    for payload in ({**vault.PAYLOAD, **member} for member in members):
         result = ran(folder, payload, tmp_path)
         assert [item.code for item in result.diagnostics] == ["OB122"]
         assert not vault.found_in(repr([item.as_json() for item in result.diagnostics]).encode())

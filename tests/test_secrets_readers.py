@@ -198,3 +198,11 @@ def test_a_server_keeps_no_secret(postgres: Server, place: Path, say: Say) -> No
         assert engine.ledger.commitment_key() is not None
         result = engine.run(LOOK, vault.PAYLOAD)
         assert not vault.found_in(result.record)
+
+
+def test_a_file_that_no_record_can_hold_is_told_without_its_secrets(place: Path, say: Say) -> None:
+    file = place.parent / "outside.json"
+    for member in ("note", "nota"):
+        file.write_text(json.dumps({**vault.PAYLOAD, member: {vault.PASS: 1e300}}), "utf-8")
+        for words in (("run", "--wf", OPEN), ("resume", "T1"), ("replay", "T1")):
+            say(*words, "--payload", str(file), "--json", status=0 if words[0] == "resume" else 3)

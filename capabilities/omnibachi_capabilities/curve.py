@@ -53,8 +53,8 @@ def address(inputs: Inputs) -> Answer:
 
 
 def checksum_address(inputs: Inputs) -> Answer:
-    """Give `address` with the capitals of its checksum; one that has capitals and small letters must have these."""
-    found = read_address(inputs["address"])
+    """Give `address` with the capitals of its checksum; what has both cases must have these, unless `any_case`."""
+    found = read_address(inputs["address"].lower() if inputs["any_case"] else inputs["address"])
     return ("VIOLATION", {}) if found is None else ("SUCCESS", {"address": found})
 
 

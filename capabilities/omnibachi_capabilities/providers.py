@@ -8,7 +8,6 @@ operator opened (`omnibachi_model.providers`). An answer is told as it is; an er
 from __future__ import annotations
 
 import re
-import time
 
 from omnibachi_model.decisions import ERROR, OK, PROVIDER_ERRORS
 from omnibachi_model.digests import digest, encode
@@ -18,7 +17,7 @@ from omnibachi_model.providers import DURATION_MS, PROVIDERS, STUB, opened, read
 from omnibachi_model.sealed import OUTCOME_UNKNOWN, SUCCESS
 from omnibachi_model.values import Outside, parse
 
-from .exchange import MOST_BODY, Closed, Unsent, Unsure, exchange
+from .exchange import MOST_BODY, Closed, Unsent, Unsure, exchange, until
 from .provider_forms import FORMS, answered, asked, complained
 
 TYPE_CHECKING = False
@@ -119,18 +118,18 @@ def _exchanged(sent: _Sent, place: Place, access: Access, body: bytes, seconds: 
 
     Raises _Failed, and Unsure for a call that was cut.
     """
-    began = time.monotonic()
+    end = until(seconds)
     try:
         reply = exchange(place, opened(place), "POST", _written(place, access.key, body), seconds, call.cancelled)
     except Closed:
         raise _Failed("provider_error", "the provider has no address that may be reached") from None
     except Unsent as unsent:
-        if time.monotonic() - began >= seconds:
+        if until(0) >= end:
             raise _Failed("timeout", "no connection came about within the budget") from None
         raise _Failed("provider_error", f"no connection: {unsent}") from None
     except Unsure:
         sent.released = digest(body)
-        if time.monotonic() - began >= seconds:
+        if until(0) >= end:
             raise _Failed("timeout", "no whole answer came within the budget") from None
         if call.cancelled():
             raise

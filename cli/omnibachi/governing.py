@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import os
 
-from omnibachi_model.decisions import ANCHORS, FINAL, INTENT
+from omnibachi_model.decisions import ANCHORS, DENIED, EXECUTED, FINAL, INTENT
 from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
 from omnibachi_model.digests import decode
 from omnibachi_model.formats import write_time
 from omnibachi_model.nearest import nearest
 from omnibachi_model.providers import DURATION_MS, PROVIDERS, SECRET, access_text
 from omnibachi_model.record import INTENDED
-from omnibachi_model.sealed import OUTCOME_UNKNOWN
+from omnibachi_model.sealed import FAULT
 
 from . import wiring
 from .clocks import SystemClock
@@ -47,6 +47,7 @@ REFUSALS = {
     "TURN_CONFLICT": "admission.turn_conflict",
     "INVALID_PARENT": "admission.invalid_parent",
 }
+_STATES = {"executed": EXECUTED, "denied": DENIED}
 UNAVAILABLE, MISFIT = "store.unavailable", "admission.invalid_field"
 
 
@@ -102,13 +103,14 @@ class Govern:
             return Governed(run, None, None, refused=UNAVAILABLE if run.exit_code == TROUBLE else MISFIT)
         if run.exit == "rejected" or last in REFUSALS:
             return Governed(run, None, None, refused=REFUSALS.get(last, MISFIT))
-        found = run.result or {}
+        found: dict[str, Any] = run.result or {}
         if run.exit == "replayed":
             return Governed(run, found["index"], found["state"], replayed=True)
+        if run.exit in _STATES:
+            return Governed(run, found["index"], _STATES[run.exit])
         try:
             correlation = str(anchors["correlation_id"])
-            if run.exit not in ("executed", "denied"):
-                self._settle(correlation)
+            self._settle(correlation)
             told = self._engine.ledger.decisions(LEDGER).correlation(correlation)
         except Trouble:
             told = None
@@ -153,7 +155,7 @@ class Govern:
                 return done
         for boundary in (self._met(row), self.boundary):
             closed = self._engine.run(CLOSE, {
-                "anchors": _anchors(story[0]), "boundary": boundary, "failed": self._failed(row),
+                "anchors": _anchors(story[0]), "boundary": boundary, "execution": self._came_to(row),
             })  # fmt: skip
             if closed.exit != "rejected":
                 break
@@ -166,13 +168,16 @@ class Govern:
         met: JSON = given.get("boundary") if isinstance(given, dict) else None
         return self.boundary if met is None else met
 
-    def _failed(self, row: RunRow | None) -> str:
-        """Say what an allowed call came to: `outcome_unknown` where it may have left."""
+    def _came_to(self, row: RunRow | None) -> dict[str, JSON]:
+        """Return what an allowed call came to: its recorded answer, else whether it may have left."""
         events = [] if row is None else self._engine.ledger.events(row.run)
         told = [body for _, text, _ in events if (body := decode(text)).get("path") == CALL_NODE]
+        for body in told:
+            if "execution" in body.get("output", {}):
+                return body["output"]["execution"]  # type: ignore[no-any-return]
         left = any(body.get("kind") == INTENDED for body in told)
-        answered = any("outcome" in body and body["outcome"] != OUTCOME_UNKNOWN for body in told)
-        return "outcome_unknown" if left and not answered else "internal_error"
+        crashed = any(body.get("outcome") == FAULT for body in told)
+        return {"failed": "outcome_unknown" if left and not crashed else "internal_error"}
 
 
 def open_gateway(

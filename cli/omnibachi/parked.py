@@ -9,7 +9,7 @@ from omnibachi_model.diagnostics import Diagnostic
 from omnibachi_model.digests import decode
 from omnibachi_model.formats import write_time
 from omnibachi_model.record import RESUMED_BODY, WAITING
-from omnibachi_model.waits import decided, name_of, said
+from omnibachi_model.waits import APPROVE, decided, name_of, said
 
 from .exits import PARKED
 from .results import RunResult
@@ -37,14 +37,22 @@ def waits_in(events: Sequence[Event]) -> Parked | None:
 
 def answered(ledger: Ledger, run: str, waits: Parked, now_ns: int) -> bool:
     """Tell whether people have decided what a run waits for, or its time is over."""
+    voices, seen = ledger.people.counted(run, waits[0]["path"])
+    return _decided(waits, voices, seen, now_ns) is not None
+
+
+def _decided(waits: Parked, voices: list[tuple[str, bytes, int]], seen: int, now_ns: int) -> Any:
     body, obs = waits
-    voices, seen = ledger.people.counted(run, body["path"])
     now = max(now_ns // 1000, seen, obs["at_us"])
-    return decided(voices, body["quorum"], obs.get("until_us"), now) is not None
+    return decided(voices, body["quorum"], obs.get("until_us"), now)
 
 
-def told(waits: Parked, approved: Sequence[str] = ()) -> dict[str, Any]:
-    """Say what a run waits for, as `run --json` prints it; `approved` are the ids of the keys that approved already."""
+def told(waits: Parked, approved: Sequence[str] = (), outcome: str | None = None) -> dict[str, Any]:
+    """Say what a run waits for, as `run --json` prints it.
+
+    `approved` are the ids of the keys that approved already, `outcome` what that comes to, once it is decided or over
+    and the run has not gone on yet.
+    """
     body, obs = waits
     until = obs.get("until_us")
     return {
@@ -55,13 +63,16 @@ def told(waits: Parked, approved: Sequence[str] = ()) -> dict[str, Any]:
         "since": write_time(obs["at_us"] * 1000),
         "until": None if until is None else write_time(until * 1000),
         "approved": list(approved),
+        "decided": outcome,
     }
 
 
-def told_here(ledger: Ledger, run: str, waits: Parked) -> dict[str, Any]:
-    """Say the same, with who approved already by what the journal holds."""
-    voices, _ = ledger.people.counted(run, waits[0]["path"])
-    return told(waits, [key for key, _, _ in voices])
+def told_here(ledger: Ledger, run: str, waits: Parked, now_ns: int = 0) -> dict[str, Any]:
+    """Say the same, with who approved already by what the journal holds, and what that comes to at an instant."""
+    voices, seen = ledger.people.counted(run, waits[0]["path"])
+    approved = [key for key, statement, _ in voices if said(statement)["decision"] == APPROVE]
+    found = _decided(waits, voices, seen, now_ns)
+    return told(waits, approved, None if found is None else found[0])
 
 
 def parked_result(
@@ -97,7 +108,9 @@ def parked_walk(linked: Linked, ended: Walk) -> RunResult:
 
 
 def asked(waiting: dict[str, Any]) -> str:
-    """Say for whom a run waits, in words."""
+    """Say for whom a run waits, in words, or that it may go on."""
+    if waiting["decided"] is not None:
+        return f"the wait of `{waiting['path']}` is over ({waiting['decided']}), and the run can go on"
     left = waiting["quorum"] - len(waiting["approved"])
     until = f" until {waiting['until']}" if waiting["until"] else ""
     more = " more" if waiting["approved"] else ""

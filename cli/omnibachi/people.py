@@ -12,6 +12,7 @@ from omnibachi_model.formats import write_time
 from omnibachi_model.record import WAITED, read
 
 from . import wiring
+from .clocks import SystemClock
 from .parked import told, told_here, voice, waits_in
 
 TYPE_CHECKING = False
@@ -36,9 +37,12 @@ def say(report: Report, record: bytes, run: str, data_root: str | PathLike[str] 
     try:
         with wiring.open_root(os.fspath(data_root), reading=True) as ledger:
             report.statements = statements(ledger, run)
-            report.waiting = None if waits is None else told_here(ledger, run, waits)
+            if waits is not None:
+                report.waiting = told_here(ledger, run, waits, SystemClock().now_ns())
     except Trouble:
         return  # That it cannot be read is told already.
+    if report.waiting is not None and report.waiting["decided"] is not None:
+        report.advice = [f"its wait is over ({report.waiting['decided']}): go on with `omnibachi resume {run}`"]
 
 
 def statements(ledger: Ledger, run: str) -> list[dict[str, Any]]:

@@ -65,7 +65,10 @@ class Facts:
 
     def present(self, reader: str, fact: Fact) -> Presence:
         """Tell whether a fact about a node is there at the reader on every path."""
-        bit = 1 << self.index[fact]
+        at = self.index.get(fact)
+        if at is None:  # an editor may ask for what the unfinished text that was proven does not
+            return Presence.NEVER
+        bit = 1 << at
         if self.sure.get(reader, 0) & bit:
             return Presence.ALWAYS
         return Presence.OPTIONAL if self.given.get(reader, 0) & bit else Presence.NEVER

@@ -289,9 +289,8 @@ def _record(
 
 
 def _store(store: Store, library: Library, found: list[Diagnostic]) -> None:
-    record: Schema = {"type": "object"}
-    if store.record is not None:
-        record = _record("record", store.record, library.named.of(store.domain), found)
+    named = library.named.of(store.domain)
+    record: Schema = {"type": "object"} if store.record is None else _record("record", store.record, named, found)
     governor = lookup(
         store.governed_by, store.domain, library.side_effects, "OB301", "side effect", found, library.broken
     )
@@ -338,15 +337,16 @@ def _store(store: Store, library: Library, found: list[Diagnostic]) -> None:
 
 
 def _misplaced(store: Store, governor: str, side_effect: SideEffect) -> Iterator[Diagnostic]:
-    """Find what is said of accounts where there are none, and of records where there are only accounts."""
+    """Find what is said of accounts where there are none, and of records where none is declared."""
     related = [(side_effect.name.span, "declared here")]
     if side_effect.keeps != "accounts":
         for entry in store.accounts:
             message = f"`{entry.key}` speaks of accounts, and `{governor}` keeps none"
             help = "leave it out, or let `std::CS_ACCOUNTS_V0` govern the store"
             yield Diagnostic("OB405", message, entry.key_span, help=help, related=related)
-    elif store.record is not None:
-        message = f"`{governor}` keeps accounts, which have a balance and no `record`"
+    shapes = {"accounts": "accounts, which have a balance", "decisions": "decisions, which have a shape"}
+    if store.record is not None and side_effect.keeps in shapes:
+        message = f"`{governor}` keeps {shapes[side_effect.keeps]} and no `record`"
         yield Diagnostic("OB405", message, store.record.span, help="leave `record` out", related=related)
 
 

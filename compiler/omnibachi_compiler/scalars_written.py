@@ -89,7 +89,7 @@ def _fold(leaf: Leaf) -> tuple[str, list[str]]:
     first, _, rest = leaf.source.partition("\n")
     keep = next((sign for sign in "+-" if sign in first.partition("#")[0]), "")
     lines = rest.removesuffix("\n").split("\n")
-    begun = next((line for line in lines if line.strip()), "")
+    begun = next((line for line in lines if line.strip(" \t")), "")  # another kind of space is content
     more = len(leaf.value.lstrip("\n")) - len(leaf.value.lstrip("\n").lstrip(" "))
     cut = len(begun) - len(begun.lstrip(" ")) - more
     indented = "2" if more else ""

@@ -11,7 +11,7 @@ from omnibachi_model.digests import pretty
 from omnibachi_model.sealed import EXTERNAL
 from omnibachi_model.waits import ACCEPTED
 
-from .words import ends, shorten, visible
+from .words import Prose, ends, shorten, spoken, visible
 
 SCHEMA = "omnibachi.examine/1"
 WIDTH = 92
@@ -136,7 +136,7 @@ class Report:
 
 def _statement(item: dict[str, Any]) -> str:
     refused = "" if item["verdict"] == ACCEPTED else f", refused ({item['verdict']})"
-    because = f", because {visible(str(item['because']))}" if item["because"] else ""
+    because = spoken([", because ", Prose(item["because"])]) if item["because"] else ""
     who = visible(str(item["key"] or "nobody known"))
     decision = visible(str(item["decision"] or "nothing that can be read"))
     return f"{item['at']}: {who} said {decision}{because}{refused}"

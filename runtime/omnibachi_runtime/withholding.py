@@ -90,11 +90,22 @@ class Secrets:
         return list(dict.fromkeys(cut)), given, encode(shown)
 
     def _told(self, pointer: str) -> str:
-        """Return a JSON Pointer up to the first secret that it leads into."""
+        """Return a JSON Pointer up to the first secret that it leads into, or member that nothing declares."""
         parts = pointer.split("/")[1:]
         path = tuple(int(part) if part.isdecimal() else part.replace("~1", "/").replace("~0", "~") for part in parts)
         depth = first_secret(self.schema, path)
-        return pointer if depth is None else "".join(f"/{part}" for part in parts[:depth])
+        depth = _declared(self.schema, path) if depth is None else depth
+        return "".join(f"/{part}" for part in parts[:depth])
+
+
+def _declared(schema: Any, path: Sequence[str | int]) -> int:
+    """Return how many segments of a path may be told: those that a schema declares, and one more."""
+    for depth, part in enumerate(path, 1):
+        inner = schema.get("properties", {}).get(part, schema.get("additionalProperties"))
+        schema = schema.get("items") if type(part) is int else inner
+        if type(schema) is not dict:
+            return depth
+    return len(path)
 
 
 def _public_reason(reason: str) -> str:

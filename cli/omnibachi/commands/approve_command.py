@@ -9,6 +9,7 @@ import click
 
 from omnibachi import wiring
 from omnibachi.approving import Handed, hand_in, signed, trusted, waiting_in
+from omnibachi.clocks import SystemClock
 from omnibachi.exits import OK
 from omnibachi.parked import asked, summary, told, told_here
 from omnibachi.payloads import payload_of
@@ -115,7 +116,7 @@ def _show(output: Output, workspace: Workspace, target: str, file: str | None, p
     if not os.path.lexists(target):
         with wiring.open_root(workspace.data_root, reading=True) as ledger:
             if ledger.finished(run) is not None:
-                waiting, handed = told_here(ledger, run, waits), statements(ledger, run)
+                waiting, handed = told_here(ledger, run, waits, SystemClock().now_ns()), statements(ledger, run)
     if file is not None:
         write_file(file, record)
     inputs = waits[0]["inputs"]

@@ -148,8 +148,9 @@ def _ended(db: Database, head: Row, fold: Fold) -> Bad | None:
     """Compare what is kept beside the events with what they say."""
     _, length, v_digest, normative_head, *counters = head
     if type(length) is not int or length != fold.length:
-        # Where there are fewer events than that, the first one that is missing.
-        return fold.length, f"the head counts {length!r:.40} events, and {fold.length} are there"
+        # The first one that is missing, or that it does not count.
+        first = min(fold.length, max(length, 0)) if type(length) is int else fold.length
+        return first, f"the head counts {length!r:.40} events, and {fold.length} are there"
     last = max(fold.length - 1, 0)
     if v_digest != fold.v_digest:
         return last, "the head has another v_digest than the last event"
