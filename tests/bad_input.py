@@ -39,7 +39,8 @@ def changed(payload: dict[str, Any], pointer: str, value: Any) -> dict[str, Any]
 def rejected(result: RunResult, pointer: str) -> None:
     """Look that the gate rejected a payload, and for nothing but what stands at a pointer or below it."""
     assert (result.exit, result.status, result.path) == ("rejected", "REJECTED", ())
-    found: Any = result.result["violations"]  # type: ignore[index, call-overload]
+    told: Any = result.result
+    found = told["violations"]
     assert found and all(str(item["pointer"]).startswith(pointer) for item in found), found
 
 

@@ -73,6 +73,7 @@ class _Visit(socketserver.StreamRequestHandler):
             return b""
         fixed = {
             "cut": b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{", "garbage": answer(b"\xff{no"),
+            "torn": answer(b'{"message": {"content": "\\ud800"}, "choices": [{"message": {"content": "\\ud800"}}]}'),
             "void": answer(b'{"choices": [], "message": {}}'), "huge": answer(b" " * 1_100_000 + b"{}"), "hang": b"",
         }  # fmt: skip
         if kind in fixed:

@@ -137,7 +137,7 @@ exits:
   failed: {status: FAILED}
 """
 )
-PEOPLE = {"ada": ("compliance",), "bob": ("board",), "eve": ("board", "compliance"), "clerk": ("board",)}
+PEOPLE = {"first": ("compliance",), "second": ("board",), "third": ("board", "compliance"), "clerk": ("board",)}
 
 
 class Watch:

@@ -188,7 +188,7 @@ def test_a_tampered_ledger_is_told_with_its_first_bad_event(call: Call, data: Pa
     """OB821 for whoever verifies; OB820 for whoever appends, and nothing was."""
     with sqlite3.connect(data / "store.db") as db:
         db.execute("DROP TRIGGER decisions_update")
-        db.execute("UPDATE decisions SET actor='eve' WHERE position=3")
+        db.execute("UPDATE decisions SET actor='other' WHERE position=3")
     said = call("verify", str(data), "--json")
     assert (said.status, said.json()["ledgers"][0]["first_bad_index"], said.json()["verdict"]) == (4, 3, "BROKEN")
     assert "OB821" in call("verify", str(data)).err

@@ -4,6 +4,8 @@ nowhere."""
 from __future__ import annotations
 
 import json
+import re
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +13,14 @@ from typing import Any
 
 import pytest
 
-from governing import LEDGER, ROOT, events, gateway, post, stories
+from governing import IDENTITY, LEDGER, ROOT, anchors, events, gateway, post, stories
 from model_house import ModelHouse
 from omnibachi import Refused, Workspace, wiring
+from omnibachi.governing import GOVERN
+from omnibachi_model.decisions import PROVIDER_ERRORS
 from omnibachi_model.digests import digest_of
-from omnibachi_model.providers import SECRET
+from omnibachi_model.providers import NO_ACCESS, PROVIDERS, SECRET, access_text, read_access
+from postgres_server import Server
 
 KEY = "k3y-0f-the-gateway-93c1"
 ALLOWED, DENIED = ["INTENT", "DECISION ALLOW", "EXECUTION ok"], ["INTENT", "DECISION DENY"]
@@ -60,7 +65,9 @@ def test_twice_is_once_and_another_request_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_intent_leaves_no_event(tmp_path: Path) -> None:
     with gateway(tmp_path) as door:
         found = [post(door, "a", lane=""), post(door, "a", intent={"budget": {"max_tokens": 0}}), post(door, "a", x=1)]
+        crashed = post(door, "a", intent={"payload": {"message": "hello", "_envelope": {}}})
     assert {item.refused for item in found} == {"admission.invalid_field"}
+    assert (crashed.run.exit, crashed.refused, crashed.state) == ("failed", "store.unavailable", None)
     with wiring.open_root(str(tmp_path)) as ledger:
         assert ledger.decisions(LEDGER).head()["length"] == 0
 
@@ -129,6 +136,51 @@ def test_many_doors_at_once_tell_one_story_and_ask_once(tmp_path: Path, house: M
     assert len(same) == 12 and sum(item.replayed for item in same) == 5
 
 
+def test_a_ledger_that_does_not_hold_takes_nothing_and_nothing_leaves(tmp_path: Path, house: ModelHouse) -> None:
+    more = {"provider": "openai", "model": "m", "provider_url": house.base}
+    with gateway(tmp_path, **more) as door:
+        post(door, "a")
+    with sqlite3.connect(tmp_path / "store.db") as db:
+        for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type='trigger'").fetchall():
+            db.execute(f"DROP TRIGGER {name}")
+        db.execute("UPDATE decisions SET actor='nobody' WHERE position=0")
+    db.close()
+    with gateway(tmp_path, **more) as door:
+        found = post(door, "b")
+    assert (found.refused, found.index, found.state, len(house.asked)) == ("store.unavailable", None, None, 1)
+    assert [item.code for item in found.run.diagnostics] == ["OB820"]
+
+
+def test_on_a_server_too(house: ModelHouse, postgres: Server) -> None:
+    root = postgres.root()
+    with gateway(root, policy="demo", provider="ollama", model="m", provider_url=house.base) as door:
+        states = [post(door, *given).state for given in (("a",), ("b", "x" * 400), ("c", " "), ("a",))]
+        assert door.recover() == []
+    assert states == ["EXECUTED", "DENIED", "EXECUTED", "EXECUTED"] and len(house.asked) == 1
+    assert stories(root) == {"a": ALLOWED, "b": DENIED, "c": [*ALLOWED[:2], "EXECUTION invalid_request_error"]}
+
+
+@pytest.mark.parametrize("access", ["none", "house", ""])
+def test_the_workflow_by_hand(tmp_path: Path, house: ModelHouse, monkeypatch: pytest.MonkeyPatch, access: str) -> None:
+    """Without the secret the call is a crash of the gateway's own, and recorded."""
+    found = {"none": NO_ACCESS, "house": access_text("ollama", house.base)}.get(access)
+    monkeypatch.delenv(SECRET, raising=False)
+    if found is not None:
+        monkeypatch.setenv(SECRET, found)
+    with gateway(None, provider="ollama", model="m") as door:
+        boundary = door.boundary
+    payload = {
+        "anchors": anchors("a"), "intent": {"payload": {"message": "hello"}, "form": "flat"}, "identity": IDENTITY,
+        "boundary": boundary,
+    }  # fmt: skip
+    with Workspace(ROOT).engine(tmp_path / "data") as engine:
+        result = engine.run(GOVERN, payload)
+    assert result.exit == "executed"
+    code = {"none": "permission_error", "house": "ok", "": "internal_error"}[access]
+    assert stories(tmp_path / "data") == {"a": [*ALLOWED[:2], f"EXECUTION {code}"]}
+    assert [item.code for item in result.diagnostics] == ([] if found else ["OB727"])
+
+
 def test_two_ledgers_that_hear_the_same_have_equal_heads(tmp_path: Path, house: ModelHouse) -> None:
     heads, ends = set(), set()
     for name, model in (("a", "small"), ("b", "small")):
@@ -175,3 +227,19 @@ def test_what_cannot_be_opened(monkeypatch: pytest.MonkeyPatch, given: dict[str,
         gateway(None, **given)
     (found,) = caught.value.diagnostics
     assert found.code == code and says in found.message and KEY not in repr(found)
+
+
+def test_the_page_says_what_is_so() -> None:
+    page = (ROOT / "docs" / "boundary.md").read_text("utf-8")
+    (access,) = re.findall(r"\$ export DBL_PROVIDER='(.*)'", page)
+    found = read_access(access)
+    assert found is not None and (found.provider, found.url) == ("ollama", "http://127.0.0.1:11434")
+    for code, (statuses, whose, again) in PROVIDER_ERRORS.items():
+        (row,) = [
+            line.split("|") for line in page.splitlines() if line.startswith("|") and f"`{code}`" in line.split("|")[1]
+        ]
+        assert row[3].strip() == whose and row[4].strip() == ("yes" if again else "no"), code
+        assert code == "provider_error" or all(str(status) in row[2] for status in statuses), code
+    for name, (model, url) in PROVIDERS.items():
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| `{name}`")]
+        assert (model or "as named") in row and (url or "–") in row

@@ -22,6 +22,7 @@ from omnibachi import Workspace, wiring
 from omnibachi.clocks import SystemClock
 from omnibachi.governing import CLOSE, GOVERN, Govern, open_gateway
 from omnibachi_model.providers import access_text
+from postgres_server import Server
 
 place = fresh_place
 ALLOWED, DENIED = ["INTENT", "DECISION ALLOW", "EXECUTION ok"], ["INTENT", "DECISION DENY"]
@@ -50,17 +51,17 @@ def of_the_edges(place: Path, open_house: ModelHouse) -> list[str]:
     return names
 
 
-def door(root: Path, house: ModelHouse) -> Govern:
+def door(root: Path | str, house: ModelHouse) -> Govern:
     return gateway(root, policy="demo", provider="openai", model="m", provider_url=house.base)
 
 
-def send(root: Path, house: ModelHouse) -> None:
+def send(root: Path | str, house: ModelHouse) -> None:
     with door(root, house) as opened:
         for correlation, message in SENT.items():
             post(opened, correlation, message)
 
 
-def recover(root: Path, house: ModelHouse) -> None:
+def recover(root: Path | str, house: ModelHouse) -> None:
     with door(root, house) as opened:
         opened.recover()
 
@@ -85,15 +86,15 @@ def killed(work: Callable[[], None], fatal: int) -> tuple[int, list[str]]:
     return os.waitstatus_to_exitcode(status), json.loads(names or b"[]")
 
 
-def past(root: Path) -> list[dict[str, Any]]:
-    return events(root) if (root / "store.db").exists() else []
+def past(root: Path | str) -> list[dict[str, Any]]:
+    return events(root) if isinstance(root, str) or (root / "store.db").exists() else []
 
 
 def asked(house: ModelHouse) -> Counter[str]:
     return Counter(json.loads(item.body)["messages"][0]["content"] for item in house.asked)
 
 
-def check(root: Path, house: ModelHouse, before: list[dict[str, Any]]) -> list[str]:
+def check(root: Path | str, house: ModelHouse, before: list[dict[str, Any]]) -> list[str]:
     """Recover, and assert what must be so; return what became of the intent that is allowed."""
     recover(root, house)
     after = past(root)
@@ -122,6 +123,21 @@ def test_killed_at_every_edge(place: Path, house: ModelHouse, names: list[str]) 
         shutil.rmtree(root)
     # Between the departure and its recorded answer lie few edges, and all of them leave the outcome unknown.
     assert 0 < ends["EXECUTION outcome_unknown"] < ends["EXECUTION ok"] and len(ends) == 2
+
+
+def test_killed_on_a_server(house: ModelHouse, postgres: Server) -> None:
+    warm, whole = postgres.root(), postgres.root()
+    send(warm, house)  # so that the driver is loaded, and has its edges
+    names = killed(lambda: send(whole, house), 0)[1]
+    commits = [edge for edge, name in enumerate(names, 1) if name == "after COMMIT"]
+    ends = Counter[str]()
+    for edge in commits[-7:-2]:
+        root = postgres.root()
+        house.asked.clear()
+        assert killed(lambda: send(root, house), edge)[0] == KILLED  # noqa: B023
+        postgres.settled(root)
+        ends[check(root, house, past(root))[-1]] += 1
+    assert ends == {"EXECUTION ok": 4, "EXECUTION outcome_unknown": 1}
 
 
 def test_killed_while_it_recovers(place: Path, house: ModelHouse, names: list[str]) -> None:

@@ -95,7 +95,13 @@ nodes:
     use: CS_RECORDS_V0.%s
     store: ST_PRICES_V0
     with: {key: "$.nodes.ask.items[0].key", value: "$.nodes.ask.items[0].value"%s}
-    next: {SUCCESS: done, CONFLICT: failed, NOT_FOUND: failed}
+    next: {SUCCESS: tell, CONFLICT: failed, NOT_FOUND: failed}
+  tell:
+    use: CS_EVENTS_V0.APPEND
+    store: ST_RAISES_V0
+    event: EV_RAISED_V0
+    with: {record: {cents: 1}}
+    next: {SUCCESS: done, VIOLATION: failed}
 exits: {done: {status: COMPLETED}, failed: {status: FAILED}}
 """
 

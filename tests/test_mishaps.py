@@ -116,7 +116,7 @@ def test_every_reason_has_a_code_and_a_remedy() -> None:
 
     reasons = {
         faults.MISSING_INPUT, faults.INPUT_MISFIT, faults.INPUT_CHANGED, faults.RAISED, faults.UNDECLARED_OUTCOME,
-        faults.OUTPUT_MISFIT, faults.EXPRESSION, faults.OUTPUT_TOO_LARGE,
+        faults.OUTPUT_MISFIT, faults.EXPRESSION, faults.OUTPUT_TOO_LARGE, faults.SECRET_MISSING, faults.SECRET_SHOWN,
     }  # fmt: skip
     assert set(CODES) == set(HELP) == reasons
     assert set(CODES.values()) <= set(table())

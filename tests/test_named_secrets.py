@@ -280,3 +280,8 @@ def test_no_encoding_hides_it(secret: str, around: str, encode: Callable[[str], 
 def test_short_ones_and_their_schemes_are_no_finding() -> None:
     assert not shown({"a": "Bearer of news, abcde"}, ["abcde", "Bearer tok-123456"])
     assert shown({"a": "tok-123456"}, ["Bearer tok-123456"])
+
+
+def test_the_end_of_a_line_in_a_variable_hides_nothing() -> None:
+    assert shown({"a": "x tok-123456"}, ["tok-123456\n"]) and shown({"a": "tok-123456"}, ["Bearer tok-123456\r\n"])
+    assert not shown({"a": "\n"}, ["     \n\t"])

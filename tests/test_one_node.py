@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -170,8 +171,9 @@ def test_a_clock_reading_replays_the_same(folder: Path, tmp_path: Path) -> None:
     workspace = Workspace(folder)
     first, second = (workspace.run("single::WF_NOW_V0", {}, data_root=tmp_path / "data") for _ in "12")
     assert first.exit == second.exit == "success"
-    assert first.result["at"] < second.result["at"]
-    for result in (first, second):
+    read: list[Any] = [first.result, second.result]
+    assert read[0]["at"] < read[1]["at"]
+    for result, said in zip((first, second), read, strict=True):
         assert verify(result.record, data_root=str(tmp_path / "data")).verdict == "ANCHORED"
         again = replay(result.record, workspace.load())
-        assert again.same and str(result.result["at"]).encode() in result.record
+        assert again.same and said["at"].encode() in result.record

@@ -54,28 +54,28 @@ def test_nobody_holds_a_parked_run_and_resuming_leaves_it(desk: Desk) -> None:
 
 def test_a_quorum_approves_and_the_run_goes_on_at_once(desk: Desk) -> None:
     desk.run()
-    first = desk.approve("ada", because="the invoice is there")
-    assert (first.exit_code, first.waiting and first.waiting["approved"]) == (7, [desk.keys["ada"].public.id])
+    first = desk.approve("first", because="the invoice is there")
+    assert (first.exit_code, first.waiting and first.waiting["approved"]) == (7, [desk.keys["first"].public.id])
     assert desk.notes() == 0
-    ended = desk.approve("bob")
-    assert (ended.exit, ended.exit_code, ended.result) == ("paid", 0, {"by": "bob"})
+    ended = desk.approve("second")
+    assert (ended.exit, ended.exit_code, ended.result) == ("paid", 0, {"by": "second"})
     assert ended.path == (Step("review", None, "APPROVED"), Step("note", "std::CS_EVENTS_V0.APPEND", "SUCCESS"))
     assert desk.notes() == 1
     record = (desk.folder / "traces" / "T1" / "T1.jsonl").read_bytes()
     assert verify(record, data_root=desk.workspace.data_root).verdict == "ANCHORED"
     assert replay(record, desk.workspace.load()).same
     waited = next(event for event in read(record) if event.body["kind"] == "WAITED")
-    keys = [desk.keys[name].public.id for name in ("ada", "bob")]
+    keys = [desk.keys[name].public.id for name in ("first", "second")]
     assert [item["key"] for item in waited.body["output"]["approvals"]] == keys
     assert [item["because"] for item in waited.body["output"]["approvals"]] == ["the invoice is there", None]
     assert [item["key"] for item in waited.obs["approvals"]] == keys
-    assert b"ada" in (desk.folder / "traces" / "T1" / "T1.md").read_bytes()
+    assert b"first" in (desk.folder / "traces" / "T1" / "T1.md").read_bytes()
 
 
 def test_one_rejection_rejects(desk: Desk) -> None:
     desk.run()
-    desk.approve("ada")
-    ended = desk.approve("bob", decision="REJECT", because="not ours")
+    desk.approve("first")
+    ended = desk.approve("second", decision="REJECT", because="not ours")
     assert (ended.exit, ended.status, ended.exit_code, ended.result) == (
         "refused", "DENIED", 5, {"because": "not ours"},
     )  # fmt: skip
@@ -84,34 +84,34 @@ def test_one_rejection_rejects(desk: Desk) -> None:
 
 def test_a_wait_expires_by_the_recorded_clock(desk: Desk) -> None:
     desk.run()
-    desk.approve("ada")
+    desk.approve("first")
     desk.watch.now += 24 * HOUR_NS
     ended = desk.workspace.recoverer(clock=desk.watch).all().results
     assert [(item.exit, item.status) for item in ended] == [("late", "FAILED")]
-    assert verify(desk.record()).holds and desk.kept() == [("ACCEPTED", "ada")]
+    assert verify(desk.record()).holds and desk.kept() == [("ACCEPTED", "first")]
 
 
 def test_without_an_end_it_waits_for_ever(desk: Desk) -> None:
     desk.run(ASK)
     desk.watch.now += 10_000 * HOUR_NS
     assert desk.workspace.recoverer(clock=desk.watch).all().results == ()
-    assert desk.approve("bob").exit == "done"
+    assert desk.approve("second").exit == "done"
 
 
 def test_two_waits_one_after_the_other(desk: Desk) -> None:
     desk.run(TWICE)
-    first = desk.sign("bob")
+    first = desk.sign("second")
     second = desk.hand(first)
     assert (second.exit_code, second.waiting and second.waiting["path"]) == (7, "ask")
     assert codes(desk.hand(first)) == ["OB806"]
-    assert desk.approve("bob").exit == "done"
+    assert desk.approve("second").exit == "done"
     assert verify(desk.record()).holds
 
 
 def test_a_wait_in_each_round_of_a_loop(desk: Desk) -> None:
     asked = desk.run(EACH, also=["a", "b", "c"])
     seen = []
-    for name, decision in (("bob", "APPROVE"), ("eve", "REJECT"), ("bob", "APPROVE")):
+    for name, decision in (("second", "APPROVE"), ("third", "REJECT"), ("second", "APPROVE")):
         assert asked.waiting is not None
         seen.append(asked.waiting["path"])
         asked = desk.approve(name, decision=decision)
@@ -124,7 +124,7 @@ def test_a_wait_in_each_round_of_a_loop(desk: Desk) -> None:
 def test_what_came_before_is_committed_and_not_done_again(desk: Desk) -> None:
     desk.run(LATER)
     assert desk.notes() == 1
-    ended = desk.approve("bob")
+    ended = desk.approve("second")
     assert (ended.exit, desk.notes()) == ("done", 2)
     assert [step.node for step in ended.path] == ["before", "ask/ask", "after"]
 
@@ -134,19 +134,19 @@ def test_recompiling_under_a_parked_run_changes_nothing(desk: Desk) -> None:
     file = desk.folder / "protocols" / "desk" / "desk.yaml"
     file.write_text(SOURCE.replace("quorum: 2", "quorum: 3").replace("roles: [compliance, board]", "roles: [nobody]"))
     assert desk.workspace.compile().ok
-    assert desk.approve("ada").exit_code == 7
-    ended = desk.approve("bob")
+    assert desk.approve("first").exit_code == 7
+    ended = desk.approve("second")
     assert (ended.exit, ended.workflow_digest) == ("paid", parked.workflow_digest)
 
 
 def test_without_a_snapshot_the_approval_is_kept_and_the_run_goes_on_later(desk: Desk) -> None:
     desk.run()
-    desk.approve("ada")
-    statement = desk.sign("bob")
+    desk.approve("first")
+    statement = desk.sign("second")
     shutil.move(desk.folder / "protocol_snapshot", desk.folder / "away")
     stuck = desk.hand(statement)
     assert codes(stuck) == ["OB601", "OB812"] and stuck.exit_code != 0
-    assert desk.kept() == [("ACCEPTED", "ada"), ("ACCEPTED", "bob")]
+    assert desk.kept() == [("ACCEPTED", "first"), ("ACCEPTED", "second")]
     shutil.move(desk.folder / "away", desk.folder / "protocol_snapshot")
     assert [item.exit for item in desk.workspace.recoverer().all().results] == ["paid"]
 
@@ -221,10 +221,12 @@ def test_what_readers_tell(desk: Desk) -> None:
     report = examine(desk.record("T2"), snapshot=desk.workspace.load(), data_root=desk.workspace.data_root)
     assert report.waiting is not None and report.waiting["decided"] is None
     assert report.advice == ["see what is asked with `omnibachi approve T2 --show`, then approve it"]
-    desk.approve("eve", because="seen")
-    desk.approve("bob")
+    desk.approve("third", because="seen")
+    desk.approve("second")
     text = examine(desk.record(), snapshot=desk.workspace.load(), data_root=desk.workspace.data_root).as_text()
-    assert "`eve+" in text and '("seen")' in text and "refused (OB801)" in text and "the run waited at `review`" in text
+    assert (
+        "`third+" in text and '("seen")' in text and "refused (OB801)" in text and "the run waited at `review`" in text
+    )
     for form in ("md", "dot"):
         assert b"review" in render(desk.record(), desk.workspace.load(), form)  # type: ignore[arg-type]
 
@@ -235,10 +237,10 @@ def test_the_same_answers_give_the_same_digest(desk: Desk) -> None:
         desk.run(ASK, run=run)
         desk.watch.now += HOUR_NS
         desk.hand(b"{}", run)
-        digests.add(desk.approve("bob", run=run).digest)
+        digests.add(desk.approve("second", run=run).digest)
     assert len(digests) == 1
     desk.run(ASK, run="T3")
-    assert desk.approve("eve", run="T3").digest not in digests
+    assert desk.approve("third", run="T3").digest not in digests
 
 
 def test_json_of_a_parked_run_is_one_object(desk: Desk) -> None:
@@ -249,7 +251,7 @@ def test_a_parked_run_can_be_cancelled(desk: Desk) -> None:
     from omnibachi.cancelling import cancel
 
     desk.run()
-    statement = desk.sign("ada")
+    statement = desk.sign("first")
     gone = cancel(desk.workspace, "T1", "clerk", "not needed any more", clock=desk.watch, picture=False)
     assert gone.result is not None and gone.result.exit == "cancelled"
     assert "png" not in (cancel(desk.workspace, "T1", "clerk", clock=desk.watch).result or gone.result).trace

@@ -39,9 +39,9 @@ def parked_desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a workspace with a parked run that one of two has approved, and what the others signed."""
     desk = Desk(tmp_path_factory.mktemp("template") / "desk")
     assert in_child(RUN, desk.folder).status == 7
-    for name in ("ada", "bob", "eve"):
+    for name in ("first", "second", "third"):
         (desk.folder / f"{name}.json").write_bytes(desk.sign(name))
-    assert in_child(hand("ada"), desk.folder).status == 7
+    assert in_child(hand("first"), desk.folder).status == 7
     return desk.folder
 
 
@@ -50,7 +50,7 @@ def kept(root: str) -> list[tuple[str, str]]:
         return [(item.verdict, item.key.partition("+")[0]) for item in ledger.people.kept("T1")]
 
 
-def settled(folder: Path, root: str, again: str = "bob") -> dict[str, Any]:
+def settled(folder: Path, root: str, again: str = "second") -> dict[str, Any]:
     """Finish what is there as somebody would who does not know how far it came; return what the run gave."""
     where = () if root.startswith("/") else ("--data-root", root)
     resumed = in_child((*RESUME, *where), folder)
@@ -59,7 +59,7 @@ def settled(folder: Path, root: str, again: str = "bob") -> dict[str, Any]:
     said = json.loads(handed.out)
     assert (handed.status, said["exit"]) in ((0, "paid"), (4, "paid")), handed.out
     accepted = [name for verdict, name in kept(root) if verdict == "ACCEPTED"]
-    assert accepted == ["ada", again]
+    assert accepted == ["first", again]
     workspace = Workspace(str(folder))
     assert len(workspace.records("desk::ST_PAID_V0", data_root=root)) == 1
     with wiring.open_root(root, reading=True) as ledger:
@@ -77,7 +77,7 @@ def test_killed_at_the_edges_of_an_approval(template: Path, tmp_path: Path) -> N
         return Path(shutil.copytree(template, tmp_path / str(next(numbers))))
 
     folder = fresh()
-    undisturbed = in_child(hand("bob"), folder)
+    undisturbed = in_child(hand("second"), folder)
     assert (undisturbed.status, undisturbed.unseen) == (0, [])
     digest = json.loads(undisturbed.out)["digest"]
     # The approval, the run taken over, people's answer, the effect with the end.
@@ -88,7 +88,7 @@ def test_killed_at_the_edges_of_an_approval(template: Path, tmp_path: Path) -> N
         if not ("COMMIT" in name or "BEGIN" in name) and edge % 17:
             continue
         folder = fresh()
-        assert in_child(hand("bob"), folder, fatal=edge).status == KILLED
+        assert in_child(hand("second"), folder, fatal=edge).status == KILLED
         root = str(folder / "data")
         halfway.add(len(kept(root)))
         assert settled(folder, root) == {"digest": digest, "exit": "paid"}
@@ -114,8 +114,8 @@ def test_killed_around_every_commit_of_a_run_that_parks(template: Path, tmp_path
                 row = ledger.finished("T1")
             states.add(row and row.status)
             assert in_child(RUN, folder).status == (7 if row is None else 3)
-            assert in_child(hand("ada"), folder).status == 7
-            assert in_child(hand("bob"), folder).status == 0
+            assert in_child(hand("first"), folder).status == 7
+            assert in_child(hand("second"), folder).status == 0
     assert states == {None, "WAITING"}
 
 
@@ -133,7 +133,7 @@ def _approving(barrier: Any, folder: str, name: str) -> list[Any]:
 def test_two_who_approve_at_once(template: Path, tmp_path: Path) -> None:
     for turn in range(2):
         folder = Path(shutil.copytree(template, tmp_path / str(turn)))
-        said = together(*(("test_people_crash:_approving", str(folder), name) for name in ("bob", "eve")))
+        said = together(*(("test_people_crash:_approving", str(folder), name) for name in ("second", "third")))
         ends = [(status, json.loads(out)) for status, out in said]
         with wiring.open_root(str(folder / "data"), reading=True) as ledger:
             row = ledger.finished("T1")
@@ -151,12 +151,12 @@ def test_on_postgresql(template: Path, tmp_path: Path, postgres: Server) -> None
         folder = Path(shutil.copytree(template, tmp_path / str(next(numbers))))
         shutil.rmtree(folder / "data")
         root = postgres.root()
-        for command, status in ((RUN, 7), (hand("ada"), 7)):
+        for command, status in ((RUN, 7), (hand("first"), 7)):
             assert in_child((*command, "--data-root", root), folder).status == status
         return folder, root
 
     def done(folder: Path, root: str, **more: Any) -> Ended:
-        ended = in_child((*hand("bob"), "--data-root", root), folder, **more)
+        ended = in_child((*hand("second"), "--data-root", root), folder, **more)
         postgres.settled(root)
         return ended
 

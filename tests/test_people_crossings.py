@@ -10,8 +10,6 @@ import pytest
 
 from front_door import Call, call
 from omnibachi import RunResult, examine, replay, verify, wiring
-from omnibachi.approving import hand_in
-from omnibachi.trusting import trust_in
 from omnibachi_ledger.approvals import People
 from peopled import Desk, codes
 from postgres_server import Server
@@ -89,13 +87,13 @@ def test_an_approval_counts_though_the_run_needs_its_payload_again(
         desk.data = server.root()
     root = desk.data or desk.workspace.data_root
     assert parked(desk).exit_code == 7
-    stuck = desk.approve("bob")
+    stuck = desk.approve("second")
     told = [code for code in codes(stuck) if code != "OB787"]  # of the server's role
     assert (told, stuck.exit_code, desk.notes()) == (["OB790", "OB812"], 3, 0)
     found = desk.workspace.recoverer(root, clock=desk.watch).all()
     assert ([codes(item) for item in found.results], found.held, found.exit_code) == ([["OB790"]], (), 3)
     ended = desk.workspace.resume("T1", data_root=root, payload=PAYLOAD, picture=False)
-    assert (ended.exit, desk.notes(), desk.kept()) == ("done", 1, [("ACCEPTED", "bob")])
+    assert (ended.exit, desk.notes(), desk.kept()) == ("done", 1, [("ACCEPTED", "second")])
     assert PIN.encode() not in everything(desk.folder)
     again = replay(desk.record(), desk.workspace.load())
     assert again.same and again.withheld == ("long", "look")
@@ -104,12 +102,10 @@ def test_an_approval_counts_though_the_run_needs_its_payload_again(
 
 def test_another_payload_stops_nothing_but_going_on(desk: Desk, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     parked(desk)
-    trust = trust_in(desk.workspace.trust)
-    assert trust is not None
-    statement = desk.sign("bob", because="fine,\n  nobody said APPROVE")
+    statement = desk.sign("second", because="fine,\n  nobody said APPROVE")
     payload = {**PAYLOAD, "pin": PIN + "!"}
-    stuck = hand_in(desk.workspace, "T1", statement, trust, clock=desk.watch, payload=payload, picture=False)
-    assert (codes(stuck.result), desk.notes()) == (["OB791", "OB812"], 0)
+    stuck = desk.workspace.approve("T1", statement, clock=desk.watch, payload=payload, picture=False)
+    assert (codes(stuck), desk.notes()) == (["OB791", "OB812"], 0)
     report = examine(desk.record(), data_root=desk.workspace.data_root)
     assert report.waiting is not None and report.waiting["decided"] == "APPROVED"
     assert report.advice == ["its wait is over (APPROVED): go on with `omnibachi resume T1`"]
@@ -120,10 +116,16 @@ def test_another_payload_stops_nothing_but_going_on(desk: Desk, call: Call, monk
     assert (ended.exit, desk.notes()) == ("done", 1)
 
 
+def test_with_its_payload_a_run_goes_on_at_once(desk: Desk) -> None:
+    parked(desk)
+    ended = desk.workspace.approve("T1", desk.sign("second"), clock=desk.watch, payload=PAYLOAD, picture=False)
+    assert (ended.exit, codes(ended), desk.notes()) == ("done", [], 1)
+
+
 def test_somebody_else_may_go_on_between_keeping_and_going_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.run()
-    desk.approve("ada")
-    statement, keep = desk.sign("bob"), People.keep
+    desk.approve("first")
+    statement, keep = desk.sign("second"), People.keep
 
     def overtaken(self: People, *given: object) -> object:
         kept = keep(self, *given)  # type: ignore[arg-type]
@@ -139,9 +141,9 @@ def test_somebody_else_may_go_on_between_keeping_and_going_on(desk: Desk, monkey
 
 def test_what_is_handed_in_too_late_is_answered_with_the_whole_result(desk: Desk) -> None:
     desk.run()
-    statement = desk.sign("eve")
-    desk.approve("ada")
-    ended = desk.approve("bob")
+    statement = desk.sign("third")
+    desk.approve("first")
+    ended = desk.approve("second")
     late = desk.hand(statement)
     assert (codes(late), late.exit_code) == (["OB810"], 4)
     assert (late.exit, late.status, late.result, late.digest) == (ended.exit, ended.status, ended.result, ended.digest)
@@ -149,8 +151,8 @@ def test_what_is_handed_in_too_late_is_answered_with_the_whole_result(desk: Desk
 
 def test_a_run_that_is_being_cancelled_is_ended_and_not_approved(desk: Desk) -> None:
     desk.run()
-    desk.approve("ada")
-    statement = desk.sign("bob")
+    desk.approve("first")
+    statement = desk.sign("second")
     with wiring.open_root(desk.workspace.data_root) as ledger:
         asked = wiring.Cancellation("2026-01-01T00:00:00.000Z", "clerk", None)
         assert ledger.cancellations.keep("T1", asked)

@@ -48,7 +48,7 @@ def test_the_command_on_two_machines(desk: Desk, call: Call, monkeypatch: pytest
     assert "waiting" in call("traces", "ls").out and "ask waits for 1 approval" in call("resume").out
     shown = call("approve", "T1", "--show", "--output", "T1.jsonl", "--json").json()
     assert (shown["inputs"], shown["waiting"]["roles"], shown["statements"]) == ({"to": "x"}, ["board"], [])
-    there = ("approve", "T1.jsonl", "--key", "bob.key", "--because", "seen", "--sign-only", "--output", "yes.json")
+    there = ("approve", "T1.jsonl", "--key", "second.key", "--because", "seen", "--sign-only", "--output", "yes.json")
     shutil.move("data", "away")
     assert call(*there).status == 0
     shutil.move("away", "data")
@@ -64,10 +64,10 @@ def test_the_command_on_two_machines(desk: Desk, call: Call, monkeypatch: pytest
     [
         (),
         ("--show", "--sign-only"),
-        ("--show", "--key", "bob.key"),
+        ("--show", "--key", "second.key"),
         ("--statement", "x", "--reject"),
-        ("--key", "bob.key", "--sign-only"),
-        ("--key", "bob.key", "--output", "x"),
+        ("--key", "second.key", "--sign-only"),
+        ("--key", "second.key", "--output", "x"),
     ],
 )
 def test_options_that_contradict_one_another(desk: Desk, call: Call, options: tuple[str, ...]) -> None:
@@ -82,7 +82,7 @@ def test_what_cannot_be_signed(desk: Desk, call: Call, monkeypatch: pytest.Monke
         (("--because", ""), "OB801"),
         (("--because", "x" * 3000), "OB801"),
     ):
-        said = call("approve", "T1", "--key", "bob.key", *options)
+        said = call("approve", "T1", "--key", "second.key", *options)
         assert said.status != 0 and code in said.err, said
     assert desk.kept() == []
 
@@ -104,8 +104,8 @@ def strangers(folder: Path, parts: dict[str, bytes], *more: str) -> tuple[int, s
 
 def test_a_stranger_checks_who_approved(desk: Desk, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.run()
-    desk.approve("ada", because="seen")
-    desk.approve("bob")
+    desk.approve("first", because="seen")
+    desk.approve("second")
     monkeypatch.chdir(desk.folder)
     assert call("bundle", "T1", "--output", "T1.zip").status == 0
     with zipfile.ZipFile(io.BytesIO((desk.folder / "T1.zip").read_bytes())) as archive:
@@ -113,11 +113,11 @@ def test_a_stranger_checks_who_approved(desk: Desk, call: Call, monkeypatch: pyt
     assert len(json.loads(parts["keys.json"])["keys"]) == 2
     place = desk.folder / "unpacked"
     status, said = strangers(place, parts)
-    ids = [desk.keys[name].public.id for name in ("ada", "bob")]
+    ids = [desk.keys[name].public.id for name in ("first", "second")]
     assert status == 0 and all(f"signed by {key}" in said for key in ids) and "INTACT" in said
     assert call("verify", "T1.zip", "--trust", "trust.json").status == 0
 
-    desk.trust(ada={"roles": ["clerk"]})
+    desk.trust(first={"roles": ["clerk"]})
     status, said = strangers(place, parts, "--trust", str(desk.folder / "trust.json"))
     assert "not trusted as `board` or `compliance`" in said and status == 1
     events = [(event.body, event.obs) for event in read(parts["trace.jsonl"])]
@@ -153,10 +153,10 @@ def test_a_batch_with_runs_that_wait(desk: Desk) -> None:
     assert (first.exit_code, first.summary["by_status"]) == (1, {"REJECTED": 1, "WAITING": 2})
     assert [item["line"] for item in first.summary["waiting"]] == [1, 2]
     assert (first.summary["refused"], [item["line"] for item in first.summary["failed"]]) == (0, [3])
-    assert desk.approve("bob", run="B1-00000001").exit == "done"
+    assert desk.approve("second", run="B1-00000001").exit == "done"
     second = batch()
     assert second.summary["by_status"] == {"COMPLETED": 1, "REJECTED": 1, "WAITING": 1}
-    desk.approve("eve", run="B1-00000002", decision="REJECT")
+    desk.approve("third", run="B1-00000002", decision="REJECT")
     third = batch()
     assert third.summary["by_status"] == {"COMPLETED": 1, "DENIED": 1, "REJECTED": 1}
     assert "waiting" not in third.summary and not third.repeated and batch().repeated
@@ -165,8 +165,8 @@ def test_a_batch_with_runs_that_wait(desk: Desk) -> None:
 
 def test_the_same_run_on_a_later_version(desk: Desk) -> None:
     desk.run()
-    desk.approve("ada")
-    desk.approve("bob")
+    desk.approve("first")
+    desk.approve("second")
     record = desk.record()
 
     def foretold(old: str = "", new: str = "") -> tuple[str, str | None]:
@@ -189,7 +189,7 @@ def test_the_same_run_on_a_later_version(desk: Desk) -> None:
 def test_what_people_said_is_a_cause_when_runs_part(desk: Desk) -> None:
     for run, decision in (("T1", "APPROVE"), ("T2", "REJECT")):
         desk.run(ASK, run=run)
-        desk.approve("bob", run=run, decision=decision)
+        desk.approve("second", run=run, decision=decision)
     parting = diff(desk.record("T1"), desk.record("T2"))
     assert [(cause.kind, cause.path) for cause in parting.causes] == [("recorded answer", "ask")]
 
@@ -200,7 +200,7 @@ def test_a_run_that_waits_in_exports_and_lists(desk: Desk, call: Call, monkeypat
     for form in ("otlp", "cloudevents", "openlineage"):
         assert call("export", "T1", "--format", form).status == 0
     assert codes(desk.run(ASK)) == ["OB712"]
-    assert call("bundle", "T1").status != 0 and call("sign", "T1", "--key", "bob.key").status != 0
+    assert call("bundle", "T1").status != 0 and call("sign", "T1", "--key", "second.key").status != 0
     assert PAY in call("show", PAY).out
 
 

@@ -54,7 +54,7 @@ def test_the_page_as_it_is_typed(call: Call, tmp_path: Path) -> None:
     later = [line for line in INLINE if line.split()[1] in ("examine", "verify", "bundle")]
     assert len(later) == 4
     assert {line: typed(call, line).status for line in later} == dict.fromkeys(later, 0)
-    assert "because \"the invoice is there\"" in " ".join(call("examine", "T1").out.split())
+    assert 'because "the invoice is there"' in " ".join(call("examine", "T1").out.split())
 
     for gone in ("data", "traces"):
         shutil.rmtree(tmp_path / gone)

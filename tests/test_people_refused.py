@@ -54,33 +54,33 @@ def resealed(desk: Desk, name: str, change: Any, *, run: str = "T1") -> bytes:
 
 
 def test_another_key_of_the_same_name(desk: Desk) -> None:
-    desk.keys["ada"] = key_of("ada", 1)
-    refused(desk, desk.sign("ada"), "OB803")
+    desk.keys["first"] = key_of("first", 1)
+    refused(desk, desk.sign("first"), "OB803")
 
 
 def test_the_signature_of_somebody_else(desk: Desk) -> None:
-    good, other = decode(desk.sign("ada")), decode(desk.sign("bob"))
+    good, other = decode(desk.sign("first")), decode(desk.sign("second"))
     good["signatures"][0]["sig"] = other["signatures"][0]["sig"]
     refused(desk, encode(good), "OB802")
-    good = decode(desk.sign("ada"))
-    good["signatures"][0]["keyid"] = desk.keys["bob"].public.id
+    good = decode(desk.sign("first"))
+    good["signatures"][0]["keyid"] = desk.keys["second"].public.id
     refused(desk, encode(good), "OB802")
 
 
 def test_a_rejection_turned_into_an_approval(desk: Desk) -> None:
-    said = decode(desk.sign("ada", "REJECT"))
+    said = decode(desk.sign("first", "REJECT"))
     said["payload"] = base64.b64encode(base64.b64decode(said["payload"]).replace(b"REJECT", b"APPROVE")).decode()
     refused(desk, encode(said), "OB802")
 
 
 def test_another_type_of_payload(desk: Desk) -> None:
     """The type is signed too: neither may it be exchanged, nor may a signature over another type be taken over."""
-    said = decode(desk.sign("ada"))
+    said = decode(desk.sign("first"))
     for kind in ("application/json", "", "application/vnd.in-toto+json;v=2"):
         refused(desk, encode({**said, "payloadType": kind}), "OB801")
     payload = base64.b64decode(said["payload"])
     message = b"DSSEv1 16 application/json %d %b" % (len(payload), payload)
-    for forged in (desk.keys["ada"].sign(message), desk.keys["ada"].sign(payload)):
+    for forged in (desk.keys["first"].sign(message), desk.keys["first"].sign(payload)):
         said["signatures"][0]["sig"] = base64.b64encode(forged).decode()
         refused(desk, encode(said), "OB802")
 
@@ -91,8 +91,8 @@ def test_a_statement_about_something_else_is_no_approval(desk: Desk) -> None:
     about = wiring.run_statement(b"x", {"run": "T1"}, at)
     about["predicate"] = {"signed_at": at}
     about["predicateType"] = "urn:omnibachi:snapshot:1"
-    refused(desk, wiring.sealed_envelope(about, desk.keys["ada"]), "OB801")
-    refused(desk, resealed(desk, "ada", lambda said: said.update(predicateType="urn:omnibachi:approval:2")), "OB801")
+    refused(desk, wiring.sealed_envelope(about, desk.keys["first"]), "OB801")
+    refused(desk, resealed(desk, "first", lambda said: said.update(predicateType="urn:omnibachi:approval:2")), "OB801")
 
 
 @pytest.mark.parametrize(
@@ -113,11 +113,11 @@ def test_a_statement_about_something_else_is_no_approval(desk: Desk) -> None:
     ],
 )
 def test_what_is_no_approval(desk: Desk, change: Any) -> None:
-    refused(desk, resealed(desk, "ada", change), "OB801")
+    refused(desk, resealed(desk, "first", change), "OB801")
 
 
 def test_two_signatures_are_not_two_approvals(desk: Desk) -> None:
-    said, other = decode(desk.sign("ada")), decode(desk.sign("bob"))
+    said, other = decode(desk.sign("first")), decode(desk.sign("second"))
     refused(desk, encode({**said, "signatures": [*said["signatures"], *other["signatures"]]}), "OB801")
     refused(desk, encode({**said, "signatures": said["signatures"] * 2}), "OB801")
 
@@ -130,9 +130,9 @@ def test_rubbish(desk: Desk, data: bytes) -> None:
 
 def test_replayed_from_another_run_and_another_node(desk: Desk) -> None:
     desk.run(run="T2")
-    refused(desk, desk.sign("ada", run="T2"), "OB806")
+    refused(desk, desk.sign("first", run="T2"), "OB806")
     desk.run(TWICE, run="T3")
-    first = desk.sign("bob", run="T3")
+    first = desk.sign("second", run="T3")
     desk.hand(first, "T3")
     refused(desk, first, "OB806", run="T3")
 
@@ -140,46 +140,46 @@ def test_replayed_from_another_run_and_another_node(desk: Desk) -> None:
         said["predicate"]["subject"] = "sha256:" + "0" * 64
         said["subject"][0]["digest"]["sha256"] = "0" * 64
 
-    refused(desk, resealed(desk, "ada", elsewhere), "OB806")
+    refused(desk, resealed(desk, "first", elsewhere), "OB806")
 
 
 def test_the_same_payload_in_another_run_needs_another_approval(desk: Desk) -> None:
     """Subject and path are equal; the run is not."""
     desk.run(run="T2")
-    one, other = decode(desk.sign("ada")), decode(desk.sign("ada", run="T2"))
+    one, other = decode(desk.sign("first")), decode(desk.sign("first", run="T2"))
     said = [decode(base64.b64decode(item["payload"]))["predicate"] for item in (one, other)]
     assert (said[0]["subject"], said[0]["path"]) == (said[1]["subject"], said[1]["path"])
     refused(desk, encode(other), "OB806")
 
 
 def test_the_same_statement_again_and_another_key_of_one_name(desk: Desk) -> None:
-    statement = desk.sign("ada")
+    statement = desk.sign("first")
     assert desk.hand(statement).exit_code == 7
     assert codes(desk.hand(statement)) == ["OB809"]
-    second = key_of("ada", 1)
+    second = key_of("first", 1)
     file = desk.folder / "trust.json"
     trust = json.loads(file.read_text())
     trust["keys"].append({"key": second.public.text, "roles": ["board"]})
     file.write_text(json.dumps(trust))
-    desk.keys["ada"] = second
-    assert codes(desk.approve("ada")) == ["OB809"]
-    assert desk.approve("bob").exit == "paid"
+    desk.keys["first"] = second
+    assert codes(desk.approve("first")) == ["OB809"]
+    assert desk.approve("second").exit == "paid"
     assert [verdict for verdict, _ in desk.kept()] == ["ACCEPTED", "OB809", "OB809", "ACCEPTED"]
 
 
 def test_late_by_the_clock_of_the_record(desk: Desk) -> None:
-    statement = desk.sign("ada")
+    statement = desk.sign("first")
     desk.watch.now += 24 * HOUR_NS
     found = desk.hand(statement)
     assert (codes(found), found.exit_code, found.exit) == (["OB807"], 4, "late")
-    assert desk.kept() == [("OB807", "ada")]
+    assert desk.kept() == [("OB807", "first")]
     assert verify(desk.record()).holds
 
 
 def test_a_clock_that_goes_back_opens_nothing_again(desk: Desk) -> None:
     """What arrives is never before what is recorded: neither before the wait began, nor before what arrived last."""
     desk.watch.now -= 100 * HOUR_NS
-    assert desk.approve("ada").exit_code == 7
+    assert desk.approve("first").exit_code == 7
     with wiring.open_root(desk.workspace.data_root, reading=True) as ledger:
         (first,) = ledger.people.kept("T1")
         parked = ledger.people.parked("T1")
@@ -193,9 +193,9 @@ def test_a_clock_that_goes_back_opens_nothing_again(desk: Desk) -> None:
 
 def test_whoever_asked_does_not_approve(desk: Desk) -> None:
     refused(desk, desk.sign("clerk"), "OB808")
-    desk.run(ASK, run="T2", actor=desk.keys["bob"].public.id)
-    refused(desk, desk.sign("bob", run="T2"), "OB808", run="T2")
-    refused(desk, desk.sign("bob", "REJECT", run="T2"), "OB808", run="T2")
+    desk.run(ASK, run="T2", actor=desk.keys["second"].public.id)
+    refused(desk, desk.sign("second", run="T2"), "OB808", run="T2")
+    refused(desk, desk.sign("second", "REJECT", run="T2"), "OB808", run="T2")
 
 
 def test_the_wrong_role_and_the_wrong_time(desk: Desk) -> None:
@@ -209,25 +209,25 @@ def test_the_wrong_role_and_the_wrong_time(desk: Desk) -> None:
         ({"until": "2025-12-31T00:00:00Z"}, "OB804"),
         ({"from": "2026-01-01T00:00:01Z"}, "OB804"),
     ):
-        desk.trust(ada=changed)
-        refused(desk, desk.sign("ada"), code)
+        desk.trust(first=changed)
+        refused(desk, desk.sign("first"), code)
 
 
 def test_a_key_must_be_valid_when_it_signs_and_when_that_arrives(desk: Desk) -> None:
-    statement = desk.sign("ada")
-    desk.trust(ada={"until": "2026-01-01T01:00:00Z"})
+    statement = desk.sign("first")
+    desk.trust(first={"until": "2026-01-01T01:00:00Z"})
     desk.watch.now += 2 * HOUR_NS
     refused(desk, statement, "OB804")
     desk.watch.now -= 2 * HOUR_NS
-    early = resealed(desk, "ada", lambda said: said["predicate"].update(signed_at="2020-01-01T00:00:00Z"))
-    desk.trust(ada={"from": "2025-01-01T00:00:00Z"})
+    early = resealed(desk, "first", lambda said: said["predicate"].update(signed_at="2020-01-01T00:00:00Z"))
+    desk.trust(first={"from": "2025-01-01T00:00:00Z"})
     refused(desk, early, "OB804")
 
 
 def test_after_the_decision_nothing_counts(desk: Desk) -> None:
-    late = desk.sign("eve")
-    desk.approve("ada")
-    desk.approve("bob")
+    late = desk.sign("third")
+    desk.approve("first")
+    desk.approve("second")
     found = desk.hand(late)
     assert (codes(found), found.exit_code, found.exit) == (["OB810"], 4, "paid")
     assert [verdict for verdict, _ in desk.kept()] == ["ACCEPTED", "ACCEPTED", "OB810"]
@@ -235,7 +235,7 @@ def test_after_the_decision_nothing_counts(desk: Desk) -> None:
 
 
 def test_an_unknown_run_and_no_trust_file(desk: Desk) -> None:
-    statement = desk.sign("ada")
+    statement = desk.sign("first")
     assert codes(desk.hand(statement, "T9")) == ["OB316"]
     (desk.folder / "trust.json").unlink()
     assert codes(desk.hand(statement)) == ["OB614"]
@@ -248,15 +248,15 @@ def test_refusals_are_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> No
         refused(desk, b"%d" % number, "OB801")
     assert codes(desk.hand(b"one too many")) == ["OB811"]
     assert len(desk.kept()) == 5
-    desk.approve("ada")
-    assert desk.approve("bob").exit == "paid"
+    desk.approve("first")
+    assert desk.approve("second").exit == "paid"
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.integers(0, 5000), flip=st.integers(1, 255))
 def test_a_flipped_byte_never_counts(desk: Desk, at: int, flip: int) -> None:
     """Judged as where it arrives; a byte between the parts of the JSON may change what no signature is over."""
-    statement = desk.sign("ada")
+    statement = desk.sign("first")
     data = bytearray(statement)
     data[at % len(data)] ^= flip
     found = waits_in([("", event.body_bytes, event.obs_bytes) for event in read(desk.record())])
@@ -265,12 +265,12 @@ def test_a_flipped_byte_never_counts(desk: Desk, at: int, flip: int) -> None:
     same = objection is None
     assert not same or decode(bytes(data)) == decode(statement)
     assert same or objection.code in ("OB801", "OB802", "OB803")
-    assert key in ("", desk.keys["ada"].public.id)
+    assert key in ("", desk.keys["first"].public.id)
 
 
 def test_a_record_whose_approvals_were_tampered_with_is_broken(desk: Desk) -> None:
-    desk.approve("ada", because="seen")
-    desk.approve("bob")
+    desk.approve("first", because="seen")
+    desk.approve("second")
     events = [(event.body, event.obs) for event in read(desk.record())]
     at = next(index for index, (body, _) in enumerate(events) if body["kind"] == "WAITED")
 
@@ -286,7 +286,7 @@ def test_a_record_whose_approvals_were_tampered_with_is_broken(desk: Desk) -> No
     assert broken(lambda waiting, waited: waited[0]["output"]["approvals"].reverse())
     assert broken(lambda waiting, waited: waited[0].update(outcome="EXPIRED", output={}))
     assert broken(lambda waiting, waited: waited[0]["output"]["approvals"][0].update(because="else"))
-    assert broken(lambda waiting, waited: waited[1]["approvals"][0].update(key="eve+00000000"))
+    assert broken(lambda waiting, waited: waited[1]["approvals"][0].update(key="third+00000000"))
     assert broken(lambda waiting, waited: waited[1]["approvals"][1].update(at_us=waiting[1]["until_us"]))
     assert broken(lambda waiting, waited: waiting[0].update(quorum=1))
     assert broken(lambda waiting, waited: waiting[0].update(roles=[]))
@@ -299,7 +299,7 @@ def test_a_record_whose_approvals_were_tampered_with_is_broken(desk: Desk) -> No
 def test_the_rows_are_written_once(desk: Desk) -> None:
     import sqlite3
 
-    desk.approve("ada")
+    desk.approve("first")
     for statement in (
         "UPDATE approvals SET verdict='ACCEPTED'",
         "DELETE FROM approvals",
@@ -308,4 +308,4 @@ def test_the_rows_are_written_once(desk: Desk) -> None:
         with sqlite3.connect(desk.folder / "data" / "store.db") as db, pytest.raises(sqlite3.Error, match="once"):
             db.execute(statement)
         db.close()
-    assert desk.kept() == [("ACCEPTED", "ada")]
+    assert desk.kept() == [("ACCEPTED", "first")]

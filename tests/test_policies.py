@@ -91,6 +91,21 @@ def test_a_missing_fact_fails_its_gate_from_both_sides(gate: Json, negated: bool
     assert decided(gates, odd)["reason_codes"] == ["made.reason"]
 
 
+@pytest.mark.parametrize("claims", [["x"] * 101, ["x" * 1001], ["x", 1], "x", {"x": 1}])
+def test_what_is_too_long_is_of_no_type(claims: Any) -> None:
+    """Whatever a caller claims, asking costs little and gives nothing: not even `absent` or `not` lets it pass."""
+    fact = "claimed.request_tags"
+    conditions = (
+        "claimed.request_tags.all(t, t != 'y')",
+        "!('y' in claimed.request_tags)",
+        "!has(claimed.request_tags)",
+    )
+    named: list[Json] = [{"require": fact}, {"absent": fact}, {"match": {fact: ["x"]}}]
+    gates = [*named, *({"when": text} for text in conditions)]
+    for gate in (*gates, *({"not": gate} for gate in gates if "absent" not in gate)):
+        assert decided([{**gate, "because": "made.reason"}], {fact: claims})["reason_codes"] == ["made.reason"]
+
+
 def test_what_a_pack_does_not_know_changes_nothing_but_what_it_was_told() -> None:
     """Only facts are asked: another one beside them is in the decision's facts and nowhere else."""
     plain, more = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -122,6 +123,15 @@ def test_what_cannot_be_given_is_known_before_it_runs(tmp_path: Path) -> None:
         shell(f"echo here > {tmp_path}/ran; sleep 60", stdin="caf\udce9")
     time.sleep(0.1)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_ends_are_ignored_nothing_is_begun(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        outcome, output = shell(f"echo here > {tmp_path}/ran")
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert (outcome, "SIGCHLD" in output["reason"], list(tmp_path.iterdir())) == ("BACKEND_ERROR", True, [])
 
 
 def test_one_that_cannot_be_started_was_not_run(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_each_status_is_one_code_and_no_redirection_is_followed(
     assert error["message"].startswith("theirs: no [key] xxx") and len(error["message"]) == 500
 
 
-@pytest.mark.parametrize("model", ["cut", "garbage", "void", "huge", "hang", "spell"])
+@pytest.mark.parametrize("model", ["cut", "garbage", "torn", "void", "huge", "hang", "spell"])
 def test_what_is_no_answer_is_the_providers_error_and_is_asked_once(house: ModelHouse, model: str) -> None:
     outcome, execution, count = near(house, "openai", model)
     error = execution["error"]

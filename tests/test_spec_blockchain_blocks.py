@@ -160,7 +160,7 @@ def test_the_order_of_checks_of_a_proposal(house: House) -> None:
     assert house.ends("PROPOSE_BLOCK", **block(1)) == ("slot_taken", "REJECTED", {})
     assert house.all() == before and house.values("BLOCKS")["1"]["transactions"] == waiting
     for wrong in ({"slot": -1}, {"epoch": "0"}, {"round_number": -1}, {"timestamp": "now"}, {"more": 1}):
-        assert house.exit("PROPOSE_BLOCK", **block(2, **wrong)) == "rejected"
+        assert house.exit("PROPOSE_BLOCK", **{**block(2), **wrong}) == "rejected"
 
 
 def test_a_block_holds_a_hundred_and_none_is_skipped(three: House) -> None:

@@ -44,6 +44,9 @@ def run(inputs: Inputs, store: None, call: Call) -> Answer:
     except Unfit as unfit:
         return "VIOLATION", {"reason": str(unfit)}
     environment = {name: _value(part, call) for name, part in program.get("environment", {}).items()}
+    if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
+        # Inherited from whoever started this process: then nobody can tell how a program ended.
+        return BACKEND_ERROR, {"reason": "this process ignores how its children end (SIGCHLD)"}
     # All that it is given is made ready before there is a program that it could be given to.
     told = _Told(inputs.get("stdin"))
     end = time.monotonic() + _seconds(call)

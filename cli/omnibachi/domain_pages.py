@@ -40,6 +40,7 @@ def pages(workspace: Workspace) -> dict[str, str]:
             origins = wiring.load_origins(snapshot, address) or {}
             parts += _workflow(workflows[address], origins, domain)
         parts += _laws(domain)
+        parts += _policies(domain)
         made[f"{name}.md"] = "\n\n".join(part for part in parts if part) + "\n"
     made[INDEX] = "\n\n".join([*index[:2], "\n".join(index[2:])]) + "\n"
     return made
@@ -147,6 +148,12 @@ def _laws(domain: dict[str, Any]) -> list[str]:
         return []
     listed = [f"- `{split(law)[1]}`: {domain['summaries'].get(law, '')}" for law in sorted(laws)]
     return ["## Laws", "\n".join(listed)]
+
+
+def _policies(domain: dict[str, Any]) -> list[str]:
+    policies = domain.get("policies", {})
+    listed = [f"- `{split(policy)[1]}`: {domain['summaries'].get(policy, '')}" for policy in sorted(policies)]
+    return ["## Policies", "\n".join(listed)] if listed else []
 
 
 def _cell(text: str) -> str:

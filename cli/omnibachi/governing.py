@@ -100,7 +100,7 @@ class Govern:
         run = self._engine.run(GOVERN, payload)
         last = run.path[-1].outcome if run.path else ""
         if run.exit is None:
-            return Governed(run, None, None, refused=UNAVAILABLE if run.exit_code == TROUBLE else MISFIT)
+            return Governed(run, None, None, refused=MISFIT if run.exit_code == FINDINGS else UNAVAILABLE)
         if run.exit == "rejected" or last in REFUSALS:
             return Governed(run, None, None, refused=REFUSALS.get(last, MISFIT))
         found: dict[str, Any] = run.result or {}
@@ -145,13 +145,18 @@ class Govern:
         """Complete one story: its run is resumed where it has not ended, and what is missing then is appended."""
         ledger = self._engine.ledger
         story = ledger.decisions(LEDGER).story(correlation)
+        if not story:
+            return []
         row = ledger.finished(str(story[0]["obs"].get("trace_id")))
         done = []
         if row is not None and row.exit is None:
             if ledger.worked_on(row):
                 return []
             done = self._resumed(row)
-            if ledger.decisions(LEDGER).correlation(correlation)["state"] in FINAL:  # type: ignore[index]
+            ended = ledger.finished(row.run)
+            told = ledger.decisions(LEDGER).correlation(correlation)
+            # What may still go on by itself is not closed: it could call a provider afterwards.
+            if ended is None or ended.exit is None or told is None or told["state"] in FINAL:
                 return done
         for boundary in (self._met(row), self.boundary):
             closed = self._engine.run(CLOSE, {
@@ -210,6 +215,8 @@ def open_gateway(
     engine = workspace.engine(
         data_root, clock=clock, entropy=entropy, secrets=lambda name: access if name == SECRET else None
     )  # fmt: skip
+    for workflow in (GOVERN, CLOSE):
+        engine.linked(workflow)
     boundary: dict[str, JSON] = {
         "policy": in_force(engine.snapshot, policy), "provider": provider, "model_id": model_id,
         "budget": {"max_duration_ms": DURATION_MS, **(budget or {})},

@@ -201,21 +201,24 @@ class Workspace:
         *,
         data_root: str | PathLike[str] | None = None,
         trust: str | None = None,
+        payload: dict[str, JSON] | None = None,
         clock: Clock | None = None,
         picture: bool = True,
     ) -> RunResult:
         """Hand in a signed statement about a run that waits (docs/people.md); return how the run stands after it.
 
         It is judged by the trust file (`trust`, default that of the workspace) and kept, whether it counts or not; one
-        that does not has exit code 4. Nothing is raised for what a user can mend.
+        that does not has exit code 4. `payload` is what the run was given, where it goes on with secrets. Nothing is
+        raised for what a user can mend.
         """
         from .approving import hand_in, trusted
 
         root = None if data_root is None else os.fspath(data_root)
         try:
             handed = hand_in(
-                self, trace_id, statement, trusted(trust or self.trust), data_root=root, clock=clock, picture=picture
-            )
+                self, trace_id, statement, trusted(trust or self.trust), data_root=root, clock=clock, payload=payload,
+                picture=picture,
+            )  # fmt: skip
         except Refused as refused:
             return RunResult(trace_id, "", refused.exit_code, diagnostics=refused.diagnostics)
         except Trouble as trouble:

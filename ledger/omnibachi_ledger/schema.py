@@ -143,7 +143,9 @@ LATER = (
     "cancellations",
     "commitments",
     "decisions",
-)  # laid with their triggers by the upgrades that brought them
+    "decision_heads",
+    "decision_tallies",
+)  # laid, with their triggers where they have any, by the upgrades that brought them
 
 SCHEMA = (
     *_TABLES,

@@ -85,6 +85,16 @@ def link(schema: Schema) -> Check:
     return whole if fits is None else lambda value: None if fits(value) else whole(value)
 
 
+def bounded(schema: Schema) -> bool:
+    """Tell whether nothing that fits the schema is nested deeper than the schema is."""
+    if "type" not in schema:
+        return False
+    extra = schema.get("additionalProperties", True)
+    inner = [] if extra is False else [{} if extra is True else extra]
+    within = {"array": [schema.get("items", {})], "object": [*schema.get("properties", {}).values(), *inner]}
+    return all(bounded(part) for name in types_of(schema) for part in within.get(name, ()))
+
+
 def _chain(steps: list[Check]) -> Check:
     """Join checks: the first asks the type, so the others speak only when it is satisfied."""
     first, rest = steps[0], tuple(steps[1:])

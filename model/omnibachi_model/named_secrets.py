@@ -77,12 +77,14 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """Yield the ways in which a secret, or the token behind its scheme, is looked for."""
+    """Yield the ways in which a secret, the same without the space around it, or the token behind its scheme, is
+    looked for."""
     import base64
     import json
 
-    tagged = _TAGGED.match(secret)
-    for text in (secret, tagged[1] if tagged else ""):
+    bare = secret.strip()
+    tagged = _TAGGED.match(bare)
+    for text in dict.fromkeys((secret, bare, tagged[1] if tagged else "")):
         if len(text) < SHORTEST:
             continue
         data = text.encode("utf-8", "surrogatepass")

@@ -6,7 +6,7 @@ node, which is checked here (`graph`), so that a walk ends whatever the file say
 
 from __future__ import annotations
 
-from omnibachi_model.checks import filler
+from omnibachi_model.checks import bounded, filler
 from omnibachi_model.checks import link as link_check
 from omnibachi_model.digests import encode
 from omnibachi_model.sealed import (
@@ -63,6 +63,7 @@ class Program:
     """
 
     __slots__ = (
+        "_bounded",
         "_check",
         "_fill",
         "_rejection",
@@ -111,6 +112,7 @@ class Program:
         self.rejected = (REJECTED_EXIT, "REJECTED")
         self._rejection = exit_bytes(*self.rejected)
         self._check = link_check(workflow["payload"])
+        self._bounded = bounded(workflow["payload"])
         self._fill = filler(workflow["payload"])
 
     def __repr__(self) -> str:
@@ -129,7 +131,7 @@ class Program:
             return self.secrets.gate(self, payload)
         given = self.admitted(payload)
         found = self._check(given)
-        if not found:
+        if not found and self._bounded:
             # What fits is canonical, so the door's own walk over every value can be spared.
             try:
                 return [], given, encode(payload)

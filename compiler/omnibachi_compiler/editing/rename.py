@@ -82,6 +82,8 @@ def rename(project: Project, opened: Open, offset: int, new: str) -> dict[str, l
     renaming = _Renaming(project, opened.name(spot.token.document), old, new)
     wrong = _own(renaming, opened, spot.token.document)
     for path, text in sorted(project.texts.items()):
+        if old not in text and "\\" not in text:
+            continue  # written plainly or with escapes, it is not there
         other = opened if path == opened.path else Open(path, path.split("/")[1], text)
         for document in {token.document for token in other.tokens}:
             wrong = wrong or _elsewhere(renaming, other, document)
@@ -145,12 +147,13 @@ def _own(renaming: _Renaming, opened: Open, document: int) -> Diagnostic | None:
 
 def _elsewhere(renaming: _Renaming, opened: Open, document: int) -> Diagnostic | None:
     """Note the edits in a scenario or a law."""
-    kind = opened.kind(document)
+    tokens = [item for item in opened.tokens if item.document == document and renaming.old in item.text]
+    kind = opened.kind(document) if tokens else None
     if kind not in ("test", "invariant"):
         return None
     bound = _workflows(renaming.project, opened, document, kind)
-    for token in opened.tokens:
-        if token.document != document or role_of(kind, token.path, key=token.key) not in ("node path", "step"):
+    for token in tokens:
+        if role_of(kind, token.path, key=token.key) not in ("node path", "step"):
             continue
         workflows = bound
         if kind == "test" and token.path[:1] == ("steps",):

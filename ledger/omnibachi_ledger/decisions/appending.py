@@ -32,7 +32,7 @@ from omnibachi_model.diagnostics import Diagnostic, Trouble
 from omnibachi_model.digests import encode
 from omnibachi_model.values import admit
 
-from .rows import HEAD, INSERT, LIST, event_in
+from .rows import HEAD, INSERT, STORY, event_in
 from .verifying import Sound, unsound
 
 TYPE_CHECKING = False
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 
 LONGEST = 128  # characters of an anchor or an actor
 _LAST = "SELECT digest FROM decisions WHERE ledger=? AND position=?"
-_STORY = f"SELECT {LIST} FROM decisions WHERE ledger=? AND correlation_id=? ORDER BY position"
 _TURN = "SELECT 1 FROM decisions WHERE ledger=? AND stream_id=? AND thread_id=? AND turn_id=? AND kind='INTENT' LIMIT 1"
 _NEW = (
     "INSERT INTO decision_heads (ledger, store, length, v_digest, normative_head, intented, allowed, denied,"
@@ -167,7 +166,7 @@ class DecisionStore:
         return head
 
     def _story(self, ledger: int | None, correlation_id: str) -> list[dict[str, Any]]:
-        return [event_in(row) for row in self._db.rows(_STORY, (ledger, correlation_id))]
+        return [event_in(row) for row in self._db.rows(STORY, (ledger, correlation_id))]
 
     def _made(
         self, head: tuple[Any, ...], kind: str, anchors: Mapping[str, Any], actor: str, payload: Mapping[str, Any],

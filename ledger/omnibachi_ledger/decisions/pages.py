@@ -12,7 +12,7 @@ from omnibachi_model.digests import encode
 
 from .appending import state_of
 from .fold import COUNTED, Fold
-from .rows import HEAD, LIST, SINCE, event_in
+from .rows import HEAD, LIST, SINCE, STORY, event_in
 from .verifying import Sound, Verdict, verify
 
 TYPE_CHECKING = False
@@ -28,14 +28,15 @@ if TYPE_CHECKING:
 FILTERS = ("stream_id", "lane", "thread_id", "correlation_id", "kind")
 USUAL, MOST = 200, 2000  # events of a page
 _COUNTED_BY = ("stream_id", "lane", "kind")  # what the tallies know
+_NARROW = ("correlation_id", "thread_id")  # what few events have, whatever else is asked
 _ATTEMPTS = 100
 _NOTHING = (None, 0, ZERO, ZERO, 0, 0, 0, 0, 0)
-_STORY = f"SELECT {LIST} FROM decisions WHERE ledger=? AND correlation_id=? ORDER BY position"
-_THREAD = f"SELECT {LIST} FROM decisions WHERE ledger=? AND thread_id=? ORDER BY position"
+_THREAD = f"SELECT {LIST} FROM decisions INDEXED BY decisions_thread WHERE ledger=? AND thread_id=? ORDER BY position"
 _LAST = "SELECT correlation_id FROM decisions WHERE ledger=? AND position=?"
 # Those that were denied are among them; a payload is not looked into by a database.
 _OPEN = (
-    "SELECT i.position, i.correlation_id FROM decisions i WHERE i.ledger=? AND i.kind='INTENT' AND i.position<?"
+    "SELECT i.position, i.correlation_id FROM decisions AS i INDEXED BY decisions_kind"
+    " WHERE i.ledger=? AND i.kind='INTENT' AND i.position<?"
     " AND NOT EXISTS (SELECT 1 FROM decisions e WHERE e.ledger=i.ledger AND e.correlation_id=i.correlation_id"
     " AND e.kind='EXECUTION') ORDER BY i.position DESC LIMIT ?"
 )
@@ -193,9 +194,17 @@ class Decisions:
         if set(_COUNTED_BY).issuperset(wanted):
             sql = f"SELECT CAST(coalesce(sum(n), 0) AS BIGINT) FROM decision_tallies WHERE ledger=?{where}"
         else:
-            sql = f"SELECT count(*) FROM decisions WHERE ledger=?{where}"
+            sql = f"SELECT count(*) FROM decisions{self._by(head, wanted)} WHERE ledger=?{where}"
         found = self._db.row(sql, (head[0], *wanted.values()))
         return int(found[0]) if found else 0
+
+    def _by(self, head: tuple[Any, ...], wanted: Mapping[str, str]) -> str:
+        """Return which index to go along: that of the filter that the fewest events match."""
+        name = next((name for name in _NARROW if name in wanted), None)
+        if name is None and wanted:
+            name = min(wanted, key=lambda name: self._matched(head, {name: wanted[name]})) if len(wanted) > 1 else None
+            name = name or next(iter(wanted))
+        return "" if name is None else f" INDEXED BY decisions_{name.removesuffix('_id')}"
 
     def _events(
         self, head: tuple[Any, ...], wanted: Mapping[str, str], bound: str, value: int | None, order: str, limit: int,
@@ -204,12 +213,13 @@ class Decisions:
         if head[0] is None:
             return []
         where = "".join(f" AND {name}=?" for name in wanted) + (f" AND {bound}" if bound else "")
-        sql = f"SELECT {LIST} FROM decisions WHERE ledger=?{where} ORDER BY position{order} LIMIT ? OFFSET ?"
+        by = self._by(head, wanted)
+        sql = f"SELECT {LIST} FROM decisions{by} WHERE ledger=?{where} ORDER BY position{order} LIMIT ? OFFSET ?"
         bounds = () if value is None else (value,)
         return [event_in(row) for row in self._db.rows(sql, (head[0], *wanted.values(), *bounds, limit, offset))]
 
     def _story(self, head: tuple[Any, ...], correlation_id: str) -> list[Event]:
-        return self._told(_STORY, head, correlation_id)
+        return self._told(STORY, head, correlation_id)
 
     def _told(self, sql: str, head: tuple[Any, ...], *values: Any) -> list[Event]:
         return [event_in(row) for row in self._db.rows(sql, (head[0], *values))] if head[0] is not None else []

@@ -19,6 +19,11 @@ COLUMNS = (
 NAMES = ("index", *COLUMNS[1:])
 LIST = ", ".join(COLUMNS)
 _OBJECTS = ("payload", "obs")
+# SQLite, which has no statistics here, would take the primary key for its order; PostgreSQL is not told (`Server`).
+STORY = (
+    f"SELECT {LIST} FROM decisions INDEXED BY decisions_correlation WHERE ledger=? AND correlation_id=?"
+    " ORDER BY position"
+)
 INSERT = f"INSERT INTO decisions (ledger, {LIST}) VALUES (?{', ?' * len(COLUMNS)})"
 HEAD = (
     "SELECT ledger, length, v_digest, normative_head, intented, allowed, denied, executed_ok, executed_error"
