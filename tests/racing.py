@@ -38,6 +38,14 @@ ONCE = {
 }  # fmt: skip
 
 
+def validator(actor: Actor, number: int) -> dict[str, Any]:
+    """Return what an actor hands in to be a validator, with the public key of a number."""
+    return {
+        "actor_id": actor.id, "pubkey": f"0x{number:096x}", "withdrawal_credentials": f"0x{number:064x}",
+        "status": "ACTIVE_ONGOING", "effective_balance": 32_000_000_000, "activation_epoch": 0, "exit_epoch": None,
+    }  # fmt: skip
+
+
 def dawdling(seed: str) -> random.Random:
     """Let this process wait before some of its transactions, so that others come between; return the chance."""
     chance = random.Random(seed)

@@ -34,6 +34,7 @@ from racing import (
     WALLETS,
     hold,
     records,
+    validator,
 )
 
 place = fresh_place
@@ -46,14 +47,6 @@ KEPT = (
 )  # fmt: skip
 COMMITS, BETWEEN = 6, 2
 MINE, OPERATOR = {"actor_record": ANNA.record}, {"triggered_by": GENESIS}
-
-
-def validator(actor: Actor, number: int) -> dict[str, Any]:
-    """Return what an actor hands in to be a validator, with the public key of a number."""
-    return {
-        "actor_id": actor.id, "pubkey": f"0x{number:096x}", "withdrawal_credentials": f"0x{number:064x}",
-        "status": "ACTIVE_ONGOING", "effective_balance": 32_000_000_000, "activation_epoch": 0, "exit_epoch": None,
-    }  # fmt: skip
 
 
 def block(height: int, predecessor: str, kind: str, *between: str | None) -> dict[str, Any]:

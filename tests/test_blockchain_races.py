@@ -37,6 +37,7 @@ from racing import (
     hold,
     records,
     told_of,
+    validator,
 )  # fmt: skip
 
 __all__ = ["root"]
@@ -176,14 +177,6 @@ def proposal(slot: int) -> tuple[str, dict[str, Any]]:
     """Return what asks for the block of a slot."""
     at = {"slot": slot, "epoch": slot // 32, "round_number": slot, "timestamp": "2026-01-01T00:00:00Z"}
     return "PROPOSE_BLOCK", {**at, "triggered_by": GENESIS}
-
-
-def validator(actor: Actor, number: int) -> dict[str, Any]:
-    """Return what an actor hands in to be a validator, with the public key of a number."""
-    return {
-        "actor_id": actor.id, "pubkey": f"0x{number:096x}", "withdrawal_credentials": f"0x{number:064x}",
-        "status": "ACTIVE_ONGOING", "effective_balance": 32_000_000_000, "activation_epoch": 0, "exit_epoch": None,
-    }  # fmt: skip
 
 
 @everywhere

@@ -128,15 +128,17 @@ def test_what_is_no_seed(seed: str) -> None:
 @pytest.mark.parametrize("written", ADDRESSES)
 def test_eip_55(written: str) -> None:
     for text in (written, written.lower(), "0x" + written[2:].upper(), written[2:], "0X" + written[2:]):
-        assert checksum_address({"address": text}) == ("SUCCESS", {"address": written})
+        assert checksum_address({"address": text, "any_case": False}) == ("SUCCESS", {"address": written})
     swapped = "0x" + written[2:].swapcase()
     if written[2:] not in (written[2:].lower(), written[2:].upper()):
-        assert checksum_address({"address": swapped}) == VIOLATION
+        assert checksum_address({"address": swapped, "any_case": False}) == VIOLATION
+    assert checksum_address({"address": swapped, "any_case": True}) == ("SUCCESS", {"address": written})
 
 
 @pytest.mark.parametrize("text", ["", "0x", "0x" + "0" * 39, "0x" + "0" * 41, "0x" + "g" * 40, " 0x" + "0" * 40])
 def test_what_is_no_address(text: str) -> None:
-    assert checksum_address({"address": text}) == VIOLATION
+    for any_case in (False, True):
+        assert checksum_address({"address": text, "any_case": any_case}) == VIOLATION
 
 
 def test_eip_155() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -141,6 +142,17 @@ def test_an_object_in_other_bytes_is_found(forger: Forger, data: Any) -> None:
     assert forger.verdict().first_bad_index == 4
     with open_root(forger.root, reading=True) as ledger:
         assert len(everything(ledger)) == 11
+
+
+@pytest.mark.parametrize("column", ["length", "v_digest", "normative_head", "intented", "executed_error"])
+@pytest.mark.parametrize("value", ["x", b"\xff", 1.5, -1])
+def test_a_head_of_another_type_is_found_and_read_all_the_same(forger: Forger, column: str, value: Any) -> None:
+    forger.do(f"UPDATE decision_heads SET {column}=?", value)
+    assert forger.verdict().reason
+    with open_root(forger.root, reading=True) as ledger:
+        status = ledger.decisions(LEDGER).status()
+        assert status["ledger"]["health"] == "suspect" and json.dumps(status)
+        assert json.dumps(ledger.decisions(LEDGER).page(limit=3))
 
 
 @everywhere

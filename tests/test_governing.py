@@ -181,6 +181,25 @@ def test_the_workflow_by_hand(tmp_path: Path, house: ModelHouse, monkeypatch: py
     assert [item.code for item in result.diagnostics] == ([] if found else ["OB727"])
 
 
+def test_what_somebody_works_on_is_left_alone(tmp_path: Path, house: ModelHouse) -> None:
+    more = {"provider": "openai", "model": "stall", "provider_url": house.base, "budget": {"max_duration_ms": 1500}}
+
+    def ask() -> None:
+        with gateway(tmp_path, **more) as door:
+            post(door, "a")
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    while not house.asked:
+        thread.join(0.01)
+    with gateway(tmp_path, **more) as door:
+        assert door.recover() == [] and door.sweep() == []
+        again = post(door, "a")
+    assert (again.replayed, again.state) == (True, "ALLOWED")
+    thread.join()
+    assert stories(tmp_path) == {"a": [*ALLOWED[:2], "EXECUTION timeout"]} and len(house.asked) == 1
+
+
 def test_two_ledgers_that_hear_the_same_have_equal_heads(tmp_path: Path, house: ModelHouse) -> None:
     heads, ends = set(), set()
     for name, model in (("a", "small"), ("b", "small")):

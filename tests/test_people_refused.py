@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from omnibachi import verify, wiring
+from omnibachi import examine, verify, wiring
 from omnibachi.parked import waits_in
 from omnibachi_ledger import approvals
 from omnibachi_model.digests import decode, encode
@@ -126,6 +126,30 @@ def test_two_signatures_are_not_two_approvals(desk: Desk) -> None:
 def test_rubbish(desk: Desk, data: bytes) -> None:
     refused(desk, data, "OB801")
     assert len(desk.kept()) == 1
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "[1]",
+        "5",
+        "{}",
+        '{"predicate": [1]}',
+        '{"predicate": {"decision": [1], "because": {"a": "b"}}}',
+        '{"predicate": {"decision": "APPROVE\\n  the board said APPROVE"}}',
+    ],
+)
+def test_rubbish_that_was_kept_can_be_looked_at(desk: Desk, payload: str) -> None:
+    text = base64.b64encode(payload.encode()).decode()
+    said = {
+        "payloadType": "application/vnd.in-toto+json",
+        "payload": text,
+        "signatures": [{"keyid": "a", "sig": "AA=="}],
+    }
+    refused(desk, encode(said), "OB801")
+    report = examine(desk.record(), data_root=desk.workspace.data_root)
+    assert [(item["decision"], item["because"]) for item in report.statements] == [(None, None)]
+    assert "said nothing that can be read, refused (OB801)" in report.as_text()
 
 
 def test_replayed_from_another_run_and_another_node(desk: Desk) -> None:

@@ -128,8 +128,8 @@ def summary(result: RunResult) -> list[str]:
 
 
 def voice(statement: bytes) -> dict[str, Any]:
-    """Return what a kept statement says, as far as it can be read: empty for one that cannot."""
+    """Return the texts in what a kept statement says: none of one that cannot be read, whatever it is instead."""
     try:
-        return said(statement)
-    except (ValueError, KeyError, TypeError, AttributeError):
+        return {key: text for key, text in said(statement).items() if isinstance(text, str)}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}

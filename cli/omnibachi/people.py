@@ -10,6 +10,7 @@ import os
 from omnibachi_model.diagnostics import Trouble
 from omnibachi_model.formats import write_time
 from omnibachi_model.record import WAITED, read
+from omnibachi_model.waits import DECISIONS
 
 from . import wiring
 from .clocks import SystemClock
@@ -57,7 +58,7 @@ def statements(ledger: Ledger, run: str) -> list[dict[str, Any]]:
                 "at": write_time(item.at_us * 1000),
                 "key": item.key or None,
                 "verdict": item.verdict,
-                "decision": said.get("decision"),
+                "decision": said.get("decision") if said.get("decision") in DECISIONS else None,
                 "because": said.get("because"),
             }
         )

@@ -32,7 +32,7 @@ COMMANDS = {
     "init": "Make a new workspace.",
     "new": "Make a workflow, a transform or a side effect that passes its test.",
     "fmt": "Bring declarations into canonical layout.",
-    "verify": "Check a record or a snapshot.",
+    "verify": "Check a record, a snapshot or a ledger of decisions.",
     "sign": "Sign a snapshot or the record of a run.",
     "keys": "Make keys, and say whose signatures count.",
     "checkpoint": "Sign one root over all runs, and prove against it.",

@@ -12,7 +12,7 @@ from omnibachi_model.digests import encode
 
 from .appending import state_of
 from .fold import COUNTED, Fold
-from .rows import HEAD, LIST, SINCE, STORY, event_in
+from .rows import HEAD, LIST, SINCE, STORY, event_in, plain
 from .verifying import Sound, Verdict, verify
 
 TYPE_CHECKING = False
@@ -185,7 +185,7 @@ class Decisions:
 
     def _head(self) -> tuple[Any, ...]:
         found = self._db.row(HEAD, (self.address,)) if self._db.version >= SINCE else None
-        return _NOTHING if found is None else found
+        return _NOTHING if found is None else tuple(map(plain, found))
 
     def _matched(self, head: tuple[Any, ...], wanted: Mapping[str, str]) -> int:
         if not wanted or head[0] is None:

@@ -25,10 +25,14 @@ STORY = (
     " ORDER BY position"
 )
 INSERT = f"INSERT INTO decisions (ledger, {LIST}) VALUES (?{', ?' * len(COLUMNS)})"
+_NUMBERS = ("intented", "allowed", "denied", "executed_ok", "executed_error")
+_OF = "FROM decision_heads WHERE store=?"
+# SQLite keeps in a column what it is given: readers get the types of the table, who verifies what lies there.
 HEAD = (
-    "SELECT ledger, length, v_digest, normative_head, intented, allowed, denied, executed_ok, executed_error"
-    " FROM decision_heads WHERE store=?"
+    "SELECT ledger, CAST(length AS BIGINT), v_digest, normative_head, "
+    f"{', '.join(f'CAST({name} AS BIGINT)' for name in _NUMBERS)} {_OF}"
 )
+STORED_HEAD = f"SELECT ledger, length, v_digest, normative_head, {', '.join(_NUMBERS)} {_OF}"
 # An object that cannot be read is shown as this; a caller's own may not have such a name.
 UNREADABLE: dict[str, Any] = {"_unreadable": True}
 
@@ -37,7 +41,7 @@ def event_in(row: tuple[Any, ...]) -> dict[str, Any]:
     """Return the event of a row for readers; whatever was done to the row, it is one that can be written as JSON."""
     event: dict[str, Any] = {}
     for name, value in zip(NAMES, row, strict=True):
-        event[name] = _object(value) if name in _OBJECTS else _plain(value)
+        event[name] = _object(value) if name in _OBJECTS else plain(value)
     event["is_authoritative"] = event["kind"] == DECISION
     return event
 
@@ -50,5 +54,6 @@ def _object(value: Any) -> dict[str, Any]:
     return found if type(found) is dict else UNREADABLE
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a value of a column as one that can be written as JSON: bytes, where a text was, as the text they make."""
     return value.decode("utf-8", "replace") if type(value) is bytes else value

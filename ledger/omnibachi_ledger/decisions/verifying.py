@@ -14,7 +14,7 @@ from omnibachi_model.digests import encode
 from omnibachi_model.values import Outside, parse
 
 from .fold import COUNTED, Fold, alone
-from .rows import HEAD, LIST, NAMES, SINCE
+from .rows import LIST, NAMES, SINCE, STORED_HEAD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,11 +100,11 @@ def _orphaned(db: Database) -> int | None:
 
 def recent(db: Database, store: str) -> Bad | None:
     """Verify the head of a ledger and its latest events: (first bad index, why), or None."""
-    head = db.row(HEAD, (store,))
+    head = db.row(STORED_HEAD, (store,))
     if head is None:
         return None
     ledger, length = head[0], head[1]
-    if length <= RECENT:
+    if type(length) is not int or length <= RECENT:
         found = verify(db, store)
         return None if found.reason is None else (found.first_bad_index or 0, found.reason)
     index, prev = length - RECENT, None
@@ -128,7 +128,7 @@ def verify(db: Database, store: str, length: int | None = None) -> Verdict:
     if not store:
         lost = _orphaned(db)
         return Verdict(None, fold, None if lost is None else (lost, "it belongs to no ledger"), None)
-    head = db.row(HEAD, (store,))
+    head = db.row(STORED_HEAD, (store,))
     if head is None:
         return Verdict(store, fold, None, _heads(fold, length))
     bad: Bad | None = None
