@@ -158,3 +158,25 @@ def test_a_run_that_is_being_cancelled_is_ended_and_not_approved(desk: Desk) -> 
         assert ledger.cancellations.keep("T1", asked)
     found = desk.hand(statement)
     assert (found.exit, codes(found), desk.notes()) == ("cancelled", ["OB732"], 0)
+
+
+def test_a_lost_key_is_told_and_no_other_is_made(desk: Desk) -> None:
+    parked(desk)
+    key = Path(desk.workspace.data_root, "commitments.key")
+    kept = key.rename(desk.folder / "kept")
+    stuck = desk.workspace.approve("T1", desk.sign("second"), clock=desk.watch, payload=PAYLOAD, picture=False)
+    assert (codes(stuck), key.exists()) == (["OB793", "OB812"], False)
+    assert codes(desk.workspace.resume("T1", picture=False)) == ["OB793"]
+    assert codes(desk.workspace.resume("T1", payload=PAYLOAD, picture=False)) == ["OB793"]
+    assert not key.exists()
+    kept.rename(key)
+    assert desk.workspace.resume("T1", payload=PAYLOAD, picture=False).exit == "done"
+
+
+@pytest.mark.parametrize("command", ["cancel", "resume", "approve"])
+def test_an_id_that_is_no_text_is_none(desk: Desk, call: Call, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    desk.run()
+    (desk.folder / "statement").write_bytes(desk.sign("first"))
+    monkeypatch.chdir(desk.folder)
+    said = call(command, "caf\udce9", "--json", *(("--statement", "statement") if command == "approve" else ()))
+    assert (said.status, [item["code"] for item in said.json()["diagnostics"]]) == (3, ["OB710"])

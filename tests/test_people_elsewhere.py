@@ -81,6 +81,7 @@ def test_what_cannot_be_signed(desk: Desk, call: Call, monkeypatch: pytest.Monke
         (("--path", "elsewhere"), "OB806"),
         (("--because", ""), "OB801"),
         (("--because", "x" * 3000), "OB801"),
+        (("--because", "caf\udce9"), "OB801"),
     ):
         said = call("approve", "T1", "--key", "second.key", *options)
         assert said.status != 0 and code in said.err, said

@@ -34,7 +34,7 @@ from omnibachi_compiler.compile import compile_sources
 from omnibachi_compiler.phase import Implementation, Source
 from omnibachi_ledger import open_root
 from omnibachi_model.digests import decode, digest, encode
-from omnibachi_model.record import Event, export, read
+from omnibachi_model.record import COMPUTED, Event, export, read
 from omnibachi_model.sealed import sealed_name
 from omnibachi_runtime.link import Program, link
 from omnibachi_runtime.recorded import Difference
@@ -94,14 +94,19 @@ def test_every_change_to_what_a_shipped_run_recomputes_is_found(shipped: list[tu
     for result, forced in shipped:
         if forced:
             continue
-        for line, event in enumerate(read(result.record)):
+        events = list(enumerate(read(result.record)))
+        for line, event in events[:: 1 if THOROUGH else 1 + len(events) // 30]:  # of long runs some lines
             member = next((name for name in ("outcome", "exit") if name in event.body), None)
             if member is None:
                 continue
-            changed = planted(result.record, line + 1, **{member: "OTHER"})
+            other: dict[str, Any] = {member: "OTHER"}
+            if event.body["kind"] == COMPUTED:  # where it is known which outcomes there are
+                other = {"output": {"other": 1}}
+            changed = planted(result.record, line + 1, **other)
             assert omnibachi.verify(changed).verdict == "INTACT"
             found = omnibachi.replay(changed, snapshot)
-            assert (found.same, found.line) == (False, line + 1)
+            if event.body.get("path") not in found.withheld:  # else it is told that nobody can say
+                assert (found.same, found.line) == (False, line + 1), (result.workflow, event.body)
 
 
 def sealed(made: Workspace) -> bytes | None:

@@ -12,10 +12,12 @@ import functools
 from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
 from omnibachi_model.digests import decode
 from omnibachi_model.record import read
+from omnibachi_model.values import Outside, admit
 from omnibachi_model.waits import ACCEPTED
 
 from . import wiring
 from .clocks import SystemClock
+from .engine import check_trace_id
 from .exits import FINDINGS, UNPROVEN
 from .parked import answered, parked_result, told_here, waits_in
 from .results import RunResult
@@ -62,6 +64,10 @@ def trusted(path: str) -> Trust:
 def signed(record: bytes, key: PrivateKey, decision: str, because: str | None, at: str) -> bytes:
     """Sign what is approved by the record of a run that waits; raises Refused (OB801, OB810)."""
     run, waits = waiting_in(record)
+    try:
+        admit(because)
+    except Outside as outside:
+        raise Refused([Diagnostic("OB801", f"this cannot be signed: {outside.reason}")], FINDINGS) from None
     data: bytes = wiring.sealed_envelope(wiring.approval_statement(waits[0], run, decision, because, at), key)
     try:
         wiring.approval_of(data)
@@ -101,9 +107,10 @@ def hand_in(
 
     `payload` is what the run was given, where it goes on with secrets.
 
-    Raises Refused (OB316 for an unknown run, OB811 where too much was refused already) and Trouble; once the statement
-    is kept, what stands in the way of going on is in the result's diagnostics.
+    Raises Refused (OB710 for what is no trace id, OB316 for an unknown run, OB811 where too much was refused already)
+    and Trouble; once the statement is kept, what stands in the way of going on is in the result's diagnostics.
     """
+    check_trace_id(trace_id)
     root = workspace.data_root if data_root is None else data_root
     now = clock or SystemClock()
     objections: list[Diagnostic | None] = []

@@ -16,7 +16,7 @@ from omnibachi_model.values import Outside, admit
 from . import wiring
 from .clocks import SystemClock
 from .endings import recorded_result
-from .engine import PROGRAM, host
+from .engine import PROGRAM, check_trace_id, host
 from .exits import FINDINGS, OK
 from .resuming import stored_workflow, unknown
 
@@ -78,9 +78,10 @@ def cancel(
 ) -> Cancelled:
     """Keep that somebody asks that a run end, and see to it that it does.
 
-    Where a process works on it, wait so many seconds for that process to end it. Raises Refused (OB316 for an unknown
-    run, OB122 for texts that cannot be recorded) and Trouble.
+    Where a process works on it, wait so many seconds for that process to end it. Raises Refused (OB710 for what is no
+    trace id, OB316 for an unknown run, OB122 for texts that cannot be recorded) and Trouble.
     """
+    check_trace_id(trace_id)
     for text in (by, because):
         _recordable(text)
     root = workspace.data_root if data_root is None else data_root

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from omnibachi_model.diagnostics import Diagnostic, Refused
 from omnibachi_model.digests import decode, encode
+from omnibachi_model.secrecy import holds_withheld
 
 from . import wiring
 from .engine import admitted
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from .wiring import Program, Unseen
+    from .wiring import Ledger, Program, Unseen
 
 
 def check_payload(program: Program, payload: Any, events: Sequence[tuple[str, bytes, bytes]], run: str) -> None:
@@ -54,3 +55,11 @@ def committing(root: str | None, needed: bool) -> Callable[[Any], str] | None:
         return None
     message = "there is no key to compare the payload with: it belongs to the data root in which the run was recorded"
     raise Refused([Diagnostic("OB793", message, help="name that one with `--data-root`")], FINDINGS)
+
+
+def check_key(ledger: Ledger, run: str, events: Sequence[tuple[str, bytes, bytes]]) -> None:
+    """See to it that a run which committed to secrets goes on under the same key; raises Refused (OB793) where that is
+    lost: another would make another payload of the very same one."""
+    if ledger.commitment_key() is None and any(holds_withheld(decode(body)) for _, body, _ in events):
+        message = f"the key under which the run `{run}` withheld its secrets is not in the data root any more"
+        raise Refused([Diagnostic("OB793", message, help="put it back from a backup; nothing was done")], FINDINGS)

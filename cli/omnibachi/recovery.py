@@ -18,7 +18,7 @@ from omnibachi_model.record import WAITING
 from . import wiring
 from .catalogue import Capabilities
 from .clocks import SystemClock
-from .engine import Engine
+from .engine import Engine, check_trace_id
 from .exits import TROUBLE
 from .parked import answered, asked, told_here
 from .publish import publish, unwritten
@@ -135,8 +135,9 @@ class Recoverer:
     def one(self, trace_id: str, accept: Collection[str] = (), payload: dict[str, JSON] | None = None) -> RunResult:
         """Finish one run, with its payload where that is needed again, or what is missing of one that has ended.
 
-        Raises Refused (OB316) and Trouble.
+        Raises Refused (OB316, OB710) and Trouble.
         """
+        check_trace_id(trace_id)
         with wiring.open_root(self.root, create=False) as ledger:
             row = ledger.finished(trace_id)
             if row is None:

@@ -17,7 +17,7 @@ from . import wiring
 from .endings import ended_result, origins_of, recorded_result
 from .engine import PROGRAM, Linked, check_trace_id, host, link
 from .exits import FINDINGS, TROUBLE
-from .handed_in import check_payload, unseen_by
+from .handed_in import check_key, check_payload, unseen_by
 from .mishaps import place_of, shown
 from .results import RunResult
 
@@ -151,6 +151,7 @@ class _Resumption:
         functions = capabilities.functions(locks, strict=self.engine.snapshot.strict)
         program = link(sealed, functions)
         if program.secrets is not None:
+            check_key(ledger, row.run, self.events)
             program.secrets.commit = self.engine.commit
         start = wiring.Start(
             row.run, *self.started, b"", clock, entropy, None, self._chance(program), self.engine.secrets

@@ -147,6 +147,7 @@ class Call(Protocol):
     def secret(self, name: str) -> str:
         """Return the text behind a secret that the node names; raises where there is none, which is FAULT."""
         ...
+
     declared: Mapping[str, Any]  # what is sealed of the store; of accounts which may go below zero, and more
 
 
