@@ -99,7 +99,7 @@ def test_every_change_to_what_a_shipped_run_recomputes_is_found(shipped: list[tu
             member = next((name for name in ("outcome", "exit") if name in event.body), None)
             if member is None:
                 continue
-            other: dict[str, Any] = {member: "OTHER"}
+            other: dict[str, Any] = {member: "NO_SUCH"}
             if event.body["kind"] == COMPUTED:  # where it is known which outcomes there are
                 other = {"output": {"other": 1}}
             changed = planted(result.record, line + 1, **other)

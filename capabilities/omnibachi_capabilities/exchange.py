@@ -134,9 +134,7 @@ def watched(
         watcher.join()
 
 
-def connected(
-    place: Place, hosts: tuple[str, ...], end: float, cancelled: Callable[[], bool] = never
-) -> socket.socket:
+def connected(place: Place, hosts: tuple[str, ...], end: float, cancelled: Callable[[], bool] = never) -> socket.socket:
     """Connect to the first address that may be reached and answers, over TLS where the scheme says so.
 
     Raises Closed and Unsent.
