@@ -127,9 +127,11 @@ def test_of_several_runs_for_a_slot_one_has_processed_it(workspace: Workspace, e
     slots = [{"simulation_id": "S", "slot_number": n, "triggered_by": GENESIS} for n in (1, 2, 3)]
     said = together(*(("chaining:ask", root, "PROCESS_SLOT", slots) for _ in "ABC"))
     ends: Counter[str] = Counter(exit for side in said for exit, _ in side)
-    assert ends["processed"] == 1 and ends.keys() <= {"processed", "skipped", "slot_passed", "slot_taken"}
+    assert ends.keys() <= {"processed", "skipped", "slot_passed", "slot_taken"}
+    # Whoever proposed the block and whoever told of it may be two runs, and both processed the slot: with one block.
+    assert len({result["block_id"] for side in said for exit, result in side if exit == "processed"}) == 1
     done = told(workspace, "SLOT_PROCESSED", root)
-    assert len(done) == ends["processed"] + ends["skipped"] == len({item["slot"] for item in done})
+    assert len(done) == 1 + ends["skipped"] == len({item["slot"] for item in done})
     assert values(workspace, CLOCKS, root) == [{"slot": 3}]
 
 
