@@ -128,10 +128,11 @@ def test_of_several_runs_for_a_slot_one_has_processed_it(workspace: Workspace, e
     said = together(*(("chaining:ask", root, "PROCESS_SLOT", slots) for _ in "ABC"))
     ends: Counter[str] = Counter(exit for side in said for exit, _ in side)
     assert ends.keys() <= {"processed", "skipped", "slot_passed", "slot_taken"}
-    # Whoever proposed the block and whoever told of it may be two runs, and both processed the slot: with one block.
+    # Whoever proposed the block and whoever told of it may be two runs: both processed the slot, with one block, or the
+    # second found nothing that waited and told so while the first was still claiming.
     assert len({result["block_id"] for side in said for exit, result in side if exit == "processed"}) == 1
     done = told(workspace, "SLOT_PROCESSED", root)
-    assert len(done) == 1 + ends["skipped"] == len({item["slot"] for item in done})
+    assert sorted(item["slot"] for item in done) == [1, 2, 3] and ends["skipped"] >= 2
     assert values(workspace, CLOCKS, root) == [{"slot": 3}]
 
 
