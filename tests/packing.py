@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from omnibachi_compiler.compile import Compilation, compile_sources
 from omnibachi_compiler.phase import Source
 from omnibachi_model.digests import decode, digest_of
-from omnibachi_runtime.expressions import ExpressionFault, link
+from omnibachi_model.linked_expressions import ExpressionFault, link
 
 DOMAIN = "domain: shop\nsummary: A shop.\nhosts: []\n"
 NAME = "shop::PL_MADE_V3"

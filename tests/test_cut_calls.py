@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from omnibachi_capabilities import mail, web
-from omnibachi_runtime.leaving import OuterCall
+from omnibachi_runtime.sites import Call
 from test_mail import LETTER
 from test_web import Ticking, Wall
 
@@ -43,7 +43,7 @@ def a_call(server: socket.socket, after: float) -> Any:
         return time.monotonic() - began >= after
 
     wall: Any = Wall()
-    return OuterCall("R1", "ask", None, wall, Ticking(), None, hosts, {}, {}, cancelled, str)  # type: ignore[arg-type]
+    return Call("R1", "ask", None, wall, Ticking(), None, hosts, {}, {}, cancelled, str)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_one_request_is_one_correlation(ledger: Ledger) -> None:
     where = anchors(1)
     for payload in (asked("message 1"), asked("message 1", form="v3")):
         assert append(ledger, INTENT, where, payload) == ("ALREADY_EXISTS", first)
-    for other in (asked("another"), asked("message 1", principal="eve"), asked("message 1", tool_scope="strict")):
+    for other in (asked("another"), asked("message 1", principal="somebody"), asked("message 1", tool_scope="strict")):
         assert append(ledger, INTENT, where, other) == ("CORRELATION_CONFLICT", {})
     assert append(ledger, INTENT, {**where, "lane": "night"}, asked("message 1")) == ("CORRELATION_CONFLICT", {})
     assert append(ledger, INTENT, {**where, "correlation_id": "c-2"}, asked()) == ("TURN_CONFLICT", {})

@@ -152,7 +152,7 @@ def test_what_is_normative_leaves_out_what_was_observed() -> None:
                   event_of(0, INTENT, anchors(1), "user", asked(), {"at": "x"}, plain["digest"])):  # fmt: skip
         assert other["normative_digest"] == plain["normative_digest"] and other["digest"] != plain["digest"]
     for number in range(2):
-        other = event_of(0, INTENT, anchors(1), ("eve", "user")[number], asked(("hello", "x")[number]), {}, ZERO)
+        other = event_of(0, INTENT, anchors(1), ("another", "user")[number], asked(("hello", "x")[number]), {}, ZERO)
         assert other["normative_digest"] != plain["normative_digest"]
 
 
@@ -161,5 +161,5 @@ def test_the_form_and_the_roles_are_no_part_of_what_was_said() -> None:
     other = event_of(4, INTENT, anchors(1), "user", asked(form="v3"), {"at": "x"}, ZERO)
     other["payload"]["_envelope"]["identity"]["roles"] = ["read"]
     assert said(one) == said(other)
-    assert said(one) != said(event_of(0, INTENT, anchors(1), "user", asked(principal="eve"), {}, ZERO))
+    assert said(one) != said(event_of(0, INTENT, anchors(1), "user", asked(principal="another"), {}, ZERO))
     assert misshapen({**one, "kind": DECISION}) is not None and misshapen(one) is None

@@ -175,7 +175,7 @@ def test_what_was_deleted_inserted_swapped_or_replaced_is_found(forger: Forger) 
     forger.restore()
     # One that is whole in itself, where another stood: its successor does not follow it.
     old = events[3]
-    payload = {**old["payload"], "_envelope": {"form": "flat", "identity": {"principal": "eve"}}}
+    payload = {**old["payload"], "_envelope": {"form": "flat", "identity": {"principal": "another"}}}
     new = event_of(3, old["kind"], old, old["actor"], payload, old["obs"], old["prev_event_digest"])
     names = ("payload", "normative_digest", "digest", "canon_len")
     values = dict(zip(COLUMNS, values_of(new), strict=True))

@@ -13,8 +13,8 @@ from omnibachi_compiler.expressions import Expression, parse_expression
 from omnibachi_compiler.guards import narrowed
 from omnibachi_compiler.infer import infer
 from omnibachi_model.checks import link as link_check
+from omnibachi_model.linked_expressions import ExpressionFault, link
 from omnibachi_model.values import admit
-from omnibachi_runtime.expressions import ExpressionFault, link
 from written import COMMON, OWN, texts
 
 

@@ -9,7 +9,7 @@ from omnibachi_compiler.declarations import Name
 from omnibachi_compiler.expressions import Expression, parse_expression
 from omnibachi_compiler.infer import Inferred, check_condition, check_expression, infer
 from omnibachi_model.diagnostics import Span
-from omnibachi_runtime.expressions import link
+from omnibachi_model.linked_expressions import link
 
 
 def _parsed(text: str) -> Expression:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from omnibachi_compiler.expressions import Expression, ExpressionError, parse_expression, seal_expression
 from omnibachi_compiler.infer import infer
-from omnibachi_runtime.expressions import ExpressionFault, link
+from omnibachi_model.linked_expressions import ExpressionFault, link
 
 
 def _parsed(text: str) -> Expression:

@@ -14,10 +14,10 @@ from omnibachi_compiler.expressions import Expression, ExpressionError, parse_ex
 from omnibachi_compiler.infer import infer
 from omnibachi_compiler.kinds import Schema
 from omnibachi_compiler.rows import dead_rows
+from omnibachi_model import linked_building as building
 from omnibachi_model.checks import link as link_check
 from omnibachi_model.expressions import names
-from omnibachi_runtime import building
-from omnibachi_runtime.expressions import ExpressionFault, link
+from omnibachi_model.linked_expressions import ExpressionFault, link
 from reckoning import Nothing, reckoned
 from written import texts
 

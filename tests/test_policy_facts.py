@@ -1,8 +1,7 @@
-"""Facts and conditions: a pack sees the whitelist and nothing else, and conditions answer as everywhere else."""
+"""Facts: a pack sees the whitelist and nothing else."""
 
 from __future__ import annotations
 
-import contextlib
 import copy
 from typing import Any
 
@@ -10,17 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from declared import transform
-from omnibachi_compiler.expressions import Expression, parse_expression
-from omnibachi_compiler.infer import infer
 from omnibachi_compiler.policies import TYPES
 from omnibachi_model.digests import encode
 from omnibachi_model.packs import CLAIMS, FACTS
-from omnibachi_model.values import admit
-from omnibachi_policy.expressions import Untold, value_of
 from omnibachi_policy.facts import facts_of
-from omnibachi_runtime.expressions import ExpressionFault, link
-from test_expression_laws import COMMON_TYPES, common_values
-from written import OWN, texts
 
 Json = dict[str, Any]
 
@@ -123,35 +115,6 @@ def test_forms_of_one_intent_have_the_same_facts() -> None:
         records["intent"]["form"] = form
         answers.append(transform("dbl::CT_AUTHORITATIVE_FACTS_V0", records))
     assert answers[0] == answers[1] == answers[2]
-
-
-def _names(data: st.DataObject) -> Json:
-    found = {name: admit(value) for name, value in data.draw(common_values).items()}
-    return {**found, **{name: data.draw(junk) for name in "xy"}}
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.data())
-def test_conditions_answer_as_everywhere_else(data: st.DataObject) -> None:
-    """The room's own reader of expressions and the runtime's closures give the same value, or both none."""
-    kind = data.draw(st.sampled_from(("boolean", "boolean", "integer", "number", "string", "integers", "any")))
-    text = data.draw(texts(OWN, kind))
-    parsed = parse_expression(text)
-    assert isinstance(parsed, Expression)
-    found = infer(parsed, {**COMMON_TYPES, "x": {}, "y": {}})
-    if found.problems:
-        return
-    run = link(found.sealed)
-    for _ in range(3):
-        names = _names(data)
-        wanted: Any = Untold
-        with contextlib.suppress(ExpressionFault):
-            wanted = encode(run(names))
-        try:
-            value: Any = encode(value_of(found.sealed, names))
-        except Untold:
-            value = Untold
-        assert value == wanted, text
 
 
 def test_the_types_of_conditions_are_those_of_the_whitelist() -> None:

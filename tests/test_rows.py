@@ -14,7 +14,7 @@ from omnibachi_compiler.expressions import Expression, parse_expression
 from omnibachi_compiler.infer import infer
 from omnibachi_compiler.rows import dead_rows
 from omnibachi_model.checks import link as link_check
-from omnibachi_runtime.expressions import ExpressionFault, link
+from omnibachi_model.linked_expressions import ExpressionFault, link
 from written import texts
 
 TYPES: dict[str, Schema] = {

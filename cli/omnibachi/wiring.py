@@ -108,6 +108,8 @@ if TYPE_CHECKING:
     from omnibachi_ledger.decisions.verifying import Verdict as Verdict
     from omnibachi_ledger.decisions.verifying import verify_export as verify_export
     from omnibachi_ledger.locks import acquire as acquire
+    from omnibachi_model.linked_expressions import ExpressionFault as ExpressionFault
+    from omnibachi_model.linked_expressions import link as _link_expression
     from omnibachi_observer.examine import examine as examine
     from omnibachi_observer.exports.cloudevents import cloudevents as cloudevents
     from omnibachi_observer.exports.openlineage import openlineage as openlineage
@@ -127,8 +129,6 @@ if TYPE_CHECKING:
     from omnibachi_observer.site.relations import Told as Told
     from omnibachi_runtime.blind import guarded as guarded
     from omnibachi_runtime.cancelling import end_left as end_left
-    from omnibachi_runtime.expressions import ExpressionFault as ExpressionFault
-    from omnibachi_runtime.expressions import link as _link_expression
     from omnibachi_runtime.link import Malformed as Malformed
     from omnibachi_runtime.link import Program as Program
     from omnibachi_runtime.link import link as link
@@ -221,7 +221,7 @@ _PLACES = {
     "verify_snapshot": "omnibachi_audit.snapshots",
     "ABSENT": "omnibachi_runtime.templates",
     "Difference": "omnibachi_runtime.recorded",
-    "ExpressionFault": "omnibachi_runtime.expressions",
+    "ExpressionFault": "omnibachi_model.linked_expressions",
     "Compilation": "omnibachi_compiler.compile",
     "Implementation": "omnibachi_compiler.phase",
     "Ledger": "omnibachi_ledger",
@@ -264,7 +264,7 @@ _PLACES = {
     "among": "omnibachi_compiler.points",
     "moments": "omnibachi_compiler.points",
     "subject": "omnibachi_compiler.points",
-    "link_expression": "omnibachi_runtime.expressions:link",
+    "link_expression": "omnibachi_model.linked_expressions:link",
     "link_template": "omnibachi_runtime.templates:link",
     "load_domain": "omnibachi_runtime.load",
     "pack_outline": "omnibachi_observer.pack_text",

@@ -12,9 +12,8 @@ from typing import Any
 
 from omnibachi_model.checks import same
 from omnibachi_model.expressions import names
+from omnibachi_model.linked_expressions import ExpressionFault, link
 from omnibachi_model.packs import CLAIMED, FACTS, is_of_type
-
-from .expressions import Untold, truth, value_of
 
 Gate = Mapping[str, Any]
 Facts = Mapping[str, Any]
@@ -94,6 +93,7 @@ def _condition(expression: list[Any], facts: Facts) -> bool | None:
         else:
             given[root] = facts[fact]
     try:
-        return truth(value_of(expression, given))
-    except Untold:
+        answer = link(expression)(given)
+    except ExpressionFault:
         return None
+    return answer if type(answer) is bool else None

@@ -28,8 +28,8 @@ def _link_names(node: dict[str, Any], size: int) -> tuple[list[Any], templates.B
 def link_decide(index: int, node: dict[str, Any], size: int) -> Step:
     """Turn a DECIDE node into its step: the first row whose `when` is true wins."""
     # Imported here: a workflow without expressions starts without the module.
-    from .expressions import ExpressionFault
-    from .expressions import link as link_expression
+    from omnibachi_model.linked_expressions import ExpressionFault
+    from omnibachi_model.linked_expressions import link as link_expression
 
     frame = Frame(DECIDED, node["name"], None, None)
     template, bind = _link_names(node, size)
@@ -81,8 +81,8 @@ def link_decide(index: int, node: dict[str, Any], size: int) -> Step:
 
 def link_compute(index: int, node: dict[str, Any], size: int) -> Step:
     """Turn a COMPUTE node into its step: each field is an expression over the names in `with`."""
-    from .expressions import ExpressionFault, bounded
-    from .expressions import link as link_expression
+    from omnibachi_model.linked_expressions import ExpressionFault, bounded
+    from omnibachi_model.linked_expressions import link as link_expression
 
     frame = Frame(COMPUTED, node["name"], None, None)
     template, bind = _link_names(node, size)

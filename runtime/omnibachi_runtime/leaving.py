@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from omnibachi_model.checks import link as link_check
 from omnibachi_model.checks import listed
-from omnibachi_model.digests import digest_of
 from omnibachi_model.faults import INPUT_MISFIT, SECRET_MISSING, SECRET_SHOWN
 from omnibachi_model.named_secrets import NAMED, named_by, shown
 from omnibachi_model.sealed import HOSTS, PROGRAMS
 
 from .faults import Told
+from .sites import Call, unnamed
 from .templates import names_secret
 
 TYPE_CHECKING = False
@@ -22,50 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from omnibachi_model.ports import Clock, Entropy
     from omnibachi_model.values import JSON
 
     from .sites import Ask, EventShape
     from .walk import Walk
-
-
-class OuterCall:
-    """What such a side effect may know of its call (see `ports.Call`)."""
-
-    __slots__ = (
-        "cancelled", "clock", "deadline", "declared", "entropy", "event", "hosts", "path", "programs", "run", "secret",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        run: str,
-        path: str,
-        deadline: int | None,
-        clock: Clock,
-        entropy: Entropy,
-        event: EventShape | None,
-        hosts: tuple[str, ...],
-        declared: Mapping[str, JSON],
-        programs: Mapping[str, Any],
-        cancelled: Callable[[], bool],
-        secret: Callable[[str], str],
-    ) -> None:
-        self.run = run
-        self.path = path
-        self.deadline = deadline
-        self.clock = clock
-        self.entropy = entropy
-        self.event = event
-        self.hosts = hosts
-        self.declared = declared
-        self.programs = programs
-        self.cancelled = cancelled
-        self.secret = secret
-
-    @property
-    def key(self) -> str:
-        """The digest over run and path: the same for every attempt of this call."""
-        return digest_of([self.run, self.path])
 
 
 def outer(
@@ -89,7 +49,7 @@ def outer(
 
         def secret(name: str) -> str:
             if name not in names:
-                raise PermissionError(f"this node names no secret {name}")
+                unnamed(name)
             text = run.secrets(name) if run.secrets is not None else None
             if not text or not _is_text(text):
                 raise Told(SECRET_MISSING, secret=name)
@@ -101,7 +61,7 @@ def outer(
             misfits = fits(inputs) if fits is not None else None
             if misfits:
                 raise Told(INPUT_MISFIT, violations=listed(misfits))
-        call = OuterCall(
+        call = Call(
             run.run_id, path, deadline, run.clock, run.entropy, event, hosts, declared, programs, run.cancelled, secret
         )
         kept = None

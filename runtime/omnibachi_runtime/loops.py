@@ -199,8 +199,8 @@ def _each(loop: Loop, node: dict[str, Any], size: int, outcomes: Sequence[Sequen
 
 def _repeat(loop: Loop, node: dict[str, Any], size: int, outcomes: Sequence[Sequence[str]]) -> list[str]:
     # Imported here: a workflow without expressions starts without the module.
-    from .expressions import ExpressionFault
-    from .expressions import link as link_expression
+    from omnibachi_model.linked_expressions import ExpressionFault
+    from omnibachi_model.linked_expressions import link as link_expression
 
     most, pause_ms = most_turns(node), node["every_ms"]
     body: int = node["body"]

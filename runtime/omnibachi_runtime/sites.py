@@ -54,10 +54,22 @@ class EventShape:
         return listed(conform(self._check, record)[1])
 
 
+def never() -> bool:
+    """Tell that nobody cuts this call: it is part of a transaction, or over soon."""
+    return False
+
+
+def unnamed(name: str) -> str:
+    """Refuse: this node names no secret."""
+    raise PermissionError(f"this node names no secret {name}")
+
+
 class Call:
     """What a side effect may know of its call besides its inputs and its store (see `ports.Call`)."""
 
-    __slots__ = ("clock", "deadline", "declared", "entropy", "event", "hosts", "path", "run")
+    __slots__ = (
+        "cancelled", "clock", "deadline", "declared", "entropy", "event", "hosts", "path", "programs", "run", "secret",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -69,6 +81,9 @@ class Call:
         event: EventShape | None,
         hosts: tuple[str, ...] = (),
         declared: Mapping[str, Any] = NOTHING,
+        programs: Mapping[str, Any] = NOTHING,
+        cancelled: Callable[[], bool] = never,
+        secret: Callable[[str], str] = unnamed,
     ) -> None:
         self.run = run
         self.path = path
@@ -78,21 +93,14 @@ class Call:
         self.event = event
         self.hosts = hosts
         self.declared = declared
-
-    programs: Mapping[str, JSON] = NOTHING
+        self.programs = programs
+        self.cancelled = cancelled
+        self.secret = secret
 
     @property
     def key(self) -> str:
         """The digest over run and path: the same for every attempt of this call."""
         return digest_of([self.run, self.path])
-
-    def cancelled(self) -> bool:
-        """Tell that nobody cuts this call: it is part of a transaction, or over soon."""
-        return False
-
-    def secret(self, name: str) -> str:
-        """Refuse: this node names no secret."""
-        raise PermissionError(f"this node names no secret {name}")
 
 
 class Site:

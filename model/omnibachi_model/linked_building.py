@@ -13,14 +13,14 @@ meets.
 
 from __future__ import annotations
 
-from .expressions import BINARY, ExpressionFault, add, apply, equal, link, no_boolean, shown, within
+from .linked_expressions import BINARY, ExpressionFault, add, apply, equal, link, no_boolean, shown, within
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeAlias
 
-    from .expressions import Names, Pairs, Value
+    from .linked_expressions import Names, Pairs, Value
 
     Each: TypeAlias = "Callable[[list[Any], str, dict[str, Any], Value], Any]"
 

@@ -10,15 +10,15 @@ of kinds that do not go together) is a fault, never true or false. The rules:
 - `add` takes numbers, texts or lists; `sub mul` numbers; `div mod` integers, truncating toward zero; `quo` divides
   numbers as binary64. Every result is canonical: a whole number is an integer.
 - `in` a list is true where an item is equal, else false if every item could be compared; `in` a record asks for a key.
-- Records, `string(x)` and what goes over the items of a list: `building`.
+- Records, `string(x)` and what goes over the items of a list: `linked_building`.
 - `at` counts from 0; `size` counts code points, items or members. Texts grow to 16 Mi characters, lists to 1 Mi items.
 - What a computation gives in all has at most these many characters and items, each field 64 levels (`bounded`).
 """
 
 from __future__ import annotations
 
-from omnibachi_model.checks import same
-from omnibachi_model.values import LIMIT, MAX_DEPTH
+from .checks import same
+from .values import LIMIT, MAX_DEPTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def link(expression: list[Any], pairs: Pairs | None = None) -> Value:
         return apply(_UNARY[operation], link(expression[1], pairs))
     if operation in pairs:
         return pairs[operation](link(expression[1], pairs), link(expression[2], pairs))
-    from .building import link_built  # here: few expressions build anything
+    from .linked_building import link_built  # here: few expressions build anything
 
     return link_built(expression, pairs)
 
