@@ -34,7 +34,7 @@ NAMES = {
     "transitions": "transitions", "burr": "Burr", "spiffworkflow": "SpiffWorkflow", "langgraph": "LangGraph",
     "dbos": "DBOS", "namesake": "`omnibachi` 0.2.1",
 }  # fmt: skip
-AT_LEAST = {("hamilton", False): 1.0, ("transitions", False): 1.0, ("burr", True): 50.0, ("langgraph", True): 350.0}
+AT_LEAST = {("hamilton", False): 1.0, ("transitions", False): 1.0, ("burr", True): 50.0, ("langgraph", True): 200.0}
 """How many times the time of a recorded run of ten nodes a peer must take."""
 MOST_OF_THE_FLOOR = 2.0
 A_TURN = 0.03  # seconds, about
