@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import runpy
 import subprocess
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 
 from deciding import anchors, asked
 from omnibachi_ledger.decisions.fold import Fold
-from omnibachi_ledger.decisions.verifying import verify_export
+from omnibachi_ledger.decisions.verifying import Verdict
+from omnibachi_ledger.decisions.verifying import verify_export as verify_file
 from omnibachi_model.decisions import (
     COVERED,
     DECISION,
@@ -48,6 +50,11 @@ values = st.recursive(
     max_leaves=8,
 )
 objects: Any = st.dictionaries(keys, values, max_size=3).map(admit)
+
+
+def verify_export(data: bytes) -> Verdict:
+    """Verify an export that is at hand."""
+    return verify_file(io.BytesIO(data))
 
 
 def stranger(folder: Path, *contents: bytes) -> tuple[int, str]:

@@ -7,8 +7,8 @@ list. What an event must be, and when it may come, is the ledger's to say.
 
 from __future__ import annotations
 
-from omnibachi_model.decisions import DECISION, DENY, ENVELOPE, ERROR, PROVIDER_ERRORS
-from omnibachi_model.digests import digest_of
+from omnibachi_model.decisions import DECISION, ENVELOPE, ERROR, PROVIDER_ERRORS
+from omnibachi_model.packs import undecided
 
 from .instants import write
 
@@ -77,21 +77,7 @@ def _undecidable(given: dict[str, Any], boundary: dict[str, Any]) -> dict[str, A
     code = given.pop(UNDECIDABLE)
     if given or type(code) is not str:
         raise ValueError("a short form has one code and nothing else")
-    policy = boundary.get("policy") or {}
-    address = policy.get("address")
-    facts: dict[str, Any] = {}
-    return {
-        "decision": DENY,
-        "result": DENY,
-        "reason_codes": [code],
-        "reasons": [{"code": code, "gate": None, "because": "no verdict was reached"}],
-        "policy_id": address,
-        "policy_version": int(address.rpartition("_V")[2]) if address else None,
-        "policy_digest": policy.get("digest"),
-        "snapshot": policy.get("snapshot"),
-        "facts": facts,
-        "facts_digest": digest_of(facts),
-    }
+    return undecided(code, boundary.get("policy") or {})
 
 
 def _failed(given: dict[str, Any], story: list[dict[str, Any]]) -> dict[str, Any]:

@@ -89,6 +89,11 @@ class Govern:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._engine.close(done=kind is None)
 
+    @property
+    def ledger(self) -> wiring.Decisions:
+        """The ledger, for reading, by this one's own handle."""
+        return self._engine.ledger.decisions(LEDGER)
+
     def govern(self, anchors: dict[str, JSON], intent: dict[str, JSON], identity: dict[str, JSON]) -> Governed:
         """Record a normalised intent, decide it, and execute it where that is allowed; once for each correlation.
 

@@ -5,18 +5,58 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from omnibachi_model.diagnostics import Diagnostic
+from omnibachi_model.diagnostics import Diagnostic, Refused
+from omnibachi_model.digests import encode
 
 from . import wiring
+from .exits import FINDINGS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .wiring import Verdict
 
-Judged: TypeAlias = "tuple[str, list[Verdict], list[Diagnostic]]"  # verdict, ledgers, findings
+# Verdict, ledgers, what anchors them, findings.
+Judged: TypeAlias = "tuple[str, list[Verdict], list[str], list[Diagnostic]]"
+# Makes, for the ledger of a store (None: that of an export), what is shown each event that holds.
+Watching: TypeAlias = "Callable[[str | None], Callable[[dict[str, Any]], object]] | None"
 
 FIRST = b'{"actor":'  # how the first line of an export begins
 DATABASE = "store.db"
 NOTHING = "no ledger of decisions"
+
+
+class Held:
+    """A checkpoint that was given: the file's name, what it says or None, who vouches for that, and findings.
+
+    `anchor` is what it is called as an anchor, None for one that does not count.
+    """
+
+    __slots__ = ("anchor", "findings", "name", "said")
+
+    def __init__(self, name: str, data: bytes, trust: bytes | None, *, needed: bool) -> None:
+        self.name = name
+        self.said = wiring.read_checkpoint(data)
+        self.findings: list[Diagnostic] = []
+        self.anchor: str | None = None
+        if self.said is None:
+            self.findings.append(not_a_checkpoint(name))
+        elif "signed" in self.said:
+            envelope = encode(self.said["signed"])
+            by, found = wiring.anchored_ledger(self.said, envelope, trust)
+            self.findings += [Diagnostic(i.code, i.message, help=i.help) for i in found] if needed else found
+            # One that its giver vouches for needs nobody else; one that was changed is none.
+            broken = any(item.severity == "error" for item in self.findings)
+            self.anchor = None if broken else " ".join(("checkpoint", *by))
+        elif needed:
+            help = "give one that a gateway wrote with `--sign-with`, or leave `--trust` out"
+            self.findings.append(Diagnostic("OB615", f"the checkpoint `{name}` is not signed", help=help))
+        else:
+            self.anchor = "checkpoint"
+
+    def length_of(self, store: str | None) -> int | None:
+        """Return the length of which it tells about the ledger of a store; an export may be of any."""
+        return self.said["length"] if self.said is not None and store in (self.said["store"], None) else None
 
 
 def is_data_root(target: str) -> bool:
@@ -24,58 +64,72 @@ def is_data_root(target: str) -> bool:
     return wiring.is_address(target) or os.path.isfile(os.path.join(target, DATABASE))
 
 
-def judged_root(root: str, checkpoint: bytes | None, name: str | None) -> Judged:
-    """Verify every ledger of decisions of a data root: (verdict, ledgers, findings). Raises Trouble.
+def is_export(target: str) -> bool:
+    """Tell whether a target is a file that begins as the export of a ledger of decisions does."""
+    try:
+        with open(target, "rb") as file:
+            return file.read(len(FIRST)) == FIRST
+    except (OSError, ValueError):
+        return False
 
-    `checkpoint` is the content of the file `name`, and must be of one of them.
-    """
+
+def judged_root(root: str, held: Held | None, watching: Watching = None) -> Judged:
+    """Verify every ledger of decisions of a data root, and against a checkpoint, of one of them. Raises Trouble."""
     shown = wiring.shown_root(root)
-    held, found = _held(checkpoint, name)
+    found: list[Diagnostic] = []
     with wiring.open_root(root, reading=True) as ledger:
-        verdicts = []
-        for store in (*ledger.ledgers(), ""):
-            wanted = held["length"] if held is not None and held["store"] == store else None
-            verdicts.append(ledger.decisions(store).verify(wanted))
+        verdicts = [
+            ledger.decisions(store).verify(
+                held.length_of(store) if held is not None else None,
+                None if watching is None or not store else lambda store=store: watching(store),  # type: ignore[misc]
+            )
+            for store in (*ledger.ledgers(), "")
+        ]
     if verdicts[-1].reason is None:
         verdicts.pop()
     if not verdicts:
         found.append(Diagnostic("OB824", f"`{shown}` holds {NOTHING}"))
-    if held is not None and not any(item.store == held["store"] for item in verdicts):
-        found.append(_departed(shown, name, f"it has no ledger `{held['store']}`"))
-    return _judged(shown, verdicts, held, name, found)
+    if held is not None and held.said is not None and all(item.store != held.said["store"] for item in verdicts):
+        found.append(departed(shown, held.name, f"it has no ledger `{held.said['store']}`"))
+    return _judged(shown, verdicts, held, found)
 
 
-def judged_export(data: bytes, file: str, checkpoint: bytes | None, name: str | None) -> Judged:
-    """Verify an export of a ledger, one event a line: (verdict, ledgers, findings)."""
-    held, found = _held(checkpoint, name)
-    verdict = wiring.verify_export(data, held["length"] if held is not None else None)
-    return _judged(file, [verdict], held, name, found)
+def judged_export(file: str, held: Held | None, watching: Watching = None) -> Judged:
+    """Verify an export of a ledger, one event a line, and against a checkpoint. Raises Refused (OB742)."""
+    try:
+        with open(file, "rb") as data:
+            watch = None if watching is None else watching(None)
+            verdict = wiring.verify_export(data, None if held is None else held.length_of(None), watch)
+    except OSError as error:
+        message = f"`{file}` cannot be read: {(error.strerror or str(error)).lower()}"
+        help = "check that it is there and may be read"
+        raise Refused([Diagnostic("OB742", message, help=help)], FINDINGS) from error
+    return _judged(file, [verdict], held, [])
 
 
-def _held(data: bytes | None, name: str | None) -> tuple[dict[str, Any] | None, list[Diagnostic]]:
-    held = None if data is None else wiring.read_checkpoint(data)
-    if data is None or held is not None:
-        return held, []
-    return None, [Diagnostic("OB823", f"`{name}` is no checkpoint of a ledger of decisions")]
-
-
-def _judged(
-    shown: str, verdicts: list[Verdict], held: dict[str, Any] | None, name: str | None, found: list[Diagnostic]
-) -> Judged:
-    anchored = False
+def _judged(shown: str, verdicts: list[Verdict], held: Held | None, found: list[Diagnostic]) -> Judged:
+    anchors: list[str] = []
     for verdict in verdicts:
         if verdict.reason is not None:
             message = f"`{shown}` is broken at event {verdict.first_bad_index}: {verdict.reason}"
             found.append(Diagnostic("OB821", message))
-        if held is not None and verdict.store in (held["store"], None):
-            reason = wiring.departs(verdict, held)
+        if held is not None and held.length_of(verdict.store) is not None:
+            reason = wiring.departs(verdict, held.said or {})
             if reason is not None:
-                found.append(_departed(shown, name, reason))
-            anchored = reason is None
-    if any(item.code in ("OB821", "OB822") for item in found):
-        return "BROKEN", verdicts, found
-    return ("ANCHORED" if anchored else "INTACT"), verdicts, found
+                found.append(departed(shown, held.name, reason))
+            elif held.anchor is not None:
+                anchors.append(held.anchor)
+    broken = any(item.code in ("OB821", "OB822") for item in found)
+    if held is not None:
+        found += held.findings
+    return ("BROKEN" if broken else "ANCHORED" if anchors else "INTACT"), verdicts, [] if broken else anchors, found
 
 
-def _departed(shown: str, name: str | None, reason: str) -> Diagnostic:
+def not_a_checkpoint(name: str) -> Diagnostic:
+    """Say that a file is none."""
+    return Diagnostic("OB823", f"`{name}` is no checkpoint of a ledger of decisions")
+
+
+def departed(shown: str, name: str | None, reason: str) -> Diagnostic:
+    """Say that a ledger is not what a checkpoint says."""
     return Diagnostic("OB822", f"`{shown}` is not what `{name}` says it was: {reason}")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from omnibachi_audit.changes.snapshots import parts_of as parts_of
     from omnibachi_audit.proofs.anchors import Evidence as Evidence
     from omnibachi_audit.proofs.anchors import anchored as anchored
+    from omnibachi_audit.proofs.anchors import anchored_ledger as anchored_ledger
     from omnibachi_audit.proofs.anchors import anchored_snapshot as anchored_snapshot
     from omnibachi_audit.proofs.approvals import MOST_BYTES as _MOST_BYTES
     from omnibachi_audit.proofs.approvals import approval_of as approval_of
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from omnibachi_audit.proofs.checkpoints import inclusion_of as inclusion_of
     from omnibachi_audit.proofs.envelopes import envelope_of as envelope_of
     from omnibachi_audit.proofs.envelopes import judge_envelope as judge_envelope
+    from omnibachi_audit.proofs.envelopes import ledger_statement as ledger_statement
     from omnibachi_audit.proofs.envelopes import run_statement as run_statement
     from omnibachi_audit.proofs.envelopes import sealed_envelope as sealed_envelope
     from omnibachi_audit.proofs.envelopes import snapshot_statement as snapshot_statement
@@ -103,8 +105,11 @@ if TYPE_CHECKING:
     from omnibachi_ledger.addresses import may_be_there as may_be_there
     from omnibachi_ledger.addresses import shown as _shown
     from omnibachi_ledger.cancellations import Cancellation as Cancellation
+    from omnibachi_ledger.decisions.checkpoints import checkpoint_of as _ledger_checkpoint
     from omnibachi_ledger.decisions.checkpoints import departs as departs
+    from omnibachi_ledger.decisions.checkpoints import keep as _keep_checkpoint
     from omnibachi_ledger.decisions.checkpoints import read_checkpoint as read_checkpoint
+    from omnibachi_ledger.decisions.pages import Decisions as Decisions
     from omnibachi_ledger.decisions.verifying import Verdict as Verdict
     from omnibachi_ledger.decisions.verifying import verify_export as verify_export
     from omnibachi_ledger.locks import acquire as acquire
@@ -155,6 +160,7 @@ if TYPE_CHECKING:
 
     link_expression, link_template = _link_expression, _link_template
     shown_root = _shown
+    keep_checkpoint, ledger_checkpoint = _keep_checkpoint, _ledger_checkpoint
     LARGEST_APPROVAL = _MOST_BYTES
 
 VERSION = "0.1.0"
@@ -162,6 +168,7 @@ VERSION = "0.1.0"
 _PLACES = {
     "Evidence": "omnibachi_audit.proofs.anchors",
     "anchored": "omnibachi_audit.proofs.anchors",
+    "anchored_ledger": "omnibachi_audit.proofs.anchors",
     "anchored_snapshot": "omnibachi_audit.proofs.anchors",
     "LARGEST_APPROVAL": "omnibachi_audit.proofs.approvals:MOST_BYTES",
     "approval_of": "omnibachi_audit.proofs.approvals",
@@ -179,6 +186,7 @@ _PLACES = {
     "inclusion_of": "omnibachi_audit.proofs.checkpoints",
     "envelope_of": "omnibachi_audit.proofs.envelopes",
     "judge_envelope": "omnibachi_audit.proofs.envelopes",
+    "ledger_statement": "omnibachi_audit.proofs.envelopes",
     "run_statement": "omnibachi_audit.proofs.envelopes",
     "sealed_envelope": "omnibachi_audit.proofs.envelopes",
     "snapshot_statement": "omnibachi_audit.proofs.envelopes",
@@ -279,7 +287,10 @@ _PLACES = {
     "open_root": "omnibachi_ledger",
     "Cancellation": "omnibachi_ledger.cancellations",
     "departs": "omnibachi_ledger.decisions.checkpoints",
+    "keep_checkpoint": "omnibachi_ledger.decisions.checkpoints:keep",
+    "ledger_checkpoint": "omnibachi_ledger.decisions.checkpoints:checkpoint_of",
     "read_checkpoint": "omnibachi_ledger.decisions.checkpoints",
+    "Decisions": "omnibachi_ledger.decisions.pages",
     "Verdict": "omnibachi_ledger.decisions.verifying",
     "verify_export": "omnibachi_ledger.decisions.verifying",
     "end_left": "omnibachi_runtime.cancelling",

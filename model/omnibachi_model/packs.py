@@ -6,10 +6,13 @@ nowhere else. docs/language.md ("Policies") says it for people, docs/formats.md 
 
 from __future__ import annotations
 
+from .decisions import DENY
+from .digests import digest_of
 from .values import LIMIT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
 TEXT, WHOLE, SWITCH, TEXTS = "text", "whole number", "switch", "list of texts"
@@ -53,6 +56,32 @@ RESERVED_PREFIX = "gateway."
 def is_reserved(reason: str) -> bool:
     """Tell whether a reason code is said by the boundary itself."""
     return reason in RESERVED_REASONS or reason.startswith(RESERVED_PREFIX)
+
+
+def version_of(address: Any) -> int | None:
+    """Return the number in a policy's address, as in `dbl::PL_DEMO_V0`; None where it is no address."""
+    number = address.rpartition("_V")[2] if isinstance(address, str) else ""
+    return int(number) if number.isdecimal() and number.isascii() else None
+
+
+def undecided(code: str, policy: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a DECISION says that the boundary made itself, because no verdict was reached: a denial.
+
+    `policy` is what was in force, `{address, digest, snapshot}`, as far as that is known.
+    """
+    facts: dict[str, Any] = {}
+    return {
+        "decision": DENY,
+        "result": DENY,
+        "reason_codes": [code],
+        "reasons": [{"code": code, "gate": None, "because": "no verdict was reached"}],
+        "policy_id": policy.get("address"),
+        "policy_version": version_of(policy.get("address")),
+        "policy_digest": policy.get("digest"),
+        "snapshot": policy.get("snapshot"),
+        "facts": facts,
+        "facts_digest": digest_of(facts),
+    }
 
 
 def is_of_type(fact: str, value: Any) -> bool:

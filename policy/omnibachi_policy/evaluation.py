@@ -12,7 +12,7 @@ from typing import Any
 
 from omnibachi_model.decisions import ALLOW, DENY
 from omnibachi_model.digests import digest_of
-from omnibachi_model.packs import EVALUATION_ERROR, UNAVAILABLE
+from omnibachi_model.packs import EVALUATION_ERROR, UNAVAILABLE, version_of
 
 from .facts import OF_BUDGET
 from .gates import Facts, holds, kind_of
@@ -45,7 +45,7 @@ def evaluate(policy: Mapping[str, Any], facts: Facts, intent_normative_digest: s
         "reason_codes": [reason["code"]],
         "reasons": [reason],
         "policy_id": policy.get("address"),
-        "policy_version": _version(policy.get("address")),
+        "policy_version": version_of(policy.get("address")),
         "policy_digest": policy.get("digest"),
         **({"snapshot": policy["snapshot"]} if "snapshot" in policy else {}),
         "facts": dict(facts),
@@ -77,9 +77,3 @@ def _verdict(policy: Mapping[str, Any], facts: Facts) -> tuple[str, Json]:
 
 def _reason(code: str, gate: str | None, because: str) -> Json:
     return {"code": code, "gate": gate, "because": because}
-
-
-def _version(address: Any) -> int | None:
-    """Return the number in an address, as in `dbl::PL_DEMO_V0`."""
-    number = address.rpartition("_V")[2] if isinstance(address, str) else ""
-    return int(number) if number.isdecimal() and number.isascii() else None

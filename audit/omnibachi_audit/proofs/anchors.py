@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from omnibachi_audit.verify import ANCHORED, Verification
 from omnibachi_model.diagnostics import Diagnostic
 from omnibachi_model.digests import encode
 
 from .checkpoints import inclusion_of
-from .envelopes import judge_envelope, run_statement, snapshot_statement
+from .envelopes import judge_envelope, ledger_statement, run_statement, snapshot_statement
 from .heads import head_of
 from .keys import Unreadable
 from .trust import Trust, trust_of
@@ -62,6 +63,18 @@ def anchored_snapshot(manifest: bytes, signature: bytes, trusted: bytes | None) 
         by = judge_envelope(signature, snapshot_statement(manifest, ""), "the snapshot", trust)
         _note(by, "signature", anchors, findings)
     return anchors, _weighed(findings)
+
+
+def anchored_ledger(
+    checkpoint: dict[str, Any], envelope: bytes, trusted: bytes | None
+) -> tuple[list[str], list[Diagnostic]]:
+    """Return whose trusted key vouches for a checkpoint of a ledger of decisions, and what is to be said of that."""
+    trust, findings = _trust(trusted)
+    if trust is None:
+        return [], _weighed(findings)
+    what = f"the checkpoint of `{checkpoint['store']}`"
+    by = judge_envelope(envelope, ledger_statement(checkpoint, ""), what, trust)
+    return ([by], []) if isinstance(by, str) else ([], _weighed(by))
 
 
 def _weighed(findings: list[Diagnostic]) -> list[Diagnostic]:

@@ -1,7 +1,8 @@
-"""Signed statements: a DSSE envelope over an in-toto Statement v1, about a snapshot or about one run.
+"""Signed statements: a DSSE envelope over an in-toto Statement v1, about a snapshot, one run, or a ledger at a length.
 
 The subject names a file and its SHA-256, as `sha256sum` gives it: `manifest.json` (its digest is the seal) or
-`<ID>.jsonl`. The predicate says when it was signed; that of a run also holds the run's head.
+`<ID>.jsonl`; of a ledger of decisions it names the store, and the SHA-256 of the checkpoint's canonical bytes. The
+predicate says when it was signed; that of a run also holds the run's head.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from omnibachi_model.values import Outside, parse
 
 from .heads import is_head
 from .keys import PrivateKey, Unreadable, plain
-from .trust import RUN, SNAPSHOT, Trust, is_instant
+from .trust import CHECKPOINT, RUN, SNAPSHOT, Trust, is_instant
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT = "https://in-toto.io/Statement/v1"
-ABOUT = {SNAPSHOT: "urn:omnibachi:snapshot:1", RUN: "urn:omnibachi:run:1"}
+ABOUT = {SNAPSHOT: "urn:omnibachi:snapshot:1", RUN: "urn:omnibachi:run:1", CHECKPOINT: "urn:omnibachi:ledger:1"}
 APPROVAL = "urn:omnibachi:approval:1"  # what people say about a run that waits for them (`approvals`)
 _MEMBERS = {
     ABOUT[RUN]: {"head", "signed_at"},
@@ -64,6 +65,12 @@ def snapshot_statement(manifest: bytes, at: str) -> dict[str, Any]:
 def run_statement(record: bytes, head: dict[str, Any], at: str) -> dict[str, Any]:
     """State that the record of a finished run is this one."""
     return _statement(RUN, f"{head['run']}.jsonl", record, {"head": head, "signed_at": at})
+
+
+def ledger_statement(checkpoint: dict[str, Any], at: str) -> dict[str, Any]:
+    """State that a ledger of decisions was what a checkpoint says, whose member `signed` is left out."""
+    covered = encode({name: value for name, value in checkpoint.items() if name != "signed"})
+    return _statement(CHECKPOINT, checkpoint["store"], covered, {"signed_at": at})
 
 
 def sealed_envelope(statement: dict[str, Any], key: PrivateKey) -> bytes:

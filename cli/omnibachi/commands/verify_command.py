@@ -11,8 +11,7 @@ import click
 from omnibachi import verify as verify_record
 from omnibachi import wiring
 from omnibachi.exits import OK, UNPROVEN
-from omnibachi.ledgers import FIRST as FIRST_DECISION
-from omnibachi.ledgers import Judged, is_data_root, judged_export, judged_root
+from omnibachi.ledgers import Held, Judged, is_data_root, is_export, judged_export, judged_root
 from omnibachi.workspace import SNAPSHOT, Workspace, is_workspace
 from omnibachi_model.diagnostics import Diagnostic, has_errors
 from omnibachi_model.digests import digest
@@ -54,12 +53,14 @@ def verify(
         return _snapshot(output, workspace, folder, require, trust)
     if is_workspace(folder):
         return _snapshot(output, Workspace(folder), os.path.join(folder, SNAPSHOT), require, trust)
-    known = None if checkpoint is None else content_of(checkpoint, needed=True)
-    if is_data_root(target):
-        return _decisions(output, target, judged_root(target, known, checkpoint), require)
+    if is_data_root(target) or is_export(target):
+        held = None
+        if checkpoint is not None:
+            data = content_of(checkpoint, needed=True) or b""
+            held = Held(checkpoint, data, trust, needed=trust_file is not None)
+        judged = judged_root if is_data_root(target) else judged_export
+        return _decisions(output, target, judged(target, held), require)
     record, trace_id = record_of(workspace, target)
-    if record.startswith(FIRST_DECISION):
-        return _decisions(output, target, judged_export(record, target, known, checkpoint), require)
     if record.startswith(ARCHIVE):
         return _bundle(output, target, record, require, trust)
     found = verify_record(
@@ -98,16 +99,17 @@ def _bundle(output: Output, target: str, data: bytes, require: str, trust: bytes
 
 
 def _decisions(output: Output, target: str, judged: Judged, require: str) -> int:
-    verdict, ledgers, diagnostics = judged
+    verdict, ledgers, anchors, diagnostics = judged
     if require == "anchored" and verdict == "INTACT":
-        message = f"`{wiring.shown_root(target)}` is INTACT, not ANCHORED: no checkpoint was given"
+        message = f"`{wiring.shown_root(target)}` is INTACT, not ANCHORED: no checkpoint that counts was given"
         diagnostics.append(Diagnostic("OB748", message, help="give what it was before with `--checkpoint`"))
     reason = next((item.message for item in diagnostics if item.severity == "error"), None)
     told = [ledger.as_json() for ledger in ledgers]
     lines = [f"{verdict}  {ledger['store'] or 'export'}  {counted(ledger['length'], 'event')}" for ledger in told]
     for ledger in told:
         lines += [f"v_digest  {ledger['v_digest']}", f"normative_head  {ledger['normative_head']}"]
-    value = {"verdict": verdict, "line": None, "reason": reason, "ledgers": told}
+    lines += [f"anchored in  {anchor}" for anchor in anchors]
+    value = {"verdict": verdict, "line": None, "reason": reason, "anchors": anchors, "ledgers": told}
     return output.give(UNPROVEN if has_errors(diagnostics) else OK, value, lines, diagnostics)
 
 

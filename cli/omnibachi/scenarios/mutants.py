@@ -2,7 +2,7 @@
 
 Changed is the sealed form in memory, one place at a time:
 
-- `route`: an outcome leads elsewhere, to where crashes go and to another exit or node behind it;
+- `route`: an outcome leads elsewhere, to where crashes go and to another exit or node of the same declaration;
 - `row`: a row of a decision is gone; `comparison`: one sign in its `when`, or in a field that is computed, is another
   (`<` and `<=`, `==` and `!=`, `&&` and `||`, `all` and `exists`, a test and its negation), also inside macros;
 - `check`: one bound of the payload, or of inputs that are checked when called, is gone;
@@ -10,7 +10,7 @@ Changed is the sealed form in memory, one place at a time:
 - `skipped`: a node that a law names is passed over.
 
 What cannot make a difference is left out where that shows in the form itself: a route to the same target, a row behind
-which all rows say the same.
+which all rows say the same. Each mutant says by what a run feels it (`felt`); one that does not is the same on both.
 """
 
 from __future__ import annotations
@@ -22,16 +22,27 @@ from typing import Any, NamedTuple
 from omnibachi.wiring import among, courses_of
 from omnibachi_model.checks import types_of
 from omnibachi_model.expressions import MACROS
-from omnibachi_model.sealed import CALL, COMPUTE, DECIDE, END, EXIT, FAULT, PASS, SILENT, SUCCESS, WAIT
+from omnibachi_model.sealed import (
+    CALL,
+    COMPUTE,
+    DECIDE,
+    END,
+    EXIT,
+    FAULT,
+    PASS,
+    REJECTED_EXIT,
+    SUCCESS,
+    WAIT,
+)  # fmt: skip
 
 from .specimens import Schema, schema_at
+from .visits import GATE, PASSED, left_by, won
 
 Sealed = dict[str, Any]
 
 Path = tuple[str | int, ...]
 
 NOTHING = ["map", {}]  # what a node hands on that hands on nothing
-GATE = -1  # the place of a mutant of the payload's schema
 
 _SIGNS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "and": "&&", "or": "||"}
 _SWAPS = {"eq": "ne", "ne": "eq", "lt": "le", "le": "lt", "gt": "ge", "ge": "gt", "and": "or", "or": "and"}
@@ -45,7 +56,11 @@ _BOUNDS = (
 
 
 class Mutant(NamedTuple):
-    """One change: the node (or GATE), its kind, what was changed in words, where that stands, and the change itself."""
+    """One change: the node (or GATE), its kind, what was changed in words, where that stands, and the change itself.
+
+    `node` is the node that says it: of a route out of a contract, the one that uses the contract. `felt` are the marks
+    (`visits`) of which a run that may notice leaves one at the place `at`.
+    """
 
     at: int
     node: str
@@ -53,6 +68,8 @@ class Mutant(NamedTuple):
     change: str
     place: tuple[str, Any]  # which span of the origins tells the line: "next", an outcome; "rows", a number; …
     apply: Callable[[Sealed], None]
+    felt: frozenset[str]
+    word: str = ""  # what tells it from others of its place wherever its declaration is used; else `change`
 
 
 def mutants(workflow: Mapping[str, Any], laws: Collection[Mapping[str, Any]] = ()) -> Iterator[Mutant]:
@@ -75,7 +92,7 @@ def mutants(workflow: Mapping[str, Any], laws: Collection[Mapping[str, Any]] = (
 
 
 def _routes(workflow: Mapping[str, Any], index: int) -> Iterator[Mutant]:
-    """Lead each outcome to where crashes go, and to another exit behind the node."""
+    """Lead each outcome to where crashes go, and to another exit or node of the declaration that says the route."""
     nodes = workflow["nodes"]
     node = nodes[index]
     for outcome, target in node["next"].items():
@@ -83,34 +100,55 @@ def _routes(workflow: Mapping[str, Any], index: int) -> Iterator[Mutant]:
         inside = node["kind"] == PASS and nodes[target]["name"].startswith(f"{node['name']}/")
         if outcome == FAULT or inside or nodes[target]["kind"] == END:
             continue
-        for other in _elsewhere(nodes, index, target):
-            change = f"`{outcome}` leads to `{nodes[other]['name']}` instead of `{nodes[target]['name']}`"
-            yield Mutant(index, node["name"], "route", change, ("next", outcome), _rerouted(index, outcome, other))
+        name, said = node["name"], outcome
+        if node["kind"] == PASS:  # a way out of a contract: the node that uses it says where that leads
+            name, _, said = name.rpartition("/")
+        for other, word in _elsewhere(nodes, index, target, name):
+            change = f"`{said}` leads to `{nodes[other]['name']}` instead of `{nodes[target]['name']}`"
+            felt = frozenset([left_by(outcome)])
+            yield Mutant(index, name, "route", change, ("next", said), _rerouted(index, outcome, other), felt, word)
 
 
-def _elsewhere(nodes: Sequence[Mapping[str, Any]], index: int, target: int) -> list[int]:
-    """Return other targets: where crashes go, and the first exit or, where a node is led to, node that is another."""
-    node = nodes[index]
-    crashed = node["next"].get(FAULT, target)
-    found = [] if crashed in (target, _behind(nodes, target, giving=False)) else [crashed]
-    within = node.get("of")
-    behind = _behind(nodes, target)
-    taken = {target, behind, *found}
-    for other in range(index + 1, len(nodes)):
-        alike = nodes[other]["kind"] not in SILENT and (nodes[other]["kind"] == EXIT) is (nodes[behind]["kind"] == EXIT)
-        if alike and nodes[other].get("of") == within and other not in taken:
-            return [*found, other]
-    return found
+def _elsewhere(nodes: Sequence[Mapping[str, Any]], index: int, target: int, name: str) -> Iterator[tuple[int, str]]:
+    """Yield other targets: where crashes go, and the next exit or, where a node is led to, node of the declaration.
+
+    With each the word for it that is the same wherever the declaration is used. The next is that by name: the order of
+    nodes is another where a contract or workflow is used.
+    """
+    taken = [target, _behind(nodes, target)]
+    crashed = nodes[index]["next"].get(FAULT, target)
+    if crashed not in taken:
+        yield crashed, "crash"
+        taken.append(crashed)
+    home = name.rpartition("/")[0]
+    leaving = _is_exit(nodes, target)
+    found = {}
+    for other, node in enumerate(nodes):
+        parent, _, own = node["name"].rpartition("/")
+        if parent != home or node["kind"] == END or own.endswith("[]") or _is_exit(nodes, other) is not leaving:
+            continue
+        if (leaving or other > index) and _behind(nodes, other) not in taken and other not in taken:
+            found[own] = other
+    if found:
+        at = nodes[target]["name"].rpartition("/")[2]
+        own = min(found, key=lambda other: (other <= at, other))
+        yield found[own], own
 
 
-def _behind(nodes: Sequence[Mapping[str, Any]], target: int, *, giving: bool = True) -> int:
-    """Return what a target leads to silently: itself, or the node or exit behind the leaving of a contract; unless
-    `giving`, not past one that gives something."""
-    while nodes[target]["kind"] == PASS and SUCCESS in nodes[target]["next"]:
-        if not giving and nodes[target]["with"] != NOTHING:
-            break
+def _behind(nodes: Sequence[Mapping[str, Any]], target: int) -> int:
+    """Return what a target leads to silently, not past what gives something: itself, or what is behind a contract's
+    exit."""
+    while nodes[target]["kind"] == PASS and SUCCESS in nodes[target]["next"] and nodes[target]["with"] == NOTHING:
         target = nodes[target]["next"][SUCCESS]
     return target
+
+
+def _is_exit(nodes: Sequence[Mapping[str, Any]], index: int) -> bool:
+    """Tell whether a node is an exit, of the workflow or of a contract or workflow that is used."""
+    node = nodes[index]
+    if node["kind"] != PASS:
+        return bool(node["kind"] == EXIT)
+    return not any(nodes[target]["name"].startswith(f"{node['name']}/") for target in node["next"].values())
 
 
 def _rerouted(index: int, outcome: str, other: int) -> Callable[[Sealed], None]:
@@ -132,7 +170,8 @@ def _skipped(workflow: Mapping[str, Any], index: int) -> Iterator[Mutant]:
         if sealed["start"] == index:
             sealed["start"] = after
 
-    yield Mutant(index, node["name"], "skipped", f"`{node['name']}` is passed over", ("span", None), apply)
+    change = f"`{node['name']}` is passed over"
+    yield Mutant(index, node["name"], "skipped", change, ("span", None), apply, frozenset([PASSED]))
 
 
 def _rows(workflow: Mapping[str, Any], index: int) -> Iterator[Mutant]:
@@ -146,14 +185,16 @@ def _rows(workflow: Mapping[str, Any], index: int) -> Iterator[Mutant]:
             del sealed["nodes"][index]["rows"][number]
 
         place = ("rows", number)
-        yield Mutant(index, node["name"], "row", f"row {number + 1} is gone", place, gone)
+        felt = frozenset([won(number), left_by(FAULT)])
+        yield Mutant(index, node["name"], "row", f"row {number + 1} is gone", place, gone, felt)
+        felt |= {won(later) for later in range(number, len(rows))}
         for change, path, put in _comparisons(row["when"], ()):
 
             def other(sealed: Sealed, number: int = number, path: Path = path, put: Any = put) -> None:
                 row = sealed["nodes"][index]["rows"][number]
                 row["when"] = _replaced(row["when"], path, put)
 
-            yield Mutant(index, node["name"], "comparison", f"in row {number + 1}, {change}", place, other)
+            yield Mutant(index, node["name"], "comparison", f"in row {number + 1}, {change}", place, other, felt)
 
 
 def _fields(workflow: Mapping[str, Any], index: int) -> Iterator[Mutant]:
@@ -165,7 +206,8 @@ def _fields(workflow: Mapping[str, Any], index: int) -> Iterator[Mutant]:
                 fields = sealed["nodes"][index]["fields"]
                 fields[name] = _replaced(fields[name], path, put)
 
-            yield Mutant(index, node["name"], "comparison", f"in `{name}`, {change}", ("fields", name), other)
+            change = f"in `{name}`, {change}"
+            yield Mutant(index, node["name"], "comparison", change, ("fields", name), other, frozenset([PASSED]))
 
 
 def _says(row: Mapping[str, Any]) -> tuple[str, str | None]:
@@ -206,10 +248,11 @@ def _check_of(index: int) -> Callable[[Sealed], Schema]:
 
 
 def _of_schema(index: int, name: str, schema: Schema, find: Callable[[Sealed], Schema]) -> Iterator[Mutant]:
-    """Take one bound of a schema away at a time."""
+    """Take one bound of a schema away at a time, which is felt by what broke it."""
+    felt = frozenset([left_by(REJECTED_EXIT), left_by(FAULT)])
     for path, place, key, text in _bounds(schema, (), ""):
-        if index == GATE:
-            text = f"the payload's {text}"
+        word = f"{text} at `{place or '/'}` is gone"
+        change = f"the payload's {word}" if index == GATE else word
 
         def apply(sealed: Sealed, path: tuple[str, ...] = path, key: str = key) -> None:
             at = find(sealed)
@@ -220,7 +263,7 @@ def _of_schema(index: int, name: str, schema: Schema, find: Callable[[Sealed], S
             else:
                 del at[key]
 
-        yield Mutant(index, name, "check", f"{text} at `{place or '/'}` is gone", ("gate", place), apply)
+        yield Mutant(index, name, "check", change, ("gate", place), apply, felt, word)
 
 
 def _bounds(schema: Schema, path: tuple[str, ...], place: str) -> Iterator[tuple[tuple[str, ...], str, str, str]]:
@@ -262,7 +305,7 @@ def _bindings(workflow: Mapping[str, Any], index: int) -> Iterator[Mutant]:
             place[path[-1]] = copy.deepcopy(other)
 
         change = f"`{_written(workflow, other)}` is read instead of `{_written(workflow, reference)}`"
-        yield Mutant(index, node["name"], "binding", change, ("span", None), apply)
+        yield Mutant(index, node["name"], "binding", change, ("span", None), apply, frozenset([PASSED]))
 
 
 def _references(template: Any, path: Path) -> Iterator[tuple[Path, Any]]:

@@ -1,30 +1,48 @@
-"""Are the scenarios any good: each mutant of each workflow is played, and must make one of them fail.
+"""Are the scenarios any good: each mutant of each declaration is played, and must make one of them fail.
 
-Only scenarios that come by what was changed are played: that pass the node, or, where the payload's schema was
-changed, that run the workflow at all. A mutant is killed by the first scenario that fails on it.
+The scenarios are played once as they are, which tells what each comes by and how long it takes. A mutant is then played
+by those that may feel it (`visits`), at all its places (`sayings`), cheapest first, until one fails: that kills it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from omnibachi.catalogue import Capabilities
 from omnibachi.results import RunResult
 from omnibachi.wiring import Compilation, Scenario, load_origins
-from omnibachi_model.diagnostics import Diagnostic, Span
+from omnibachi_model.diagnostics import Diagnostic
 from omnibachi_model.digests import decode, encode
-from omnibachi_model.sealed import at_gate
 
-from .mutants import GATE, Mutant, mutants
+from .mutants import Mutant, mutants
 from .playing import play, workflows_of
 from .runner import chosen
+from .sayings import saying_of, span_of
 from .stage import Forced, Stage
 from .tours import tour
+from .visits import GATE, Visit, visits_of
 
-# Who came by: the index of a scenario, by workflow and node (GATE for the workflow itself).
-Visits = dict[tuple[str, int], list[int]]
+Progress = Callable[[int, int], None]  # how many of how many mutants were played
+
+SECONDS_OF_A_NODE = 0.0001  # what linking one takes, about: only the order in which scenarios are played hangs on it
+
+
+class Place(NamedTuple):
+    """A mutant in one sealed workflow: its number among that workflow's mutants."""
+
+    workflow: str
+    number: int
+
+
+class Trial(NamedTuple):
+    """A mutant of a declaration: its places, the one that stands for it first, and who plays it where, cheapest first:
+    (index of a place, index of a scenario)."""
+
+    places: tuple[Place, ...]
+    plays: tuple[tuple[int, int], ...]
 
 
 @dataclass(slots=True)
@@ -47,85 +65,143 @@ class Mutation:
         return {"killed": self.of - len(self.survivors), "of": self.of, "survivors": self.survivors}
 
 
+class Bench:
+    """Where trials are made: the stage, the scenarios that may be played, and the mutants of each workflow."""
+
+    def __init__(self, compilation: Compilation, capabilities: Capabilities, selector: str = "") -> None:
+        self.stage = Stage(compilation, capabilities)
+        self.scenarios = chosen(compilation, self.stage, selector)
+        self._mutants: dict[str, list[Mutant]] = {}
+
+    def mutants(self, address: str) -> list[Mutant]:
+        """Return the mutants of a workflow, always in the same order."""
+        if address not in self._mutants:
+            laws = [law.sealed for law in self.stage.laws(address).values()]
+            self._mutants[address] = list(mutants(self.stage.sealed(address), laws))
+        return self._mutants[address]
+
+    def kills(self, trial: Trial) -> bool:
+        """Tell whether a scenario notices a mutant; what stops a scenario half-way counts as noticing."""
+        changed: dict[int, Stage] = {}
+        for at, number in trial.plays:
+            if at not in changed:
+                changed[at] = self._changed(trial.places[at])
+            if any(True for _ in play(changed[at], self.scenarios[number], lambda result, forced: None)):
+                return True
+        return False
+
+    def _changed(self, place: Place) -> Stage:
+        sealed = decode(self.stage.bytes_of(place.workflow))
+        self.mutants(place.workflow)[place.number].apply(sealed)
+        return self.stage.changed(place.workflow, encode(sealed))
+
+
 def mutate(
     compilation: Compilation,
     capabilities: Capabilities,
     selector: str = "",
-    progress: Callable[[str], None] = lambda text: None,
+    progress: Progress = lambda done, of: None,
+    workers: int = 1,
 ) -> Mutation:
     """Play every mutant of the workflows that the chosen scenarios run, or, without a selector, of all.
 
-    Scenarios that fail on what is sealed prove nothing: OB776, and nothing is changed.
+    With several `workers` that many processes play them. Scenarios that fail on what is sealed prove nothing: OB776, and
+    nothing is changed. Raises Trouble (OB758) where a worker dies.
     """
-    stage = Stage(compilation, capabilities)
-    scenarios = chosen(compilation, stage, selector)
-    found = Mutation(len(scenarios))
-    visits: Visits = {}
-    for number, scenario in enumerate(scenarios):
-        progress(scenario.name.text)
-        failures = list(play(stage, scenario, _noting(stage, visits, number)))
-        if failures:
-            message = f"the scenario `{scenario.name.text}` fails on the workflows as they are"
-            found.diagnostics.append(
-                Diagnostic("OB776", message, scenario.name.span, help="run `omnibachi test` first")
-            )
+    bench = Bench(compilation, capabilities, selector)
+    found = Mutation(len(bench.scenarios))
+    visits: dict[Visit, set[int]] = {}
+    costs = list(_rehearsed(bench, visits, found))
     found.unfit = bool(found.diagnostics)
     if found.unfit:
         return found
+    stage = bench.stage
     covered = set(stage.snapshot.workflows) if not selector else set()
-    covered |= {address for scenario in scenarios for address in workflows_of(stage, scenario)}
-    for address in sorted(covered):
-        _mutate(stage, address, scenarios, visits, found, progress)
+    covered |= {address for scenario in bench.scenarios for address in workflows_of(stage, scenario)}
+    trials = [_trial(bench, places, visits, costs) for places in _places(bench, sorted(covered))]
+    found.of = len(trials)
+    for done, (trial, killed) in enumerate(_tried(bench, compilation, capabilities, selector, trials, workers), 1):
+        progress(done, len(trials))
+        if not killed:
+            _survived(found, bench, trial)
     return found
 
 
-def _noting(stage: Stage, visits: Visits, number: int) -> Callable[[RunResult, Forced], None]:
-    def note(result: RunResult, forced: Forced) -> None:
-        stops = tour(stage.sealed(result.workflow), [decode(body) for _, body, _ in result.events])
-        for at in {GATE, *(stop.at for stop in stops)}:
-            came = visits.setdefault((result.workflow, at), [])
-            if not came or came[-1] != number:
-                came.append(number)
+def _rehearsed(bench: Bench, visits: dict[Visit, set[int]], found: Mutation) -> Iterator[float]:
+    """Play every scenario on what is sealed: note who comes by what, and yield how long each takes, in seconds."""
+    stage = bench.stage
+    for number, scenario in enumerate(bench.scenarios):
 
-    return note
+        def note(result: RunResult, forced: Forced, number: int = number) -> None:
+            stops = tour(stage.sealed(result.workflow), [decode(body) for _, body, _ in result.events])
+            for visit in visits_of(result.workflow, stops, result.exit):
+                visits.setdefault(visit, set()).add(number)
 
-
-def _mutate(
-    stage: Stage,
-    address: str,
-    scenarios: list[Scenario],
-    visits: Visits,
-    found: Mutation,
-    progress: Callable[[str], None],
-) -> None:
-    data = stage.bytes_of(address)
-    origins = load_origins(stage.snapshot, address)
-    seen = {data}
-    for mutant in mutants(stage.sealed(address), [law.sealed for law in stage.laws(address).values()]):
-        sealed = decode(data)
-        mutant.apply(sealed)
-        changed = encode(sealed)
-        if changed in seen:
-            continue
-        seen.add(changed)
-        found.of += 1
-        progress(f"{found.of}: {address}, {mutant.node}: {mutant.change}")
-        came = visits.get((address, mutant.at), [])
-        other = stage.changed(address, changed)
-        if not any(_fails(other, scenarios[number]) for number in came):
-            _survived(found, address, mutant, origins, len(came))
+        began = time.perf_counter()
+        failures = list(play(stage, scenario, note))
+        yield time.perf_counter() - began
+        if failures:
+            found.diagnostics.append(_failing(scenario))
 
 
-def _fails(stage: Stage, scenario: Scenario) -> bool:
-    """Tell whether a scenario fails; what stops it half-way, an exit that cannot be built too, is a failure."""
-    return any(True for _ in play(stage, scenario, lambda result, forced: None))
+def _failing(scenario: Scenario) -> Diagnostic:
+    message = f"the scenario `{scenario.name.text}` fails on the workflows as they are"
+    return Diagnostic("OB776", message, scenario.name.span, help="run `omnibachi test` first")
 
 
-def _survived(found: Mutation, address: str, mutant: Mutant, origins: Mapping[str, Any] | None, played: int) -> None:
-    span = _span(mutant, origins or {})
+def _places(bench: Bench, addresses: Sequence[str]) -> Iterator[tuple[Place, ...]]:
+    """Yield the places of each mutant of the declarations that are sealed under these addresses."""
+    workflows = bench.stage.snapshot.workflows
+    own: dict[tuple[Any, ...], list[Place]] = {}
+    elsewhere: list[tuple[tuple[Any, ...], Place]] = []
+    for address in addresses:
+        origins = load_origins(bench.stage.snapshot, address) or {}
+        for number, mutant in enumerate(bench.mutants(address)):
+            key, used = saying_of(mutant, address, origins, workflows)
+            if used is None:
+                own.setdefault(key, []).append(Place(address, number))
+            else:
+                elsewhere.append((key, Place(address, number)))
+    for key, place in elsewhere:
+        if key in own:
+            own[key].append(place)
+    yield from (tuple(places) for places in own.values())
+
+
+def _trial(bench: Bench, places: tuple[Place, ...], visits: Mapping[Visit, set[int]], costs: Sequence[float]) -> Trial:
+    plays = []
+    for at, place in enumerate(places):
+        mutant = bench.mutants(place.workflow)[place.number]
+        linking = SECONDS_OF_A_NODE * len(bench.stage.sealed(place.workflow)["nodes"])
+        feel = [visits.get(Visit(place.workflow, mutant.at, mark), ()) for mark in mutant.felt]
+        plays += [(costs[number] + linking, at, number) for number in set().union(*feel)]
+    return Trial(places, tuple((at, number) for _, at, number in sorted(plays)))
+
+
+def _tried(
+    bench: Bench,
+    compilation: Compilation,
+    capabilities: Capabilities,
+    selector: str,
+    trials: Sequence[Trial],
+    workers: int,
+) -> Iterator[tuple[Trial, bool]]:
+    if workers < 2:
+        yield from ((trial, bench.kills(trial)) for trial in trials)
+        return
+    from .trials import try_all
+
+    yield from zip(trials, try_all(compilation, capabilities.folder, selector, trials, workers), strict=True)
+
+
+def _survived(found: Mutation, bench: Bench, trial: Trial) -> None:
+    place = trial.places[0]
+    mutant = bench.mutants(place.workflow)[place.number]
+    span = span_of(mutant, load_origins(bench.stage.snapshot, place.workflow) or {})
+    played = len({number for _, number in trial.plays})
     found.survivors.append(
         {
-            "workflow": address,
+            "workflow": place.workflow,
             "node": mutant.node,
             "kind": mutant.kind,
             "change": mutant.change,
@@ -137,24 +213,5 @@ def _survived(found: Mutation, address: str, mutant: Mutant, origins: Mapping[st
     where = "" if mutant.at == GATE else f" of `{mutant.node}`"
     verb = "comes" if played == 1 else "come"
     who = f"{played} of the scenarios {verb} by, and all still hold" if played else "no scenario comes by"
-    message = f"nobody notices that in `{address}`{where} {mutant.change}: {who}"
+    message = f"nobody notices that in `{place.workflow}`{where} {mutant.change}: {who}"
     found.diagnostics.append(Diagnostic("OB775", message, span))
-
-
-def _span(mutant: Mutant, origins: Mapping[str, Any]) -> Span | None:
-    """Return where what was changed was declared."""
-    if mutant.at == GATE:
-        gate = at_gate(origins, mutant.place[1])
-        return Span(gate[0], *gate[1]) if gate is not None and gate[0] and gate[1] else None
-    told = origins.get("nodes", {}).get(mutant.node) or origins.get("exits", {}).get(mutant.node)
-    if told is None:
-        return None
-    what, which = mutant.place
-    spans: Any = told.get(what)
-    place = told["span"]
-    if what in ("next", "fields") and isinstance(spans, dict):
-        place = spans.get(which) or place
-    elif what == "rows" and isinstance(spans, list) and which < len(spans):
-        place = spans[which] or place
-    file = told.get("file") or origins.get("file")
-    return Span(file, *place) if file else None

@@ -1,6 +1,7 @@
 """Checkpoints: what a ledger of decisions was at some length, kept where whoever changes the ledger cannot reach.
 
 A ledger that was cut, or written anew as a whole, is consistent in itself; only against a checkpoint is it found out.
+Whoever vouches for one puts a signed envelope into it, as its member `signed`; what that is worth is not said here.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from .verifying import Verdict
 
 FORMAT = "omnibachi.decisions-checkpoint/1"
+SIGNED = "signed"
 _MEMBERS = {"schema", "store", "length", "v_digest", "normative_head", "at"}
+_LARGEST = 1 << 16
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 _BINARY = getattr(os, "O_BINARY", 0)
 
@@ -31,7 +34,7 @@ def checkpoint_of(store: str, head: Mapping[str, Any], at: str) -> dict[str, Any
 
 def keep(path: str, checkpoint: Mapping[str, Any]) -> None:
     """Write a checkpoint aside and put it in place; raises OSError."""
-    aside = f"{path}.new"
+    aside = f"{path}.{os.getpid()}"
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o600)
     try:
         os.write(descriptor, pretty(dict(checkpoint)))
@@ -44,10 +47,12 @@ def keep(path: str, checkpoint: Mapping[str, Any]) -> None:
 def read_checkpoint(data: bytes) -> dict[str, Any] | None:
     """Return the checkpoint that some bytes are, or None where they are none."""
     try:
-        found = parse(data, limit=10_000)
+        found = parse(data, limit=_LARGEST)
     except Outside:
         return None
-    if type(found) is not dict or found.keys() != _MEMBERS or found["schema"] != FORMAT:
+    if type(found) is not dict or found.keys() - {SIGNED} != _MEMBERS or found["schema"] != FORMAT:
+        return None
+    if type(found.get(SIGNED, {})) is not dict:
         return None
     length, digests = found["length"], (found["v_digest"], found["normative_head"])
     if type(length) is not int or length < 0 or type(found["store"]) is not str or type(found["at"]) is not str:

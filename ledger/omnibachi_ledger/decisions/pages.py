@@ -177,11 +177,17 @@ class Decisions:
 
         return self._looking(read)
 
-    def verify(self, length: int | None = None) -> Verdict:
-        """Verify all of it; `length` is one whose heads shall be told."""
+    def verify(
+        self, length: int | None = None, watching: Callable[[], Callable[[Event], object]] | None = None
+    ) -> Verdict:
+        """Verify all of it; `length` is one whose heads shall be told.
+
+        `watching` makes what is shown each event that holds, in order; it is asked anew where all is read once more,
+        because a writer came.
+        """
         if self._db.version < SINCE:
             return Verdict(self.address or None, Fold(), None, None)
-        return self._looking(lambda: verify(self._db, self.address, length))
+        return self._looking(lambda: verify(self._db, self.address, length, None if watching is None else watching()))
 
     def _head(self) -> tuple[Any, ...]:
         found = self._db.row(HEAD, (self.address,)) if self._db.version >= SINCE else None

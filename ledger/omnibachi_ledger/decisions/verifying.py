@@ -18,16 +18,18 @@ from .rows import LIST, NAMES, SINCE, STORED_HEAD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any, TypeAlias
+    from collections.abc import Callable, Iterator
+    from typing import Any, BinaryIO, TypeAlias
 
     from omnibachi_ledger.seam import Database
 
+    Watch: TypeAlias = "Callable[[dict[str, Any]], object] | None"
     Row: TypeAlias = "tuple[Any, ...]"
     Bad: TypeAlias = "tuple[int, str]"
 
 RECENT = 1000  # events that are verified when a ledger is opened
 _BATCH = 500
+_LONGEST = 1 << 26  # bytes of a line of an export; more is no event
 _AFTER = f"SELECT {LIST} FROM decisions WHERE ledger=? AND position>? ORDER BY position LIMIT ?"
 _TALLIES = "SELECT stream_id, lane, kind, n FROM decision_tallies WHERE ledger=?"
 _STORES = "SELECT store FROM decision_heads ORDER BY store"
@@ -119,10 +121,11 @@ def recent(db: Database, store: str) -> Bad | None:
     return None
 
 
-def verify(db: Database, store: str, length: int | None = None) -> Verdict:
+def verify(db: Database, store: str, length: int | None = None, watch: Watch = None) -> Verdict:
     """Verify a whole ledger: every event, its head, its counters; `length` is one whose heads shall be told.
 
-    The ledger of no store, an empty name, holds what belongs to none, and so nothing.
+    The ledger of no store, an empty name, holds what belongs to none, and so nothing. `watch` is shown each event that
+    holds, in order.
     """
     fold, then = Fold(), None
     if not store:
@@ -136,9 +139,11 @@ def verify(db: Database, store: str, length: int | None = None) -> Verdict:
         then = then or _heads(fold, length)
         event = _event(row)
         wrong = event if isinstance(event, str) else fold.take(event)
-        if wrong is not None:
-            bad = fold.length, wrong
+        if isinstance(event, str) or wrong is not None:
+            bad = fold.length, str(wrong)
             break
+        if watch is not None:
+            watch(event)
     if bad is None:
         bad = _ended(db, head, fold)
     return Verdict(store, fold, bad, then or _heads(fold, length))
@@ -164,21 +169,29 @@ def _ended(db: Database, head: Row, fold: Fold) -> Bad | None:
     return None
 
 
-def verify_export(data: bytes, length: int | None = None) -> Verdict:
-    """Verify an export, one event a line, byte for byte; what only a database keeps beside is not there."""
+def verify_export(file: BinaryIO, length: int | None = None, watch: Watch = None) -> Verdict:
+    """Verify an export, one event a line, byte for byte; what only a database keeps beside is not there.
+
+    `watch` is shown each event that holds, in order. No more than a line is held at a time; raises OSError.
+    """
     fold, then = Fold(), None
-    lines = data.split(b"\n")
-    cut = lines.pop()
-    for line in lines:
+    bad: Bad | None = None
+    while bad is None and (line := file.readline(_LONGEST)):
         then = then or _heads(fold, length)
-        wrong = _line(line, fold)
-        if wrong is not None:
-            return Verdict(None, fold, (fold.length, wrong), then)
-    bad = (fold.length, "its line has no end: the export was cut") if cut else None
+        event = _exported(line)
+        wrong = event if isinstance(event, str) else fold.take(event)
+        if isinstance(event, str) or wrong is not None:
+            bad = fold.length, str(wrong)
+        elif watch is not None:
+            watch(event)
     return Verdict(None, fold, bad, then or _heads(fold, length))
 
 
-def _line(line: bytes, fold: Fold) -> str | None:
+def _exported(line: bytes) -> dict[str, Any] | str:
+    """Return the event of a line, or why it is none."""
+    if not line.endswith(b"\n"):
+        return "its line has no end: the export was cut"
+    line = line[:-1]
     try:
         event = parse(line, limit=max(len(line), 1))
     except Outside as error:
@@ -187,7 +200,7 @@ def _line(line: bytes, fold: Fold) -> str | None:
         return "its line has other members than an event"
     if encode(event) != line:
         return "its line is not in canonical form"
-    return fold.take(event)
+    return event
 
 
 def _heads(fold: Fold, length: int | None) -> tuple[str, str] | None:

@@ -1,0 +1,183 @@
+"""The speed of the decision boundary, in ratios: what is governed beside what a ledger merely appends.
+
+`raw` is how many events a second the ledger's port appends that are ready, one a transaction, as safe as in a gateway:
+of the three of a story one waits for the disk. All providers are the stub. What is compared takes turns in one process
+tree; of each side the first decile counts, and the quartiles of the ratios of neighbours tell how calm the machine was.
+
+Run it as `python benchmarks/boundary.py [--json] [govern] [hot] [large]`; without names, all, which
+takes some minutes. The status is 1 where a target is missed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from measured import compared, machine
+from ready import Appending, anchors, blocks, post
+
+from omnibachi import Workspace
+from omnibachi.governing import LEDGER, Govern, open_gateway
+
+ROOT = Path(__file__).resolve().parent.parent
+NAMES = ("govern", "hot", "large")
+MOST = 300_000  # events of the large ledger
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one case gave: both sides in words, their ratio, and the bound that it is held to, from below or above."""
+
+    case: str
+    against: str
+    ours: str
+    ratio: float
+    low: float
+    high: float
+    least: float | None = None
+    most: float | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the ratio keeps its bound."""
+        return (self.least is None or self.ratio >= self.least) and (self.most is None or self.ratio <= self.most)
+
+    @property
+    def target(self) -> str:
+        """The bound in words."""
+        return f"≥ {self.least:.2f}" if self.least is not None else f"≤ {self.most:.2f}" if self.most else ""
+
+
+def rates(
+    case: str, least: float | None, against: Callable[[], float], ours: Callable[[], float], rounds: int,
+    units: tuple[str, str],
+) -> Row:  # fmt: skip
+    """Compare how many a second two things do, each giving the seconds that one took."""
+    found = compared(case, None, against, ours, rounds)
+    return Row(
+        case, f"{1 / found.floor:,.0f} {units[0]}/s", f"{1 / found.ours:,.0f} {units[1]}/s", found.floor / found.ours,
+        1 / found.high, 1 / found.low, least=least,
+    )  # fmt: skip
+
+
+def times(case: str, most: float, against: Callable[[], float], ours: Callable[[], float], rounds: int) -> Row:
+    """Compare how long two things take."""
+    found = compared(case, None, against, ours, rounds)
+    return Row(
+        case, f"{found.floor * 1e3:.2f} ms", f"{found.ours * 1e3:.2f} ms", found.ours / found.floor, found.low,
+        found.high, most=most,
+    )  # fmt: skip
+
+
+class Bench:
+    """A folder with data roots, and gateways that stay open until the end."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.folder = folder
+        self.stack = stack
+        self.workspace = Workspace(ROOT)
+        self.numbers = count(1)
+        door = self.gateway("sample")
+        post(door, 0)
+        self.sample = door._engine.ledger.decisions(LEDGER).story(anchors(0)["correlation_id"])
+
+    def gateway(self, name: str) -> Govern:
+        """Open a gateway with the stub on a data root of that name."""
+        return self.stack.enter_context(open_gateway(self.workspace, self.folder / name))
+
+    def appending(self, name: str) -> Appending:
+        """Return what appends ready events to the ledger of such a data root."""
+        return Appending(self.gateway(name)._engine.ledger, self.sample)
+
+    def raw(self, stories: int) -> Callable[[], float]:
+        """Return what appends ready events, one a transaction, and gives the seconds that one event took."""
+        told = blocks(stories, self.appending("raw").each_alone, self.numbers)
+        return lambda: told() / len(self.sample)
+
+
+def govern(bench: Bench) -> Iterator[Row]:
+    """Measure intents a second in process."""
+    door = bench.gateway("governed")
+    # A round is long enough to hold checkpoints of the log on both sides.
+    ours = blocks(60, lambda number: post(door, number), bench.numbers)
+    yield rates("intents governed in process", 0.20, bench.raw(120), ours, 60, ("events", "intents"))
+
+
+def hot(bench: Bench) -> Iterator[Row]:
+    """Measure late turns of one thread against early ones."""
+    doors = []
+    for name, turns in (("early", 400), ("late", 4900)):
+        stories = (anchors(number, "hot", number - 1 if number else None) for number in range(turns))
+        bench.appending(name).fill(stories)
+        doors.append((bench.gateway(name), count(turns)))
+
+    def turn(door: Govern, numbers: Iterator[int]) -> Callable[[], float]:
+        def measure() -> float:
+            number = next(numbers)
+            begun = time.perf_counter()
+            post(door, number, thread="hot", parent=number - 1)
+            return time.perf_counter() - begun
+
+        return measure
+
+    yield rates("turns 4,900 to 5,000 of a thread, against 400 to 500", 0.9, *(turn(*door) for door in doors), 99,
+                ("turns", "turns"))  # fmt: skip
+
+
+def large(bench: Bench) -> Iterator[Row]:
+    """Measure a ledger of 300,000 events against one that is new."""
+    begun = time.perf_counter()
+    filled = bench.appending("large").fill(anchors(10**8 + n, f"thread-{n % 1000}") for n in range(MOST // 3))
+    bytes_ = (bench.folder / "large" / "store.db").stat().st_size
+    print(f"{filled:,} events: {time.perf_counter() - begun:.1f} s, {bytes_ / 1e6:.0f} MB", file=sys.stderr, flush=True)
+    doors = [bench.gateway(name) for name in ("empty", "large")]
+    sides = [blocks(30, lambda number, door=door: post(door, number), bench.numbers) for door in doors]  # type: ignore[misc]
+    yield rates(f"intents, a ledger of {MOST:,} events against an empty one", 0.8, *sides, 40, ("intents", "intents"))
+    ledgers = [door._engine.ledger.decisions(LEDGER) for door in doors]
+
+    def taking(ask: Callable[[Any], object]) -> list[Callable[[], float]]:
+        return [blocks(3, lambda _, ledger=ledger: ask(ledger), count()) for ledger in ledgers]  # type: ignore[misc]
+
+    # The empty one has by now the few thousand events of the intents above.
+    yield times(f"the newest page of {PAGE}", 1.5, *taking(lambda ledger: ledger.page(limit=PAGE)), 60)
+    yield times("the status", 1.5, *taking(lambda ledger: ledger.status()), 300)
+
+
+MEASURES = {"govern": govern, "hot": hot, "large": large}
+
+
+def main(arguments: list[str]) -> int:
+    """Measure what is named, print the table or one JSON object."""
+    wanted = [name for name in arguments if name in MEASURES] or list(NAMES)
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        bench = Bench(Path(name), stack)
+        for measure in wanted:
+            rows += MEASURES[measure](bench)
+    if "--json" in arguments:
+        print(json.dumps({"machine": machine(), "rows": [{**asdict(row), "holds": row.holds} for row in rows]}))
+    else:
+        _table(rows)
+    return int(not all(row.holds for row in rows))
+
+
+def _table(rows: list[Row]) -> None:
+    print(f"\n{machine()}\n\n| case | against | ours | ratio | quartiles | target | holds |")
+    print("|---|--:|--:|--:|--:|--:|---|")
+    for row in rows:
+        holds = "yes" if row.holds else "NO"
+        quartiles = f"{row.low:.2f} to {row.high:.2f}"
+        print(f"| {row.case} | {row.against} | {row.ours} | {row.ratio:.2f} | {quartiles} | {row.target} | {holds} |")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

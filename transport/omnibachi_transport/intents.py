@@ -1,0 +1,71 @@
+"""The one client here that may change something: it posts intents to a gateway, and nothing to anybody else.
+
+What answers is read with limits, so that no server can hold whoever asks, or fill its memory: no redirections, no
+proxies, no more than 1 MiB, an end in time. Reading, of both servers, is the business of `clients`, which has GET only.
+"""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Any
+
+import httpx2
+
+from omnibachi_model.digests import encode
+from omnibachi_model.values import JSON, Outside, parse
+
+INGRESS = "/ingress/intent"
+LARGEST = 1 << 20  # bytes of an answer
+SECONDS = 15.0  # for an answer, its last byte included
+CONNECT_SECONDS = 3.0
+
+
+class Unanswered(Exception):
+    """A server did not answer, or with nothing that can be read. `because` says what happened, in few words."""
+
+    def __init__(self, url: str, because: str) -> None:
+        super().__init__(f"{url}: {because}")
+        self.url = url
+        self.because = because
+
+
+class Intents:
+    """Posts intents to one gateway; a context manager. `token` goes along as a bearer's, and is in no message."""
+
+    def __init__(self, url: str, *, token: str | None = None, seconds: float = SECONDS) -> None:
+        headers = {"accept": "application/json", "accept-encoding": "identity", "content-type": "application/json"}
+        if token is not None:
+            headers["authorization"] = f"Bearer {token}"
+        self.url = url.rstrip("/")
+        self._seconds = seconds
+        limits = httpx2.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
+        self._client = httpx2.Client(headers=headers, timeout=limits, trust_env=False, follow_redirects=False)
+
+    def __enter__(self) -> Intents:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._client.close()
+
+    def post(self, intent: dict[str, Any]) -> tuple[int, JSON]:
+        """Post an intent; return the status and the value that came back. Raises Unanswered."""
+        until = time.monotonic() + self._seconds
+        found = bytearray()
+        try:
+            with self._client.stream("POST", self.url + INGRESS, content=encode(intent)) as answer:
+                for piece in answer.iter_raw():
+                    found += piece
+                    if len(found) > LARGEST:
+                        raise Unanswered(self.url, f"its answer is larger than {LARGEST} bytes")
+                    if time.monotonic() > until:
+                        raise Unanswered(self.url, f"its answer has no end after {self._seconds:g} s")
+            return answer.status_code, parse(bytes(found), limit=LARGEST)
+        except httpx2.TimeoutException:
+            raise Unanswered(self.url, "no answer in time") from None
+        except httpx2.HTTPError as error:
+            raise Unanswered(self.url, f"no connection, or none that holds ({type(error).__name__})") from None
+        except (httpx2.InvalidURL, UnicodeError):
+            raise Unanswered(self.url, "the url is none") from None
+        except Outside as outside:
+            raise Unanswered(self.url, f"its answer cannot be read: {outside.reason}") from None

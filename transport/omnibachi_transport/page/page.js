@@ -1,0 +1,393 @@
+// What is shown, and what is asked for it. The address says what: `#/thread/<id>/turn/<id>`, `#/signals`, or all
+// threads. Whatever the observer tells through `/live`, the same questions are asked anew and the page drawn again.
+
+import { arrows, count, el, folded, id, keyed, mark, marked, number } from "/marks.js";
+import { card, cardsOf, stateMark, stateOf, stateOfEvents, summary } from "/cards.js";
+
+const THREADS = 50;
+const TURNS = 100;
+const CALM = 250; // ms between two drawings
+const BEAT = 5000; // signals rise with time too, so it is asked without a change
+const SILENCE = 40000; // the stream says something each 15 s
+const LONGEST = 10000;
+const RANK = { critical: 0, warn: 1, info: 2 };
+
+const at = (name) => document.getElementById(name);
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+const enc = encodeURIComponent;
+
+const now = { token: null, offset: 0, turns: TURNS, stream: "away", reached: null, asked: false, busy: false, told: {} };
+
+// ---- where
+
+function place() {
+  try {
+    const [, view, thread, , turn] = location.hash.match(/^#\/(thread|signals)(?:\/([^/]+)(\/turn\/([^/]+))?)?$/) ?? [];
+    if (view === "signals") return { view };
+    if (view === "thread" && thread)
+      return { view: turn ? "turn" : "thread", thread: decodeURIComponent(thread), turn: turn && decodeURIComponent(turn) };
+  } catch { /* an address that is none leads to the start */ }
+  return { view: "start" };
+}
+
+function toThread(thread) { return `#/thread/${enc(thread)}`; }
+function toTurn(thread, turn) { return `${toThread(thread)}/turn/${enc(turn)}`; }
+
+// ---- asking
+
+class Refused extends Error {}
+
+async function send(path, limit = LONGEST) {
+  const headers = now.token ? { authorization: `Bearer ${now.token}` } : {};
+  const answer = await fetch(path, { headers, cache: "no-store", signal: limit && AbortSignal.timeout(limit) });
+  if (answer.status === 401 || answer.status === 403) throw new Refused((await answer.json()).detail);
+  return answer;
+}
+
+async function ask(path) {
+  const answer = await send(path);
+  if (answer.status === 404) return null;
+  if (!answer.ok) throw new Error(`${path.split("?")[0]} answers ${answer.status}`);
+  return answer.json();
+}
+
+async function load(where) {
+  const thread = where.thread && `/threads/${enc(where.thread)}?limit=${now.turns}`;
+  const [status, signals, threads, story] = await Promise.all(
+    [ask("/status"), ask("/signals"), ask(`/threads?limit=${THREADS}&offset=${now.offset}`), thread && ask(thread)]);
+  const turn = where.turn ?? story?.turns.at(-1)?.turn_id;
+  const row = story?.turns.find((one) => one.turn_id === turn);
+  const events = turn === undefined ? null
+    : await eventsOf(where.thread, turn, row && `${row.correlation_id} ${row.last_index}`);
+  return { status, signals: signals.signals, threads, story, turn, events };
+}
+
+/** Ask for a turn's events; what was asked for stays good until the turn has a further one. */
+async function eventsOf(thread, turn, version) {
+  const name = JSON.stringify([thread, turn, version]);
+  if (version && now.events?.name === name) return now.events.found;
+  const found = await ask(`/events?thread_id=${enc(thread)}&turn_id=${enc(turn)}`);
+  const kinds = found?.events.length ? Object.fromEntries(found.events.map((event) => [event.kind, event])) : null;
+  now.events = { name, found: kinds };
+  return kinds;
+}
+
+// ---- drawing again, one at a time
+
+function refresh() {
+  now.asked = true;
+  if (!now.busy) again();
+}
+
+async function again() {
+  now.busy = true;
+  while (now.asked && !document.hidden) {
+    now.asked = false;
+    const where = place();
+    try {
+      const found = await load(where);
+      if (JSON.stringify(where) !== JSON.stringify(place())) { now.asked = true; continue; }
+      now.reached = new Date();
+      notice(null);
+      draw(where, found);
+    } catch (error) {
+      if (error instanceof Refused) askForToken(error.message);
+      else notice(unreached(error));
+    }
+    await pause(CALM);
+  }
+  now.busy = false;
+}
+
+function draw(where, found) {
+  document.body.dataset.view = where.view;
+  drawStates(found.status, found.signals);
+  drawThreads(where, found);
+  drawSignals(found);
+  drawFigures(found.status);
+  if (where.thread !== undefined) {
+    drawTurns(where, found);
+    drawTurn(where, found);
+  }
+  const names = { start: [], signals: ["Signals"], thread: [where.thread], turn: [where.turn, where.thread] }[where.view];
+  document.title = [...names, "Observer"].join(" · ");
+  keepFocus(where);
+  tell(where, found);
+}
+
+/** Where what had the focus is not shown any more, the heading of what is has it. */
+function keepFocus(where) {
+  const held = document.activeElement;
+  if (now.view && now.view !== where.view && (held === document.body || !held.checkVisibility()))
+    at({ start: "threads-head", signals: "overview-head", thread: "turns-head", turn: "turn-head" }[where.view]).focus();
+  now.view = where.view;
+}
+
+// ---- the parts
+
+function drawStates(status, signals) {
+  const streams = { live: ["live", "Live"], away: ["away", "Reconnecting"] };
+  const rows = [{ key: "stream", look: streams[now.stream][0], words: streams[now.stream][1] }];
+  if (status) {
+    rows.push(status.verified ? { key: "chain", look: "chain", words: "Chain verified" }
+      : { key: "chain", look: "critical", words: "Fold stopped", href: "#/signals" });
+    if (status.gateway && !status.gateway.reachable)
+      rows.push({ key: "gateway", look: "warn", words: "Gateway silent", href: "#/signals" });
+  }
+  for (const severity of Object.keys(RANK)) {
+    const many = signals?.filter((one) => one.severity === severity).length ?? 0;
+    if (many) rows.push({ key: severity, look: severity, words: `${many} ${severity}`, href: "#/signals" });
+  }
+  if (!rows.some((row) => row.key in RANK) && signals)
+    rows.push({ key: "none", look: "quiet", words: "No signals", href: "#/signals" });
+  keyed(at("states"), rows, (row) => row.key, ({ look, words, href }) => {
+    const said = look === "quiet" ? words : marked(look, words);
+    return el("li", { className: look }, href ? el("a", { href }, said) : said);
+  });
+}
+
+function drawThreads(where, { status, threads, signals }) {
+  const { threads: rows, total } = threads;
+  const raised = new Map(signals.filter((one) => one.scope === "thread").map((one) => [one.key, one.severity]).reverse());
+  const last = now.offset + rows.length;
+  at("threads-count").textContent = total ? `${number(now.offset + 1)}–${number(last)} of ${number(total)}, newest first` : "";
+  at("pager").hidden = total <= THREADS;
+  at("newer").disabled = now.offset === 0;
+  at("older").disabled = last >= total;
+  at("find").hidden = total === 0;
+  const items = rows.map((row) => ({ ...row, raised: raised.get(row.thread_id), here: row.thread_id === where.thread }));
+  keyed(at("threads"), items.length ? items : [{ none: status.gateway ?? {} }], (row) => row.thread_id ?? "", (row) =>
+    row.none ? noThreads(row.none) : threadRow(row));
+}
+
+function noThreads({ url, reachable }) {
+  const gateway = url ? [" at ", el("code", {}, url)] : null;
+  return el("li", { className: "empty" },
+    el("p", {}, el("b", {}, "No thread yet.")),
+    el("p", {}, reachable === false ? ["The gateway", gateway, " does not answer. The observer goes on asking."]
+      : ["What the gateway", gateway, " records appears here by itself."]),
+    el("p", {}, "To send a first intent:"), el("p", {}, el("code", {}, "omnibachi witness happy_path")));
+}
+
+function threadRow(row) {
+  const counts = [["worked", row.execution_ok_total], ["refused", row.deny_total], ["failed", row.execution_error_total],
+    ["waiting", row.pending_total]].filter(([, many]) => many);
+  return el("li", {}, el("a", { href: toThread(row.thread_id), "aria-current": row.here && "true" },
+    el("span", { className: "name" }, id(row.thread_id), row.raised && marked(row.raised, row.raised)),
+    el("span", { className: "counts" }, el("span", {}, count(row.turns_total, "turn")),
+      counts.map(([state, many]) => el("span", { className: `marked ${state}`, title: state }, mark(state),
+        el("span", {}, number(many), el("span", { className: "unseen" }, ` ${state} `)))))));
+}
+
+function drawTurns(where, { story, signals, turn }) {
+  at("turns-head").replaceChildren("Thread ", id(where.thread));
+  at("turns-count").textContent = story ? `${count(story.thread.turns_total, "turn")}, newest first`
+    : "The observer knows no such thread. It appears here once the gateway has recorded it.";
+  const rows = (story?.turns ?? []).map((row) => ({ ...row, here: row.turn_id === turn })).reverse();
+  keyed(at("turns"), rows, (row) => row.turn_id, (row) => turnRow(where.thread, row));
+  at("more").hidden = !story || story.thread.turns_total <= rows.length;
+  keyed(at("thread-signals"), signals.filter((one) => one.scope === "thread" && one.key === where.thread), (one) => one.id, signalRow);
+}
+
+function turnRow(thread, row) {
+  const state = stateOf(row);
+  const why = row.error_code ?? (state === "refused" ? row.reason_codes.join(", ") : null);
+  return el("li", {}, el("a", { href: toTurn(thread, row.turn_id), "aria-current": row.here && "true" },
+    el("span", { className: "name" }, id(row.turn_id), stateMark(state)),
+    el("span", { className: "counts" }, why && el("code", {}, why), row.latency_ms !== null && `${number(row.latency_ms)} ms`,
+      `#${row.first_index}–${row.last_index}`)));
+}
+
+function drawTurn(where, { story, turn, events }) {
+  at("back-to-turns").href = toThread(where.thread);
+  document.body.classList.toggle("no-turn", turn === undefined);
+  if (turn === undefined) return;
+  at("turn-head").replaceChildren(where.turn === undefined ? "Newest turn " : "Turn ", id(turn));
+  const first = events?.INTENT ?? Object.values(events ?? {})[0];
+  at("turn-place").replaceChildren(...(first ? placeOf(where.thread, first) : ["The observer knows no such turn. It appears here once the gateway has recorded it."]));
+  at("summary").replaceChildren(...(events ? summary(events).flat() : []));
+  keyed(at("cards"), events ? cardsOf(events).map((one) => ({ ...one, turn: first.correlation_id })) : [], (one) => one.kind, card);
+  drawPicture(first?.correlation_id, Object.keys(events ?? {}).length);
+}
+
+function placeOf(thread, event) {
+  const parent = event.parent_turn_id;
+  return ["correlation ", id(event.correlation_id), ...(parent ? [", after ", el("a", { href: toTurn(thread, parent) }, id(parent))] : []),
+    `, ${event.stream_id} / ${event.lane}`];
+}
+
+async function drawPicture(correlation, events) {
+  const name = JSON.stringify([correlation, events]);
+  if (name === now.picture) return;
+  now.picture = name;
+  at("picture").hidden = correlation === undefined;
+  if (correlation === undefined) return;
+  try {
+    const answer = await send(`/picture?correlation_id=${enc(correlation)}`);
+    if (!answer.ok) throw new Error((await answer.json()).detail);
+    const text = await answer.text();
+    if (name !== now.picture) return;
+    const old = at("drawing").src;
+    at("drawing").src = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
+    if (old) URL.revokeObjectURL(old);
+    at("drawing").hidden = false;
+    at("caption").textContent = plain(text.match(/<desc>([^<]*)<\/desc>/)?.[1] ?? "");
+  } catch (error) {
+    if (name !== now.picture) return;
+    now.picture = null;
+    at("drawing").hidden = true;
+    at("caption").textContent = `It cannot be drawn now: ${error.message}`;
+  }
+}
+
+function plain(text) {
+  const signs = { lt: "<", gt: ">", quot: '"', "#x27": "'", amp: "&" };
+  return text.replace(/&(lt|gt|quot|#x27|amp);/g, (_, name) => signs[name]);
+}
+
+function drawSignals({ signals }) {
+  const sorted = [...signals].sort((one, other) => RANK[one.severity] - RANK[other.severity]);
+  keyed(at("signals"), sorted.length ? sorted : [{ id: "" }], (one) => one.id, (one) =>
+    one.id ? signalRow(one) : el("li", { className: "empty" }, el("b", {}, "No signal is raised.")));
+}
+
+function signalRow(one) {
+  const about = one.scope === "thread" ? ["thread ", el("a", { href: toThread(one.key) }, id(one.key))] : ["the whole ledger"];
+  return el("li", { className: `signal ${one.severity}` },
+    el("p", { className: "name" }, marked(one.severity, one.severity), el("b", {}, one.title)),
+    el("p", {}, el("bdi", {}, one.detail)),
+    el("p", { className: "soft" }, about, one.at_index === null || one.at_index < 0 ? null : `, at event ${number(one.at_index)}`, " · ", el("code", {}, one.id)),
+    folded("Evidence", () => el("pre", { tabIndex: 0, ariaLabel: "Evidence" }, JSON.stringify(one.evidence, null, 2))));
+}
+
+function drawFigures(status) {
+  const { latency_ms: took, gateway } = status;
+  const ms = (value) => (value === null || value === undefined ? "–" : `${number(value)} ms`);
+  const rows = [
+    ["Events", number(status.event_count), status.lag ? `${number(status.lag)} behind the gateway` : "none missing"],
+    ["Threads", number(status.thread_count)], ["Turns", number(status.turn_count)],
+    ["Denied", status.turn_count ? `${Math.round(status.deny_rate * 100)} %` : "–", "of the turns"],
+    ["Latency", ms(took.p50), `half of ${number(took.sample_count)} calls`], ["p95", ms(took.p95)], ["p99", ms(took.p99)],
+  ];
+  if (gateway) rows.push(["Gateway", gateway.url, gateway.reachable ? "answers" : "does not answer"]);
+  keyed(at("figures"), rows, ([term]) => term, ([term, value, more]) =>
+    el("div", {}, el("dt", {}, term), el("dd", {}, el("b", {}, value), more && el("span", { className: "soft" }, more))));
+}
+
+async function drawRules() {
+  if (!at("rules").open || at("rules-list").children.length) return;
+  try {
+    const { rules } = await ask("/signals/rules");
+    keyed(at("rules-list"), rules, (rule) => rule.id, (rule) => el("li", { className: "signal" },
+      el("p", { className: "name" }, rule.severity.map((severity) => marked(severity, severity)), el("b", {}, rule.title)),
+      el("p", {}, rule.raised_while), el("p", { className: "soft" }, el("code", {}, rule.id))));
+  } catch (error) { notice(unreached(error)); }
+}
+
+// ---- what is said aloud, and what is wrong
+
+/** Say to those who listen what has changed: signals, and the turns of the thread that is open. */
+function tell(where, { signals, story, threads }) {
+  const states = Object.fromEntries((story?.turns ?? []).map((row) => [row.turn_id, stateOf(row)]));
+  const before = now.told;
+  now.told = { thread: where.thread, states, signals: signals.map((one) => one.id), total: threads.total };
+  if (before.signals === undefined) return;
+  const news = signals.filter((one) => !before.signals.includes(one.id)).map((one) => `New ${one.severity} signal: ${one.title}.`);
+  if (before.thread === where.thread) {
+    const moved = Object.entries(states).filter(([turn, state]) => before.states[turn] !== state);
+    news.push(...moved.slice(-3).map(([turn, state]) => `Turn ${turn}: ${state}.`));
+  }
+  if (where.view === "start" && before.total < threads.total) news.push(`${count(threads.total, "thread")}.`);
+  if (news.length) at("told").textContent = news.join(" ");
+}
+
+function unreached(error) {
+  const as_of = now.reached ? ` What stands here is as of ${now.reached.toLocaleTimeString("en-GB")}.` : "";
+  return [mark("away"), el("span", {}, el("b", {}, "The observer cannot be reached."), `${as_of} It is asked again by itself. (${error.message})`)];
+}
+
+function notice(parts) {
+  const box = at("notice");
+  const said = parts?.map((part) => part.textContent).join("") ?? "";
+  if (box.dataset.said === said) return;
+  box.dataset.said = said;
+  box.hidden = !parts;
+  box.replaceChildren(...(parts ?? []));
+}
+
+function askForToken(why) {
+  if (at("token")) return;
+  const field = el("input", { id: "token", type: "password", autocomplete: "off", required: true });
+  const form = el("form", { className: "row" }, el("label", { htmlFor: "token" }, "Token with the role `read`"), field, el("button", {}, "Use it"));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    now.token = field.value.trim();
+    now.wake?.();
+    notice(null);
+    refresh();
+  });
+  notice([el("p", {}, el("b", {}, "This observer asks for a token."), ` ${why} It is kept in this page alone and gone when it is closed.`), form]);
+  field.focus();
+}
+
+// ---- following
+
+async function follow() {
+  for (let wait = 500; ; wait = Math.min(wait * 2, 8000)) {
+    try {
+      const stop = new AbortController();
+      const answer = await fetch("/live", { headers: now.token ? { authorization: `Bearer ${now.token}` } : {}, signal: stop.signal });
+      if (!answer.ok || !answer.body) throw new Error(String(answer.status));
+      wait = 500;
+      stream("live");
+      await changes(answer.body, stop);
+    } catch { /* it is tried again */ }
+    stream("away");
+    await Promise.race([pause(wait), new Promise((wake) => { now.wake = wake; })]);
+  }
+}
+
+async function changes(body, stop) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const silence = setTimeout(() => stop.abort(), SILENCE);
+    const { value, done } = await reader.read().finally(() => clearTimeout(silence));
+    if (done) return;
+    const blocks = (rest + value).split(/\r?\n\r?\n/);
+    rest = blocks.pop();
+    if (blocks.some((block) => /^event: ?change$/m.test(block))) refresh();
+  }
+}
+
+function stream(state) {
+  if (now.stream === state) return;
+  now.stream = state;
+  refresh();
+}
+
+function step(by) {
+  now.offset = Math.max(0, now.offset + by);
+  refresh();
+}
+
+function start() {
+  window.addEventListener("hashchange", () => { now.turns = TURNS; refresh(); });
+  document.addEventListener("visibilitychange", () => document.hidden || refresh());
+  at("skip").addEventListener("click", (event) => { event.preventDefault(); at("main").focus(); });
+  at("find").addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (at("find-id").value) location.hash = toThread(at("find-id").value);
+  });
+  at("newer").addEventListener("click", () => step(-THREADS));
+  at("older").addEventListener("click", () => step(THREADS));
+  at("more").addEventListener("click", () => { now.turns += TURNS; refresh(); });
+  at("rules").addEventListener("toggle", drawRules);
+  arrows(at("threads"));
+  arrows(at("turns"));
+  setInterval(refresh, BEAT);
+  refresh();
+  follow();
+}
+
+start();
