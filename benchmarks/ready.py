@@ -2,7 +2,7 @@
 
 A ready event is one of which nothing is left to be found out: the anchors and payloads are those of a story that was
 governed, under names of its own. What the port does with it is what it does in a gateway: grammar, turn, index, link,
-digests, head, counters, and the receipt of the effect.
+digests, head, counters, and the receipt of the effect with the one line of its journal that belongs to it.
 """
 
 from __future__ import annotations
@@ -91,7 +91,11 @@ class Appending:
         assert outcome == "SUCCESS", outcome
 
     def _receipt(self, kind: str) -> None:
-        self._journal.receipt(f"node-{next(self._nodes)}", f"dbl::CS_LEDGER_V0.APPEND_{kind}", "SUCCESS")
+        number = next(self._nodes)
+        node, capability = f"node-{number}", f"dbl::CS_LEDGER_V0.APPEND_{kind}"
+        receipt = self._journal.receipt(node, capability, "SUCCESS")
+        body = encode({"capability": capability, "kind": "CALLED", "outcome": "SUCCESS", "path": node})
+        self._journal.write([(node, body, encode({"receipt": receipt, "seq": number}))])
 
 
 def _split(named: dict[str, Any]) -> tuple[dict[str, Any], str]:

@@ -84,6 +84,21 @@ def tell(ledger: Ledger, number: int | str, ending: str = "ok", **others: Any) -
     return events
 
 
+def deny_many(ledger: Ledger, count: int) -> None:
+    """Append so many denied correlations in one transaction."""
+    held = ledger.journal(
+        "many", workflow="dbl::WF_X_V0", workflow_digest=digest(SEALED), seal=None, payload_digest="p",
+        sealed=SEALED, started_at="2026-01-31T12:00:00.000Z",
+    )  # fmt: skip
+    held.begin()
+    store = held.store(LEDGER)
+    for number in range(count):
+        store.append_intent(anchors(number), "user", asked(), {})
+        store.append_decision(anchors(number), decided("DENY"), {})
+    held.receipt("node", "x", "SUCCESS")
+    held.commit()
+
+
 def everything(ledger: Ledger) -> list[dict[str, Any]]:
     """Return all events, page by page."""
     return list(_everything(ledger))

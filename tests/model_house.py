@@ -1,7 +1,8 @@
 """A provider next door, on a port that the system chose: it speaks both protocols and answers as the model's name asks.
 
-`status-429` answers with that status, `stall` says nothing until it is closed, `cut` breaks off, `garbage` is no JSON,
-`huge` is more than may be read, `echo-key` says the key that it was asked with. Everything that arrived is counted.
+`status-429` answers with that status, `stall` says nothing until it is closed, `late` nothing until `release` is set,
+`cut` breaks off, `garbage` is no JSON, `huge` is more than may be read, `echo-key` says the key that it was asked with.
+Everything that arrived is counted.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class ModelHouse(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), _Visit)
         self.base = f"http://127.0.0.1:{self.server_address[1]}"
         self.asked: list[Asked] = []
-        self.closing = threading.Event()
+        self.closing, self.release = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
 
     def __enter__(self) -> ModelHouse:
@@ -34,6 +35,7 @@ class ModelHouse(socketserver.ThreadingTCPServer):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self.closing.set()
+        self.release.set()
         self.shutdown()
         self._thread.join()
         self.server_close()
@@ -71,6 +73,8 @@ class _Visit(socketserver.StreamRequestHandler):
         if kind == "stall":
             self.server.closing.wait(60)
             return b""
+        if kind == "late":
+            self.server.release.wait(60)
         fixed = {
             "cut": b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{", "garbage": answer(b"\xff{no"),
             "torn": answer(b'{"message": {"content": "\\ud800"}, "choices": [{"message": {"content": "\\ud800"}}]}'),

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from deciding import LEDGER, anchors, append, asked, decided, everything, tell
-from omnibachi_ledger import Ledger, open_root
+from deciding import LEDGER, anchors, append, asked, decided, deny_many, everything, tell
+from omnibachi_ledger import open_root
 from omnibachi_ledger.addresses import is_address
 from omnibachi_ledger.decisions.appending import values_of
 from omnibachi_ledger.decisions.rows import COLUMNS, INSERT
@@ -232,24 +232,9 @@ def test_nobody_changes_the_past_while_the_triggers_stand(root: str) -> None:
         assert ledger.decisions(LEDGER).verify().reason is None
 
 
-def long(ledger: Ledger, count: int) -> None:
-    """Append so many denied correlations in one transaction."""
-    held = ledger.journal(
-        "many", workflow="dbl::WF_X_V0", workflow_digest="sha256:x", seal=None, payload_digest="p",
-        sealed=b'{"stores": {"dbl::ST_LEDGER_V0": {"keeps": "decisions"}}}', started_at="2026-01-31T12:00:00.000Z",
-    )  # fmt: skip
-    held.begin()
-    store = held.store(LEDGER)
-    for number in range(count):
-        store.append_intent(anchors(number), "user", asked(), {})
-        store.append_decision(anchors(number), decided("DENY"), {})
-    held.receipt("node", "x", "SUCCESS")
-    held.commit()
-
-
 def test_what_lies_far_back_is_for_verify_and_opening_looks_at_the_latest(root: str) -> None:
     with open_root(root) as ledger:
-        long(ledger, RECENT // 2 + 20)
+        deny_many(ledger, RECENT // 2 + 20)
     forger, edge = Forger(root), 40  # the first of the latest thousand
     for index, seen in ((5, False), (edge - 1, False), (edge, True), (edge + 500, True)):
         forger.do("UPDATE decisions SET lane='night' WHERE position=?", index)

@@ -115,6 +115,13 @@ class Engine:
         # Whatever broke off a process that publishes, an interrupt too, has left something to do.
         self.close(done=kind is None or not self._note)
 
+    def beside(self) -> Engine:
+        """Return another engine on the same snapshot and data root, for another thread."""
+        return Engine(
+            self.snapshot, self._capabilities, self.data_root, clock=self._clock, entropy=self._entropy,
+            past=self._past, forced=self._forced, note=self._note, mirrors=self._mirrors, secrets=self.secrets,
+        )  # fmt: skip
+
     def close(self, *, done: bool = True) -> None:
         """Close the data root; unless it is `done`, `omnibachi resume --all` will look after this process's runs."""
         if self._ledger is not None:

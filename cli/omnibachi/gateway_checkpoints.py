@@ -22,6 +22,7 @@ from .trusting import private_key_in, unwritable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from omnibachi_model.ports import Clock
@@ -32,111 +33,120 @@ if TYPE_CHECKING:
 EVERY = 1000  # events
 ENDING = ".checkpoint.json"
 _STORY = 3  # events of a correlation at most
+_LARGEST = 1 << 17
 
 
 class Checkpoints:
-    """Keeps the checkpoint of one ledger in the file `path`, None for none. Any thread may call; nothing is raised.
+    """Keeps the checkpoint of the ledger of a data root in the file `path`. Any thread may call; nothing is raised.
 
-    Each method is given the ledger by a handle of the calling thread, and returns what stands in the way, if anything.
+    What stands in the way of writing is told to `tell`.
     """
 
-    __slots__ = ("_clock", "_key", "_lock", "_next", "path")
+    __slots__ = ("_clock", "_key", "_lock", "_next", "_root", "_store", "_tell", "path")
 
-    def __init__(self, path: str | None, key: PrivateKey | None, clock: Clock) -> None:
+    def __init__(
+        self, path: str, root: str, store: str, key: PrivateKey | None, clock: Clock, tell: Callable[[Diagnostic], None]
+    ) -> None:
         self.path = path
+        self._root = root
+        self._store = store
         self._key = key
         self._clock = clock
+        self._tell = tell
         self._lock = Lock()
         self._next = 0  # the length at which the next one is due
 
-    def doubt(self, ledger: Decisions) -> Diagnostic | None:
+    def doubt(self) -> Diagnostic | None:
         """Say why the file that lies there cannot be gone on from: OB822, OB823. It is left alone then."""
-        try:
-            return None if self.path is None else self._known(self.path, ledger)[1]
-        except Trouble as trouble:
-            return trouble.diagnostic
+        return self._asked(lambda ledger: self._known(ledger)[1])
 
-    def passed(self, index: int, ledger: Decisions) -> Diagnostic | None:
-        """Take note of a story that was told; `index` is that of its INTENT. Seldom anything is written."""
-        if self.path is None or index + _STORY < self._next or not self._lock.acquire(blocking=False):
-            return None
+    def passed(self, index: int, ledger: Decisions) -> None:
+        """Take note of a story that was told: `index` is that of its INTENT, `ledger` a handle of the calling thread.
+
+        One comparison but for each thousandth event, at which the file is written.
+        """
+        if index + _STORY < self._next or not self._lock.acquire(blocking=False):
+            return
         try:
             head = ledger.head()
             due = head["length"] >= max(self._next, EVERY)
             self._next = (head["length"] // EVERY + 1) * EVERY
-            return self._written(self.path, head, ledger) if due else None
+            found = self._written(head, ledger) if due else None
         except Trouble as trouble:
-            return trouble.diagnostic
+            found = trouble.diagnostic
         finally:
             self._lock.release()
+        if found is not None:
+            self._tell(found)
 
-    def stopped(self, ledger: Decisions) -> Diagnostic | None:
+    def stopped(self) -> None:
         """Write what the ledger is at a clean stop; of one that holds nothing there is none."""
-        if self.path is None:
-            return None
         with self._lock:
-            try:
-                return self._written(self.path, ledger.head(), ledger)
-            except Trouble as trouble:
-                return trouble.diagnostic
+            found = self._asked(lambda ledger: self._written(ledger.head(), ledger))
+        if found is not None:
+            self._tell(found)
 
-    def _written(self, path: str, head: dict[str, Any], ledger: Decisions) -> Diagnostic | None:
-        length, doubt = self._known(path, ledger)
+    def _asked(self, ask: Callable[[Decisions], Diagnostic | None]) -> Diagnostic | None:
+        try:
+            with wiring.open_root(self._root, reading=True) as opened:
+                return ask(opened.decisions(self._store))
+        except Trouble as trouble:
+            return trouble.diagnostic
+
+    def _written(self, head: dict[str, Any], ledger: Decisions) -> Diagnostic | None:
+        length, doubt = self._known(ledger)
         if doubt is not None or head["length"] <= length:
             return doubt
         at = write_time(self._clock.now_ns())
-        made = wiring.ledger_checkpoint(ledger.address, head, at)
+        made = wiring.ledger_checkpoint(self._store, head, at)
         if self._key is not None:
             envelope = wiring.sealed_envelope(wiring.ledger_statement(made, at), self._key)
             made["signed"] = decode(envelope)
         try:
-            wiring.keep_checkpoint(path, made)
+            wiring.keep_checkpoint(self.path, made)
         except OSError as error:
-            raise unwritable(path, error) from error
+            return unwritable(self.path, error).diagnostic
         return None
 
-    def _known(self, path: str, ledger: Decisions) -> tuple[int, Diagnostic | None]:
+    def _known(self, ledger: Decisions) -> tuple[int, Diagnostic | None]:
         """Return the length of which the file tells, 0 for none, and why it cannot be gone on from."""
         try:
-            with open(path, "rb") as file:
-                data = file.read(1 << 17)
+            with open(self.path, "rb") as file:
+                data = file.read(_LARGEST)
         except FileNotFoundError:
             return 0, None
         except OSError as error:
-            raise unwritable(path, error) from error
+            return 0, unwritable(self.path, error).diagnostic
         held = wiring.read_checkpoint(data)
         if held is None:
-            return 0, not_a_checkpoint(path)
-        length, there = held["length"], ledger.head()["length"]
-        if held["store"] != ledger.address:
-            return length, departed(ledger.address, path, f"it is of the ledger `{held['store']}`")
+            return 0, not_a_checkpoint(self.path)
+        length, there, shown = held["length"], ledger.head()["length"], wiring.shown_root(self._root)
+        if held["store"] != self._store:
+            return length, departed(shown, self.path, f"it is of the ledger `{held['store']}`")
         if length > there:
-            return length, departed(ledger.address, path, f"it had {length} events, and {there} of them are there")
+            return length, departed(shown, self.path, f"it had {length} events, and {there} of them are there")
         last = ledger.tail(length - 2, limit=1) if length else []
         if held["v_digest"] != (last[0]["digest"] if last else ZERO):
-            return length, departed(ledger.address, path, f"its first {length} events were others")
+            return length, departed(shown, self.path, f"its first {length} events were others")
         return length, None
 
 
 def checkpoints_for(
     workspace: Workspace,
-    data_root: str | os.PathLike[str] | None,
+    data_root: str | os.PathLike[str],
+    store: str,
     *,
     path: str | None = None,
     key_file: str | None = None,
     clock: Clock | None = None,
+    tell: Callable[[Diagnostic], None] = lambda _: None,
 ) -> Checkpoints:
-    """Return the keeper of a gateway's checkpoint: in the file `path`, else beside the data root, or, where that is a
-    server, beside the folder of its mirrors; signed with the private key in `key_file`. In memory there is none.
+    """Return the keeper of a ledger's checkpoint: in the file `path`, else beside the data root, or, where that is a
+    server, beside the folder of its mirrors; signed with the private key in `key_file`.
 
     Raises Refused (OB613) for a key file that is none.
     """
-    key = None if key_file is None else private_key_in(key_file)
-    return Checkpoints(_place(workspace, data_root) if path is None else path, key, clock or SystemClock())
-
-
-def _place(workspace: Workspace, data_root: str | os.PathLike[str] | None) -> str | None:
-    if data_root is None:
-        return None
     root = os.fspath(data_root)
-    return (workspace.mirrors if wiring.is_address(root) else os.path.abspath(root)) + ENDING
+    key = None if key_file is None else private_key_in(key_file)
+    beside = workspace.mirrors if wiring.is_address(root) else os.path.abspath(root)
+    return Checkpoints(path or beside + ENDING, root, store, key, clock or SystemClock(), tell)

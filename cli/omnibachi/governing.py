@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from omnibachi_model.values import JSON
 
     from .engine import Engine
+    from .gateway_checkpoints import Checkpoints
     from .results import RunResult
     from .wiring import RunRow
     from .workspace import Workspace
@@ -76,11 +77,14 @@ class Governed:
 class Govern:
     """Governs intents on one data root; a context manager, for one thread. Made by `open_gateway`."""
 
-    __slots__ = ("_clock", "_engine", "boundary")
+    __slots__ = ("_checkpoints", "_clock", "_engine", "boundary")
 
-    def __init__(self, engine: Engine, boundary: Mapping[str, JSON], clock: Clock) -> None:
+    def __init__(
+        self, engine: Engine, boundary: Mapping[str, JSON], clock: Clock, checkpoints: Checkpoints | None = None
+    ) -> None:
         self._engine = engine
         self._clock = clock
+        self._checkpoints = checkpoints
         self.boundary = dict(boundary)
 
     def __enter__(self) -> Govern:
@@ -89,30 +93,35 @@ class Govern:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._engine.close(done=kind is None)
 
-    @property
-    def ledger(self) -> wiring.Decisions:
-        """The ledger, for reading, by this one's own handle."""
-        return self._engine.ledger.decisions(LEDGER)
+    def beside(self) -> Govern:
+        """Open another on the same snapshot and data root, with the same in force, for another thread."""
+        return Govern(self._engine.beside(), self.boundary, self._clock, self._checkpoints)
 
     def govern(self, anchors: dict[str, JSON], intent: dict[str, JSON], identity: dict[str, JSON]) -> Governed:
         """Record a normalised intent, decide it, and execute it where that is allowed; once for each correlation.
 
         What stands in the way is told by `refused`, never raised.
         """
+        found = self._governed(anchors, intent, identity)
+        if self._checkpoints is not None and found.index is not None:
+            self._checkpoints.passed(found.index, self._engine.ledger.decisions(LEDGER))
+        return found
+
+    def _governed(self, anchors: dict[str, JSON], intent: dict[str, JSON], identity: dict[str, JSON]) -> Governed:
         payload: dict[str, JSON] = {
             "anchors": anchors, "intent": intent, "identity": identity, "boundary": self.boundary,
         }  # fmt: skip
         run = self._engine.run(GOVERN, payload)
-        last = run.path[-1].outcome if run.path else ""
         if run.exit is None:
             return Governed(run, None, None, refused=MISFIT if run.exit_code == FINDINGS else UNAVAILABLE)
-        if run.exit == "rejected" or last in REFUSALS:
-            return Governed(run, None, None, refused=REFUSALS.get(last, MISFIT))
         found: dict[str, Any] = run.result or {}
-        if run.exit == "replayed":
-            return Governed(run, found["index"], found["state"], replayed=True)
         if run.exit in _STATES:
             return Governed(run, found["index"], _STATES[run.exit])
+        if run.exit == "replayed":
+            return Governed(run, found["index"], found["state"], replayed=True)
+        last = run.path[-1].outcome if run.path else ""
+        if run.exit == "rejected" or last in REFUSALS:
+            return Governed(run, None, None, refused=REFUSALS.get(last, MISFIT))
         try:
             correlation = str(anchors["correlation_id"])
             self._settle(correlation)
@@ -200,10 +209,12 @@ def open_gateway(
     provider_url: str | None = None,
     api_key_env: str | None = None,
     budget: Mapping[str, int] | None = None,
+    checkpoints: Checkpoints | None = None,
     clock: Clock | None = None,
     entropy: Entropy | None = None,
 ) -> Govern:
     """Open a gateway with a policy, a provider and its model in force; `budget` is the most of a decision.
+    `checkpoints` is told of each story.
 
     Raises Refused for a policy, provider or model that is none (OB843, OB860, OB861), a provider that cannot be
     reached safely (OB862), and as `Workspace.load` does.
@@ -226,7 +237,7 @@ def open_gateway(
         "policy": in_force(engine.snapshot, policy), "provider": provider, "model_id": model_id,
         "budget": {"max_duration_ms": DURATION_MS, **(budget or {})},
     }  # fmt: skip
-    return Govern(engine, boundary, clock or SystemClock())
+    return Govern(engine, boundary, clock or SystemClock(), checkpoints)
 
 
 def _access(provider: str, url: str | None, variable: str | None) -> str:

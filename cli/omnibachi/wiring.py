@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     from omnibachi_compiler.formatting import format_source as format_source
     from omnibachi_compiler.incremental import Recompiled as Recompiled
     from omnibachi_compiler.incremental import recompile as recompile
+    from omnibachi_compiler.keywords import PATTERN_LENGTH as PATTERN_LENGTH
     from omnibachi_compiler.law_search import Moments as Moments
     from omnibachi_compiler.law_search import broken_run as broken_run
     from omnibachi_compiler.laws import binds as binds
@@ -119,6 +120,8 @@ if TYPE_CHECKING:
     from omnibachi_observer.exports.cloudevents import cloudevents as cloudevents
     from omnibachi_observer.exports.openlineage import openlineage as openlineage
     from omnibachi_observer.exports.otlp import otlp as otlp
+    from omnibachi_observer.folding import Folds as Folds
+    from omnibachi_observer.folding import folds_of as folds_of
     from omnibachi_observer.markdown import markdown as markdown
     from omnibachi_observer.mermaid import mermaid as mermaid
     from omnibachi_observer.pack_text import pack_outline as pack_outline
@@ -132,6 +135,8 @@ if TYPE_CHECKING:
     from omnibachi_observer.selection import select as select
     from omnibachi_observer.site.build import site as site
     from omnibachi_observer.site.relations import Told as Told
+    from omnibachi_observer.views import Projected as Projected
+    from omnibachi_policy.again import Again as Again
     from omnibachi_runtime.blind import guarded as guarded
     from omnibachi_runtime.cancelling import end_left as end_left
     from omnibachi_runtime.link import Malformed as Malformed
@@ -157,7 +162,32 @@ if TYPE_CHECKING:
     from omnibachi_runtime.walk import Walk as Walk
     from omnibachi_runtime.walk import walk as walk
     from omnibachi_runtime.withholding import Unseen as Unseen
+    from omnibachi_transport.clients import Reader as Reader
+    from omnibachi_transport.clients import Source as Source
+    from omnibachi_transport.gateway import About as About
+    from omnibachi_transport.gateway import Gateway as Gateway
+    from omnibachi_transport.gateway import gateway_app as gateway_app
+    from omnibachi_transport.intents import Intents as Intents
+    from omnibachi_transport.intents import Unanswered as Unanswered
+    from omnibachi_transport.log_lines import Lines as Lines
+    from omnibachi_transport.observer import Observer as Observer
+    from omnibachi_transport.observer import observer_app as observer_app
+    from omnibachi_transport.reading import Readers as Readers
+    from omnibachi_transport.remembering import remember as remember
+    from omnibachi_transport.serving import address_of as address_of
+    from omnibachi_transport.serving import bound as bound
+    from omnibachi_transport.serving import serve as serve
+    from omnibachi_transport.tailing import Tails as Tails
+    from omnibachi_transport.tokens import is_name as is_name
+    from omnibachi_transport.tokens import load_tokens as load_tokens
+    from omnibachi_transport.tokens import new_token as new_token
+    from omnibachi_transport.tokens import token_entries as token_entries
+    from omnibachi_transport.tokens import token_entry as token_entry
+    from omnibachi_transport.tokens import token_file as token_file
+    from omnibachi_transport.writing import LIMIT as _LIMIT
+    from omnibachi_transport.writing import Walkers as Walkers
 
+    MOST_WALKERS = _LIMIT
     link_expression, link_template = _link_expression, _link_template
     shown_root = _shown
     keep_checkpoint, ledger_checkpoint = _keep_checkpoint, _ledger_checkpoint
@@ -211,6 +241,7 @@ _PLACES = {
     "trust_of": "omnibachi_audit.proofs.trust",
     "Told": "omnibachi_observer.site.relations",
     "site": "omnibachi_observer.site.build",
+    "Again": "omnibachi_policy.again",
     "Answers": "omnibachi_runtime.rerun",
     "rerun": "omnibachi_runtime.rerun",
     "Change": "omnibachi_audit.changes.rules",
@@ -266,6 +297,7 @@ _PLACES = {
     "Moments": "omnibachi_compiler.law_search",
     "binds": "omnibachi_compiler.laws",
     "broken_run": "omnibachi_compiler.law_search",
+    "PATTERN_LENGTH": "omnibachi_compiler.keywords",
     "courses_of": "omnibachi_compiler.laws",
     "inlined_uses": "omnibachi_compiler.laws",
     "Subject": "omnibachi_compiler.points",
@@ -279,6 +311,9 @@ _PLACES = {
     "load_locks": "omnibachi_runtime.load",
     "load_origins": "omnibachi_runtime.load",
     "load_workflow": "omnibachi_runtime.load",
+    "Folds": "omnibachi_observer.folding",
+    "folds_of": "omnibachi_observer.folding",
+    "Projected": "omnibachi_observer.views",
     "markdown": "omnibachi_observer.markdown",
     "mermaid": "omnibachi_observer.mermaid",
     "names_of": "omnibachi_compiler.editing.names",
@@ -311,6 +346,30 @@ _PLACES = {
     "walk": "omnibachi_runtime.walk",
     "Unseen": "omnibachi_runtime.withholding",
     "guarded": "omnibachi_runtime.blind",
+    "Reader": "omnibachi_transport.clients",
+    "Source": "omnibachi_transport.clients",
+    "About": "omnibachi_transport.gateway",
+    "Gateway": "omnibachi_transport.gateway",
+    "gateway_app": "omnibachi_transport.gateway",
+    "Intents": "omnibachi_transport.intents",
+    "Unanswered": "omnibachi_transport.intents",
+    "Lines": "omnibachi_transport.log_lines",
+    "Observer": "omnibachi_transport.observer",
+    "observer_app": "omnibachi_transport.observer",
+    "Readers": "omnibachi_transport.reading",
+    "remember": "omnibachi_transport.remembering",
+    "address_of": "omnibachi_transport.serving",
+    "bound": "omnibachi_transport.serving",
+    "serve": "omnibachi_transport.serving",
+    "Tails": "omnibachi_transport.tailing",
+    "is_name": "omnibachi_transport.tokens",
+    "load_tokens": "omnibachi_transport.tokens",
+    "new_token": "omnibachi_transport.tokens",
+    "token_entries": "omnibachi_transport.tokens",
+    "token_entry": "omnibachi_transport.tokens",
+    "token_file": "omnibachi_transport.tokens",
+    "MOST_WALKERS": "omnibachi_transport.writing:LIMIT",
+    "Walkers": "omnibachi_transport.writing",
 }
 
 

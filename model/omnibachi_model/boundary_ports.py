@@ -5,7 +5,7 @@ Only type checkers and implementers read this module.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -79,12 +79,90 @@ class Ledger(Protocol):
         ...
 
 
+class Stopped(Protocol):
+    """Why a fold does not go on."""
+
+    @property
+    def what(self) -> str:
+        """Return `mismatch`, `gap` or `rewritten`."""
+        ...
+
+    @property
+    def at_index(self) -> int:
+        """Return the index of the event that is not folded."""
+        ...
+
+    @property
+    def why(self) -> str:
+        """Return why, in words."""
+        ...
+
+
 class Projection(Protocol):
-    """What is folded of a ledger's events, and the signals that follow; it normalises nothing and decides nothing."""
+    """What is folded of a ledger's events, and the signals that follow; it decides nothing. Times are ms since 1970."""
 
-    last_index: int  # -1 where nothing is held
-    head: str  # digest of the last event that is held; zeros where there is none
+    @property
+    def last_index(self) -> int:
+        """Return the index of the last event that is held, -1 where there is none."""
+        ...
 
-    def fold(self, events: Sequence[Event]) -> Any:
-        """Verify and fold the next events; what does not hold stops the fold there."""
+    @property
+    def stopped(self) -> Stopped | None:
+        """Return why the fold does not go on; None while it does."""
+        ...
+
+    def fold(self, events: Sequence[Any]) -> Sequence[Event]:
+        """Verify and fold the next events, and return those that were; what does not hold stops the fold there."""
+        ...
+
+    def page(self, page: Mapping[str, Any], after: int, limit: int, held: int) -> Sequence[Event]:
+        """Fold a page that was asked for `after` an index when `held` events were held, and compare its heads."""
+        ...
+
+    def ingest(self, events: Sequence[Any]) -> tuple[Sequence[Event], Stopped | None]:
+        """Fold events that somebody sent: all of them, or none, and why."""
+        ...
+
+    def digest_at(self, index: int) -> str:
+        """Return the digest of an event that is held."""
+        ...
+
+    def answered(self, now_ms: int) -> None:
+        """Note that the gateway answered, or that it is asked from now on."""
+        ...
+
+    def signals(self, now_ms: int) -> list[dict[str, Any]]:
+        """Return every signal that is raised, the most severe first."""
+        ...
+
+    def rules(self) -> list[dict[str, Any]]:
+        """Return the rules of the signals."""
+        ...
+
+    def severities(self, now_ms: int) -> dict[str, int]:
+        """Return how many signals of each severity are raised."""
+        ...
+
+    def status(self, now_ms: int) -> dict[str, Any]:
+        """Return the figures."""
+        ...
+
+    def threads(self, limit: int, offset: int) -> list[dict[str, Any]]:
+        """Return threads, those of the latest events first."""
+        ...
+
+    def thread(self, thread_id: str, limit: int | None, offset: int | None) -> dict[str, Any] | None:
+        """Return a thread with its turns, all or some; None for an unknown one."""
+        ...
+
+    def correlations(self, thread_id: str, turn_id: str) -> list[str]:
+        """Return the correlations of the turns of that name in a thread: one in each stream."""
+        ...
+
+    def path(self, events: Sequence[Event]) -> Hashable:
+        """Return the path that a correlation's events took through the gateway's workflow."""
+        ...
+
+    def draw(self, path: Any) -> bytes | None:
+        """Draw such a path as SVG, in any thread; None where that cannot be done."""
         ...

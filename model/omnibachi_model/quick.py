@@ -7,7 +7,7 @@ nothing. A predicate that says True is right; False only means that the full che
 from __future__ import annotations
 
 from .formats import FORMATS
-from .values import LIMIT
+from .values import LIMIT, canonical
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def quick(schema: Schema, compile_pattern: Callable[[str], Any]) -> Fits | None:
     kind = schema.get("type")
     keys = schema.keys()
     if kind is None:
-        return _open if keys <= MARKS else None
+        return canonical if keys <= MARKS else _fixed(schema)
     if isinstance(kind, list):
         if len(kind) != 2 or kind[1] != "null" or "enum" in schema or "const" in schema:
             return None
@@ -44,24 +44,25 @@ def quick(schema: Schema, compile_pattern: Callable[[str], Any]) -> Fits | None:
         return lambda value: type(value) is bool
     if kind == "array" and keys <= LIST_KEYS:
         return _list(schema, compile_pattern)
-    if kind == "object" and keys <= RECORD_KEYS and schema.get("additionalProperties") is False:
+    if kind == "object" and keys <= RECORD_KEYS:
         return _record(schema, compile_pattern)
     return None
 
 
-def _open(value: Any) -> bool:
-    kind = type(value)
-    if kind is str:
-        return bool(value.isascii())
-    if kind is int:
-        return bool(-LIMIT < value < LIMIT)
-    return value is None or kind is bool
+def _fixed(schema: Schema) -> Fits | None:
+    """Return the predicate of an enumeration, or of a constant; what is no text goes to the full check."""
+    if schema.keys() <= MARKS | {"type", "enum"} and "enum" in schema:
+        words = frozenset(item for item in schema["enum"] if type(item) is str and item.isascii())
+        return lambda value: type(value) is str and value in words
+    if schema.keys() <= MARKS | {"type", "const"} and type(schema.get("const")) is str:
+        only = schema["const"]
+        return lambda value: type(value) is str and value == only and value.isascii()
+    return None
 
 
 def _text(schema: Schema, compile_pattern: Callable[[str], Any]) -> Fits | None:
-    if schema.keys() <= {"type", "default", "enum"} and "enum" in schema:
-        words = frozenset(item for item in schema["enum"] if type(item) is str and item.isascii())
-        return lambda value: type(value) is str and value in words
+    if "enum" in schema or "const" in schema:
+        return _fixed(schema)
     if not schema.keys() <= TEXT_KEYS:
         return None
     low, high = schema.get("minLength", 0), schema.get("maxLength", LIMIT)
@@ -102,6 +103,10 @@ def _record(schema: Schema, compile_pattern: Callable[[str], Any]) -> Fits | Non
             return None
         members[key] = fits
     required = frozenset(schema.get("required", ()))
+    extra = schema.get("additionalProperties", True)
+    if extra is not False:
+        other = canonical if extra is True else quick(extra, compile_pattern)
+        return None if other is None else _with_others(members, required, other)
     if not required <= members.keys():
         return None
     if len(required) < len(members):
@@ -130,6 +135,23 @@ def _with_optional(members: dict[str, Fits], required: frozenset[str]) -> Fits:
         for key, item in value.items():
             test = members.get(key)
             if test is None or not test(item):
+                return False
+        return True
+
+    return fits
+
+
+def _with_others(members: dict[str, Fits], required: frozenset[str], other: Fits) -> Fits:
+    def fits(value: Any) -> bool:
+        if type(value) is not dict or not required <= value.keys():
+            return False
+        for key, item in value.items():
+            test = members.get(key)
+            if test is None:
+                if type(key) is not str or not key.isascii():
+                    return False
+                test = other
+            if not test(item):
                 return False
         return True
 

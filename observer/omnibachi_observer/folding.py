@@ -140,11 +140,11 @@ class Folds:
             self.stopped = wrong
         return fresh
 
-    def page(self, page: Mapping[str, Any], after: int, limit: int) -> list[dict[str, Any]]:
+    def page(self, page: Mapping[str, Any], after: int, limit: int, held: int) -> list[dict[str, Any]]:
         """Fold a page of all streams that was asked for `after` an index, and return what was folded.
 
-        Its length and heads are compared with what is held. Where all of it holds, and it reaches back to where the
-        fold stopped, that is over. Raises ValueError for what is no page.
+        Its length and heads are compared with what is held, `held` events when it was asked for. Where all of it holds,
+        and it reaches back to where the fold stopped, that is over. Raises ValueError for what is no page.
         """
         events, length = page.get("events"), page.get("length")
         if type(events) is not list or type(length) is not int:
@@ -152,24 +152,24 @@ class Folds:
         self.length = length
         fresh, wrong = self.check(events, after + 1)
         self.put(fresh)
-        wrong = wrong or self._beside(page, length, after + 1 + len(events), after + 1 + limit)
+        wrong = wrong or self._beside(page, held, after + 1 + len(events), after + 1 + limit)
         if wrong is not None:
             self.stopped = wrong
         elif self.stopped is not None and after < self.stopped.at_index:
             self.stopped = None
         return fresh
 
-    def _beside(self, page: Mapping[str, Any], length: int, reached: int, end: int) -> Stop | None:
+    def _beside(self, page: Mapping[str, Any], before: int, reached: int, end: int) -> Stop | None:
         """Compare what a page says of the whole ledger: how long it is, and its heads."""
-        held = self.event_count
-        if length < held:
-            return Stop(REWRITTEN, length, f"the ledger had {held} events, and {length} of them are there")
+        length = page["length"]
+        if length < before:
+            return Stop(REWRITTEN, length, f"the ledger had {before} events, and {length} of them are there")
         if reached < min(end, length):
             return Stop(GAP, reached, f"event {reached} is missing: the ledger counts {length}")
-        if length == held and page.get("v_digest") != self.head:
-            return Stop(MISMATCH, length - 1, "the ledger's v_digest is not the digest of its last event")
-        if length == held and page.get("normative_head") != self.normative_head:
-            return Stop(MISMATCH, length - 1, "the ledger's normative_head is not what its decisions give")
+        if length == self.event_count and page.get("v_digest") != self.head:
+            return Stop(MISMATCH, max(length - 1, 0), "the ledger's v_digest is not the digest of its last event")
+        if length == self.event_count and page.get("normative_head") != self.normative_head:
+            return Stop(MISMATCH, max(length - 1, 0), "the ledger's normative_head is not what its decisions give")
         return None
 
     def _put(self, event: Mapping[str, Any]) -> None:

@@ -73,14 +73,19 @@ def dot(
     path: list[tuple[str, str]] | None = None,
     *,
     ending: str | None = None,
+    brief: bool = False,
 ) -> str:
     """Write a sealed workflow as DOT text.
 
     `path` is the taken path as (node, outcome); None draws the graph without a run. `ending` is the exit that the run
-    reached, None for a run without an end.
+    reached, None for a run without an end. `brief` leaves out the lines beside nodes, and sets the path on the left.
     """
     cancelled = ending == CANCELLED_EXIT and ending not in exits_of(workflow)
     shown = plan(workflow, path, None if cancelled else ending)
+    if brief:
+        shown.beside = {}
+        shown.nodes = dict(sorted(shown.nodes.items(), key=lambda item: item[0] not in shown.steps))
+        shown.routes.sort(key=lambda route: not route.taken)
     status = "FAILED" if cancelled else exits_of(workflow).get(ending or "")
     strong, _ = COLOURS.get(status or "", BLUE)
     graph = graphviz.Digraph("workflow")

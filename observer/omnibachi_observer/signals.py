@@ -29,20 +29,19 @@ _NAMED = 10  # correlations that the evidence names
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A row of the table: the ids that it may raise, each with its severity; when it does; and the function that says so."""
+    """A row of the table: what it is about, the function that says what is raised, and each id with its severity and
+    the words for when it is raised."""
 
-    ids: tuple[tuple[str, str], ...]
     scope: str
-    raised_while: str
     signals: Callable[[Folds, int], Iterator[Signal]]
+    raises: tuple[tuple[str, str, str], ...]
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the row as people read it."""
-        return {
-            "ids": [{"id": id, "severity": severity} for id, severity in self.ids],
-            "scope": self.scope,
-            "raised_while": self.raised_while,
-        }
+    def as_json(self) -> list[dict[str, Any]]:
+        """Return the row as people read it, one object for each id."""
+        return [
+            {"id": id, "severity": severity, "scope": self.scope, "raised_while": words}
+            for id, severity, words in self.raises
+        ]
 
 
 def signals(folds: Folds, now_ms: int) -> list[Signal]:
@@ -159,45 +158,32 @@ def _changing(folds: Folds, _: int) -> Iterator[Signal]:
         )  # fmt: skip
 
 
+_P95 = f"p95 of the last {LATENCIES} latencies is at least"
+_SHARE = f"of at least {LEAST_TURNS} turns the share that was denied is at least"
 RULES = (
-    Rule(
-        tuple((f"system.ledger.{what}", CRITICAL) for what in (MISMATCH, GAP, REWRITTEN)),
-        SYSTEM,
-        "a hash or a link of an event fails; an index is missing; an event that is held is another now, or there are"
-        " fewer than there were",
-        _stopped,
-    ),
-    Rule(
-        (("system.latency.p95.critical", CRITICAL), ("system.latency.p95.elevated", WARN)),
-        SYSTEM,
-        f"p95 of the last {LATENCIES} latencies is at least {SLOW_MS} ms, or at least {ELEVATED_MS} ms",
-        _slow,
-    ),
-    Rule(
-        (("thread.{id}.deny_rate.critical", CRITICAL), ("thread.{id}.deny_rate.elevated", WARN)),
-        THREAD,
-        f"of at least {LEAST_TURNS} turns at least {MOST_DENIED:.0%} are denied, or at least {MANY_DENIED:.0%}",
-        _denied,
-    ),
-    Rule(
-        (("thread.{id}.error_cluster", WARN),), THREAD, f"at least {CLUSTER} executions ended with an error", _failing
-    ),
-    Rule(
-        (("thread.{id}.undecided", WARN),),
-        THREAD,
-        f"an INTENT has had no DECISION for {UNDECIDED_MS // 1000} s",
-        _undecided,
-    ),
-    Rule(
-        (("system.gateway.unreachable", WARN),),
-        SYSTEM,
-        f"the gateway has not answered for {SILENT_MS // 1000} s",
-        _silent,
-    ),
-    Rule(
-        (("system.policy.frequent_changes", INFO),),
-        SYSTEM,
-        f"the pack changed more than {CHANGES} times in the last {PACKS} DECISIONs",
-        _changing,
-    ),
-)
+    Rule(SYSTEM, _stopped, (
+        (f"system.ledger.{MISMATCH}", CRITICAL, "the hash or the link of an event fails, or a head of the ledger"),
+        (f"system.ledger.{GAP}", CRITICAL, "an index is missing"),
+        (f"system.ledger.{REWRITTEN}", CRITICAL, "an event that is held is another now, or there are fewer than were"),
+    )),
+    Rule(SYSTEM, _slow, (
+        ("system.latency.p95.critical", CRITICAL, f"{_P95} {SLOW_MS} ms"),
+        ("system.latency.p95.elevated", WARN, f"{_P95} {ELEVATED_MS} ms, and less than {SLOW_MS} ms"),
+    )),
+    Rule(THREAD, _denied, (
+        ("thread.{id}.deny_rate.critical", CRITICAL, f"{_SHARE} {MOST_DENIED}"),
+        ("thread.{id}.deny_rate.elevated", WARN, f"{_SHARE} {MANY_DENIED}, and less than {MOST_DENIED}"),
+    )),
+    Rule(THREAD, _failing, (
+        ("thread.{id}.error_cluster", WARN, f"at least {CLUSTER} executions ended with an error"),
+    )),
+    Rule(THREAD, _undecided, (
+        ("thread.{id}.undecided", WARN, f"an INTENT has had no DECISION for {UNDECIDED_MS} ms"),
+    )),
+    Rule(SYSTEM, _silent, (
+        ("system.gateway.unreachable", WARN, f"the gateway has not answered for {SILENT_MS} ms"),
+    )),
+    Rule(SYSTEM, _changing, (
+        ("system.policy.frequent_changes", INFO, f"the pack changed more than {CHANGES} times in {PACKS} DECISIONs"),
+    )),
+)  # fmt: skip

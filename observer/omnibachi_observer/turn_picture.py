@@ -147,7 +147,7 @@ def told_of(workflow: dict[str, Any], path: TurnPath) -> str:
 
 def draw_path(workflow: dict[str, Any], path: TurnPath) -> str:
     """Draw a path over its sealed workflow as one SVG element, with a title and a description. Raises PictureFailed."""
-    drawn = render(dot(workflow, list(path.steps), ending=path.ending), "svg").decode()
+    drawn = render(dot(workflow, list(path.steps), ending=path.ending, brief=True), "svg").decode()
     code = split(str(workflow.get("address")))[1]
     return _for_a_page(drawn, f"The path of this turn through {code}", told_of(workflow, path))
 

@@ -1,6 +1,6 @@
-"""How a fold is shown: figures, threads with their turns, the path of a turn through the gateway's workflow, pictures.
+"""How a fold is shown: figures, and threads with their turns.
 
-Pure functions of a fold and, where something is said of signals, of a given time. `Projected` is what a server is given.
+Pure functions of a fold and, where signals are told, of a given time. `Projected` is what a server is given.
 """
 
 from __future__ import annotations
@@ -9,16 +9,15 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from omnibachi_model.decisions import ALLOW, DENY, ERROR
+from omnibachi_model.decisions import ERROR
 
 from .folding import Folds, Stop
-from .picture import dot
-from .renderer import render
+from .renderer import PictureFailed
 from .signals import RULES, Signal, percentile, severities, signals
+from .turn_picture import TurnPath, draw_path, turn_path
 from .turns import Thread, Turn
 
-_UNDECIDABLE = "policy.evaluation_error"
-_BY_ERROR = {"outcome_unknown": ("OUTCOME_UNKNOWN", "record_unknown"), "internal_error": ("FAULT", "record_crash")}
+_NO_PATH = TurnPath((), None)
 
 
 def status(folds: Folds, now_ms: int, raised: Sequence[Signal] | None = None) -> dict[str, Any]:
@@ -97,48 +96,21 @@ def _turn(turn: Turn) -> dict[str, Any]:
     }
 
 
-def path(turn: Turn) -> tuple[list[tuple[str, str]], str | None]:
-    """Return the nodes of the gateway's workflow that a turn passed, as far as its events tell, and its exit."""
-    steps = [("record_intent", "SUCCESS")]
-    if turn.result == DENY and _UNDECIDABLE in turn.reason_codes:
-        steps += [("facts", "SUCCESS"), ("verdict", "FAULT"), ("record_undecidable", "SUCCESS")]
-    elif turn.result == DENY:
-        steps += [("facts", "SUCCESS"), ("verdict", "DENY"), ("record_deny", "SUCCESS")]
-    elif turn.result == ALLOW:
-        steps += [("facts", "SUCCESS"), ("verdict", "ALLOW"), ("record_allow", "SUCCESS")]
-    if turn.status is not None:
-        outcome = "PROVIDER_ERROR" if turn.status == ERROR else "SUCCESS"
-        outcome, node = _BY_ERROR.get(turn.error_code or "", (outcome, "record_execution"))
-        steps += [("call", outcome), (node, "SUCCESS")]
-    return steps, "denied" if turn.result == DENY else None if turn.status is None else "executed"
-
-
-def picture(workflow: dict[str, Any], turn: Turn | None) -> bytes:
-    """Draw the gateway's workflow as SVG, with the path of a turn where one is given. Raises PictureFailed."""
-    if turn is None:
-        return render(dot(workflow), "svg")
-    steps, ending = path(turn)
-    return render(dot(workflow, steps, ending=ending), "svg")
-
-
 class Projected:
-    """A fold as a server is given it: what it takes in, and what it shows. One thread at a time."""
+    """A fold as a server is given it: what it takes in, and what it shows. All but `draw` are for one thread."""
 
-    __slots__ = ("_workflow", "folds")
+    __slots__ = ("_known", "_workflow", "folds")
 
-    def __init__(self, folds: Folds, workflow: dict[str, Any]) -> None:
+    def __init__(self, folds: Folds, workflow: dict[str, Any] | None) -> None:
+        """Show a fold; `workflow` is the gateway's as it was sealed, None where there is none to draw."""
         self.folds = folds
         self._workflow = workflow
+        self._known: tuple[tuple[Any, ...], list[Signal]] | None = None
 
     @property
     def last_index(self) -> int:
         """Return the index of the last event that is held, -1 where there is none."""
         return self.folds.last_index
-
-    @property
-    def head(self) -> str:
-        """Return the digest of the last event that is held."""
-        return self.folds.head
 
     @property
     def stopped(self) -> Stop | None:
@@ -149,9 +121,9 @@ class Projected:
         """Verify and fold the next events, and return those that were folded."""
         return self.folds.fold(events)
 
-    def page(self, page: Mapping[str, Any], after: int, limit: int) -> list[dict[str, Any]]:
+    def page(self, page: Mapping[str, Any], after: int, limit: int, held: int) -> list[dict[str, Any]]:
         """Fold a page that was asked for after an index; raises ValueError for what is none."""
-        return self.folds.page(page, after, limit)
+        return self.folds.page(page, after, limit, held)
 
     def ingest(self, events: Sequence[Any]) -> tuple[list[dict[str, Any]], Stop | None]:
         """Fold events that somebody sent: all of them, or none and why."""
@@ -161,21 +133,33 @@ class Projected:
         self.folds.put(fresh)
         return fresh, None
 
+    def digest_at(self, index: int) -> str:
+        """Return the digest of an event that is held."""
+        return self.folds.digest_at(index)
+
     def answered(self, now_ms: int) -> None:
-        """Note when the gateway answered, or when it was first asked."""
+        """Note when the gateway answered, or from when on it is asked."""
         self.folds.answered_ms = now_ms
 
     def signals(self, now_ms: int) -> list[Signal]:
-        """Return every signal that is raised, the most severe first."""
-        return signals(self.folds, now_ms)
+        """Return every signal that is raised, the most severe first. Within a tenth of a second it is asked once."""
+        folds = self.folds
+        state = (folds.event_count, folds.stopped, folds.answered_ms, now_ms // 100)
+        if self._known is None or self._known[0] != state:
+            self._known = (state, signals(folds, now_ms))
+        return self._known[1]
 
     def rules(self) -> list[dict[str, Any]]:
         """Return the table of rules."""
-        return [rule.as_json() for rule in RULES]
+        return [row for rule in RULES for row in rule.as_json()]
 
-    def status(self, now_ms: int, raised: Sequence[Signal]) -> dict[str, Any]:
+    def severities(self, now_ms: int) -> dict[str, int]:
+        """Return how many signals of each severity are raised."""
+        return severities(self.signals(now_ms))
+
+    def status(self, now_ms: int) -> dict[str, Any]:
         """Return the figures."""
-        return status(self.folds, now_ms, raised)
+        return status(self.folds, now_ms, self.signals(now_ms))
 
     def threads(self, limit: int, offset: int) -> list[dict[str, Any]]:
         """Return threads, those of the latest events first."""
@@ -185,16 +169,23 @@ class Projected:
         """Return a thread with turns, or None for an unknown one."""
         return thread(self.folds, thread_id, limit, offset)
 
-    def turns(self, thread_id: str, turn_id: str) -> list[Turn]:
-        """Return the turns of that name in a thread: one, or one in each stream."""
+    def correlations(self, thread_id: str, turn_id: str) -> list[str]:
+        """Return the correlations of the turns of that name in a thread: one in each stream."""
         found = self.folds.threads.get(thread_id)
-        places = found.turns if found is not None else []
-        return [turn for place in places if (turn := self.folds.turns[place]).turn_id == turn_id]
+        places = [] if found is None else found.turns
+        turns = [turn for place in places if (turn := self.folds.turns[place]).turn_id == turn_id]
+        return [turn.correlation_id for turn in turns]
 
-    def of_correlation(self, correlation_id: str) -> Turn | None:
-        """Return the latest turn of a correlation."""
-        return next((turn for turn in reversed(self.folds.turns) if turn.correlation_id == correlation_id), None)
+    def path(self, events: Sequence[dict[str, Any]]) -> TurnPath:
+        """Return the path that a correlation's events took through the gateway's workflow."""
+        try:
+            return _NO_PATH if self._workflow is None else turn_path(self._workflow, events)
+        except (KeyError, IndexError, TypeError):
+            return _NO_PATH  # Such an event no gateway of ours appends.
 
-    def picture(self, turn: Turn | None) -> bytes:
-        """Draw the gateway's workflow as SVG, with a turn's path. Raises PictureFailed."""
-        return picture(self._workflow, turn)
+    def draw(self, path: TurnPath) -> bytes | None:
+        """Draw a path as SVG, in any thread; None where that cannot be done."""
+        try:
+            return None if self._workflow is None else draw_path(self._workflow, path).encode()
+        except PictureFailed:
+            return None

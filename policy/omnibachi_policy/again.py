@@ -43,8 +43,8 @@ def decide_again(intent: Event, decision: Event, policy: Mapping[str, Any]) -> J
     facts = facts_of(
         {name: intent[name] for name in ANCHORS}, {**envelope, "payload": said}, envelope["identity"], boundary
     )
-    named = {"snapshot": decision["payload"]["snapshot"]} if "snapshot" in decision["payload"] else {}
-    return evaluate({**policy, **named}, facts, intent["normative_digest"])
+    named = _of(policy, ("address", "digest", "pack")) | _of(decision["payload"], ("snapshot",))
+    return evaluate(named, facts, intent["normative_digest"])
 
 
 def differences(intent: Event, decision: Event, policy: Mapping[str, Any]) -> list[Json]:
@@ -58,11 +58,12 @@ def differences(intent: Event, decision: Event, policy: Mapping[str, Any]) -> li
 class Again:
     """The DECISIONs of one ledger, decided again event after event: under `policy`, else each under its own pack.
 
-    `decisions` counts them, `differing` those that come out otherwise; `kept` counts by reason those that are taken as
-    they were recorded, `untold` by digest those whose pack nobody has. INTENTs are held until they are decided.
+    `decisions` counts them, `differing` those that come out otherwise, `turned` those with another verdict; `kept`
+    counts by reason those that are taken as they were recorded, `untold` by digest those whose pack nobody has. INTENTs
+    are held until they are decided.
     """
 
-    __slots__ = ("_find", "_intents", "_policy", "decisions", "differing", "kept", "untold")
+    __slots__ = ("_find", "_intents", "_policy", "decisions", "differing", "kept", "turned", "untold")
 
     def __init__(self, find: Find, policy: Mapping[str, Any] | None = None) -> None:
         self._find = find
@@ -70,6 +71,7 @@ class Again:
         self._intents: dict[str, Event] = {}
         self.decisions = 0
         self.differing = 0
+        self.turned = 0
         self.kept: dict[str, int] = {}
         self.untold: dict[str, int] = {}
 
@@ -82,6 +84,7 @@ class Again:
         found = self._decided(self._intents.pop(event["correlation_id"]), event)
         self.decisions += 1
         self.differing += bool(found)
+        self.turned += any(item["field"] == "result" for item in found)
         return found
 
     def _decided(self, intent: Event, decision: Event) -> list[Json]:

@@ -137,9 +137,11 @@ class Program:
                 return [], given, encode(payload)
             except TypeError:
                 pass
-        payload = admit(payload)
-        given = self.admitted(payload)
-        return self._check(given) or [], given, encode(payload)
+        canonical = admit(payload)
+        if canonical is not payload:
+            given = self.admitted(canonical)
+            found = self._check(given)
+        return found or [], given, encode(canonical)
 
     def violations(self, given: Any) -> list[Violation]:
         """Return what the filled payload breaks of its schema."""
@@ -194,6 +196,7 @@ class _Linker:
         self.closed = forced is not None
         self.schemas = _schemas(workflow)
         self.closings: dict[int, Step] = {}
+        self.departures: dict[int, Step] = {}
         self.loops: dict[int, Loop] = {}
         self.secrets = _secrets(workflow)
 
@@ -266,7 +269,9 @@ class _Linker:
         only = {
             path: _forced(answer) for path, answer in self.forced.items() if path != name and sealed_name(path) == name
         }
-        return link_call(index, node, self.size, self.schemas, workflow, function, self.closings, only)
+        # Where something is withheld, each node's step adds its own events and no others.
+        departures = self.departures if self.secrets is None else {}
+        return link_call(index, node, self.size, self.schemas, workflow, function, self.closings, departures, only)
 
 
 def _secrets(workflow: dict[str, Any]) -> Secrets | None:

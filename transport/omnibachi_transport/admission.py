@@ -21,7 +21,7 @@ from omnibachi_model.values import admit as canonical
 
 from .forms import VERSION, fields_of, form_of, normalise
 from .reasons import MOST, REASONS, Finding
-from .request_schemas import FORMS, INTENT_TYPES, LARGEST_MESSAGE, Schema, judge_of
+from .request_schemas import FLAT, FORMS, INTENT_TYPES, LARGEST_MESSAGE, Schema, judge_of
 from .secret_texts import named, place, secrets_in
 from .strict_json import read_object
 
@@ -86,11 +86,9 @@ def _sorted(findings: Iterator[Finding] | list[Finding]) -> list[Finding]:
 
 def _shape(body: dict[str, Any], form: str, intent_types: Mapping[str, Schema]) -> Iterator[Finding]:
     """Fields by the schema of the form, and the message payload by that of its type."""
-    judge = judge_of(form)
-    if not judge.is_valid(body):
-        yield from _misfits(judge, FORMS[form], body, ())
-        if form != "flat" and type(body.get("payload")) is not dict:
-            return
+    yield from _misfits(judge_of(form), FORMS[form], body, ())
+    if form != FLAT and type(body.get("payload")) is not dict:
+        return
     fields, at = fields_of(body, form)
     payload, kind = fields.get("payload"), fields.get("intent_type")
     if type(payload) is not dict:
@@ -138,27 +136,30 @@ def _misfits(
     judge: jsonschema_rs.Draft202012Validator, schema: Schema, value: Any, at: tuple[str | int, ...]
 ) -> Iterator[Finding]:
     """Yield what of a value does not fit its schema: what is missing, what is invalid once each, what is unknown."""
-    invalid = set()
-    for error in judge.iter_errors(value):
+    if judge.is_valid(value):
+        return
+    told = set[tuple[str | int, ...]]()
+    for error in judge.iter_errors(_shortened(value)):
         path, kind = (*at, *error.instance_path), error.kind
         if isinstance(kind, jsonschema_rs.ValidationErrorKind.Required):
-            wanted = (*path, kind.property)
-            yield Finding("admission.missing_field", f"`{kind.property}` is missing", place(wanted))
+            yield Finding("admission.missing_field", f"`{kind.property}` is missing", place((*path, kind.property)))
         elif isinstance(kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
-            known = _at(schema, error.schema_path[:-1])["properties"]
+            known = _at(schema, error.schema_path[:-1]).get("properties", {})
             for name in kind.unexpected[:MOST]:
                 detail = f"no field is called {named(name)}{_elsewhere(name, known, schema)}"
                 yield Finding("admission.unknown_field", detail, place((*path, name)))
-        elif path not in invalid:
-            invalid.add(path)
-            detail = f"`{path[-1] if path else 'the body'}` is not {_at(schema, error.schema_path[:-1])['description']}"
-            yield Finding("admission.invalid_field", detail, place(path))
+        elif path not in told:
+            wanted = _at(schema, error.schema_path[:-1]).get("description", "what its type asks for")
+            yield Finding("admission.invalid_field", f"{_called(path)} is not {wanted}", place(path))
+        told.add(path)
+    if not told:
+        yield Finding("admission.invalid_field", f"{_called(at)} is not what its type asks for", place(at))
 
 
 def _elsewhere(name: str, known: Mapping[str, Any], schema: Schema) -> str:
     """Say what an unknown field may be: one that belongs elsewhere in the envelope, or a misspelt one."""
-    outer = schema["properties"]
-    inner = outer["payload"].get("properties", {})
+    outer = schema.get("properties", {})
+    inner = outer.get("payload", {}).get("properties", {})
     if known is outer and name in inner:
         return ": it stands inside `payload`"
     if known is inner and name in outer:
@@ -168,7 +169,23 @@ def _elsewhere(name: str, known: Mapping[str, Any], schema: Schema) -> str:
 
 def _meant(name: str, known: Mapping[str, Any] | Sequence[str], otherwise: str) -> str:
     near = nearest(name, known)
-    return f"; the nearest is `{near}`" if near else f"; {otherwise} {', '.join(f'`{item}`' for item in known)}"
+    if near:
+        return f"; the nearest is `{near}`"
+    return f"; {otherwise} {', '.join(f'`{item}`' for item in known)}" if known else ""
+
+
+def _shortened(value: Any) -> Any:
+    """Return a value whose lists end after MOST items: each item that is wrong costs time, and so many are not told."""
+    if type(value) is dict:
+        return {key: _shortened(item) for key, item in value.items()}
+    return [_shortened(item) for item in value[:MOST]] if type(value) is list else value
+
+
+def _called(path: tuple[str | int, ...]) -> str:
+    """Name what stands at a path: a field by its name, an item of a list by its number and the list's name."""
+    if not path:
+        return "the body"
+    return named(path[-1]) if isinstance(path[-1], str) else f"item {path[-1]} of {named(str(path[-2]))}"
 
 
 def _at(schema: Any, path: Sequence[str | int]) -> Any:

@@ -28,6 +28,7 @@ HEADERS_TOO_LARGE = f"the headers are larger than {MOST_HEADERS} bytes"
 INTENT, READ, INGEST = "intent", "read", "ingest"
 _ID = re.compile(r"[!-~](?:[ -~]{0,62}[!-~])?\Z")
 _LOOPBACK = re.compile(r"(?:127(?:\.[0-9]{1,3}){3}|localhost|\[::1\])(?::[0-9]{1,5})?\Z", re.IGNORECASE)
+_METHODS = ("GET", "HEAD", "POST")
 _ALWAYS = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
@@ -155,7 +156,7 @@ def _is_local(host: bytes) -> bool:
     return _LOOPBACK.match(host.decode("latin-1")) is not None
 
 
-def _route(scope: Scope) -> str:
-    """Name the route without what a caller wrote into the path."""
+def _route(scope: Scope) -> str | None:
+    """Name the route, without what a caller wrote for a path or a method."""
     path = getattr(scope.get("route"), "path", None)
-    return f"{scope['method'] if path else '-'} {path or 'none'}"
+    return path and f"{scope['method'] if scope['method'] in _METHODS else 'other'} {path}"

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 
 from omnibachi_model.digests import encode
-from omnibachi_model.values import JSON, Outside, parse
+from omnibachi_model.values import Outside, parse
+
+if TYPE_CHECKING:
+    from omnibachi_model.values import JSON
 
 INGRESS = "/ingress/intent"
 LARGEST = 1 << 20  # bytes of an answer
@@ -28,6 +31,21 @@ class Unanswered(Exception):
         super().__init__(f"{url}: {because}")
         self.url = url
         self.because = because
+
+
+def unanswered(url: str, error: Exception) -> Unanswered:
+    """Say in few words why a server did not answer, or with nothing that can be read."""
+    if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
+        return Unanswered(url, "nobody answers there")
+    if isinstance(error, httpx2.TimeoutException):
+        return Unanswered(url, "no answer in time")
+    if isinstance(error, httpx2.HTTPError):
+        return Unanswered(url, f"the connection broke ({type(error).__name__})")
+    if isinstance(error, Outside):
+        return Unanswered(url, f"its answer cannot be read: {error.reason}")
+    if isinstance(error, httpx2.InvalidURL | UnicodeError):
+        return Unanswered(url, "the url is none")
+    return Unanswered(url, "its answer is no JSON")
 
 
 class Intents:
@@ -61,11 +79,5 @@ class Intents:
                     if time.monotonic() > until:
                         raise Unanswered(self.url, f"its answer has no end after {self._seconds:g} s")
             return answer.status_code, parse(bytes(found), limit=LARGEST)
-        except httpx2.TimeoutException:
-            raise Unanswered(self.url, "no answer in time") from None
-        except httpx2.HTTPError as error:
-            raise Unanswered(self.url, f"no connection, or none that holds ({type(error).__name__})") from None
-        except (httpx2.InvalidURL, UnicodeError):
-            raise Unanswered(self.url, "the url is none") from None
-        except Outside as outside:
-            raise Unanswered(self.url, f"its answer cannot be read: {outside.reason}") from None
+        except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, Outside) as error:
+            raise unanswered(self.url, error) from None

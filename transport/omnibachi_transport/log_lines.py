@@ -64,7 +64,9 @@ class Lines:
                 self._missed = 0
                 ended = not self._open
             if missed:
-                lines.append(orjson.dumps({"at": write_time(time.time_ns()), "event": "missed", "count": missed}) + b"\n")
+                lines.append(
+                    orjson.dumps({"at": write_time(time.time_ns()), "event": "missed", "count": missed}) + b"\n"
+                )
             try:
                 self._stream.write(b"".join(lines))
                 self._stream.flush()

@@ -40,9 +40,9 @@ def query_of(query: bytes, schemas: Mapping[str, Schema]) -> dict[str, Any] | li
     found: list[Finding] = []
     for name, text in pairs:
         if name not in schemas:
-            near = nearest(name, schemas)
-            known = ", ".join(f"`{item}`" for item in schemas) or "none"
-            found.append(_finding("", f"a parameter is unknown; {f'did you mean `{near}`?' if near else f'known: {known}'}"))
+            near, known = nearest(name, schemas), ", ".join(f"`{item}`" for item in schemas)
+            advice = f"did you mean `{near}`?" if near else f"known: {known or 'none'}"
+            found.append(_finding("", f"a parameter is unknown; {advice}"))
         elif name in values:
             found.append(_finding(name, f"`{name}` stands twice"))
         else:

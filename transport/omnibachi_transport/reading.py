@@ -4,6 +4,7 @@ for the database; and the query parameters of the routes that read."""
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -78,6 +79,11 @@ class Readers:
         self._pool.shutdown()
         while self._opened:
             self._opened.pop().__exit__(None, None, None)
+
+
+def is_id(text: str) -> bool:
+    """Tell whether a text can be an id."""
+    return 1 <= len(text) <= LONGEST and re.search(ID["pattern"], text) is not None
 
 
 def filters_of(query: Mapping[str, Any]) -> dict[str, str]:

@@ -78,9 +78,9 @@ class _Protocol(H11Protocol):
         found = Finding("transport.too_large", HEADERS_TOO_LARGE) if long else Finding(MALFORMED, "this is no HTTP/1.1")
         status, body = refusal([found])
         headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
-        parts = (h11.Response(status_code=status, headers=headers), h11.Data(data=orjson.dumps(body)), h11.EndOfMessage())
+        response, data = h11.Response(status_code=status, headers=headers), h11.Data(data=orjson.dumps(body))
         with contextlib.suppress(h11.LocalProtocolError):
-            for part in parts:
+            for part in (response, data, h11.EndOfMessage()):
                 self.transport.write(self.conn.send(part) or b"")
         self.transport.close()
 
@@ -117,7 +117,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+    def capture_signals(self) -> Iterator[None]:
         before = {number: signal.signal(number, self.handle_exit) for number in HANDLED_SIGNALS}
         try:
             yield

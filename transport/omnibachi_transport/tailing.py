@@ -54,7 +54,6 @@ class Tails:
         self._tails: set[_Tail] = set()
         self._frames: deque[Frame] = deque(maxlen=BEHIND)
         self._length = 0  # of the ledger, as far as the watcher told
-        self._changed = asyncio.Event()
         self._wanted, self._stopped = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -66,7 +65,10 @@ class Tails:
         """End all tails; called in the event loop."""
         self._stopped.set()
         self._wanted.set()
-        self._stir()
+        for tail in self._tails:
+            tail.news.set()
+            if tail.waits_from is not None:
+                cut(tail.scope)
 
     def close(self) -> None:
         """Wait until the watcher has ended."""
@@ -99,6 +101,8 @@ class Tails:
         finally:
             gone.cancel()
             self._tails.discard(tail)
+            if not self._tails and not self._stopped.is_set():
+                self._wanted.clear()
 
     async def _pieces(self, tail: _Tail, filters: Mapping[str, str], *, follow: bool) -> AsyncIterator[bytes]:
         while not tail.ended and not self._stopped.is_set():
@@ -120,10 +124,10 @@ class Tails:
             if not follow:
                 return
             while self._length <= tail.cursor + 1 and not tail.ended and not self._stopped.is_set():
-                changed = self._changed
+                tail.news.clear()
                 try:
                     async with asyncio.timeout(self._heartbeat):
-                        await changed.wait()
+                        await tail.news.wait()
                 except TimeoutError:
                     yield COMMENT
 
@@ -134,27 +138,19 @@ class Tails:
             self._thread.start()
         self._wanted.set()
 
-    def _stir(self) -> None:
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
-
     def _take(self, frames: list[Frame], length: int) -> None:
         """Learn in the event loop how long the ledger is now; `frames` are its last events, or there are too many."""
         if not frames or frames[0][0] != self._length:
             self._frames.clear()
         self._frames.extend(frames)
-        if not frames:
-            for tail in self._tails:
-                tail.live = False
         self._length = length
-        self._stir()
         for tail in self._tails:
+            tail.live = tail.live and bool(frames)
+            tail.news.set()
             if tail.behind(length) > BEHIND:
                 self._lines.say("tail", reason_code="tail.behind", request_id=tail.request_id)
                 tail.ended = True
                 cut(tail.scope)
-        if not self._tails:
-            self._wanted.clear()
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Follow the head while anybody wants to know of it."""
@@ -186,13 +182,14 @@ class Tails:
 class _Tail:
     """One reader: the last index that it was sent, or that its filters left out."""
 
-    __slots__ = ("cursor", "ended", "live", "scope", "waits_from")
+    __slots__ = ("cursor", "ended", "live", "news", "scope", "waits_from")
 
     def __init__(self, scope: Scope, since: int) -> None:
         self.scope = scope
         self.cursor = since
         self.live = False  # it takes what the watcher read
         self.ended = False
+        self.news = asyncio.Event()
         self.waits_from: int | None = None  # the length of the ledger when what it is being sent was
 
     @property
@@ -212,6 +209,7 @@ async def _gone(receive: Receive, tail: _Tail) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     tail.ended = True
+    tail.news.set()
 
 
 def _read(ledger: Ledger, since: int, filters: Mapping[str, str]) -> list[Frame]:

@@ -97,7 +97,12 @@ def new_token() -> str:
     return PREFIX + base64.urlsafe_b64encode(os.urandom(32)).rstrip(b"=").decode()
 
 
-def entry_of(token: str, principal: str, tenant: str | None, roles: Sequence[str]) -> dict[str, Any]:
+def is_name(text: str) -> bool:
+    """Tell whether a text may name a principal or a tenant."""
+    return jsonschema_rs.Draft202012Validator(NAME).is_valid(text)
+
+
+def token_entry(token: str, principal: str, tenant: str | None, roles: Sequence[str]) -> dict[str, Any]:
     """Return what the file holds of a token."""
     known = [role for role in ROLES if role in roles]
     return {"digest": digest(token.encode()), "principal": principal, "tenant": tenant, "roles": known}
@@ -105,10 +110,10 @@ def entry_of(token: str, principal: str, tenant: str | None, roles: Sequence[str
 
 def load_tokens(path: str | os.PathLike[str]) -> Tokens:
     """Read the file of tokens. Raises Refused: OB923 where it is none, OB924 where others may read it too."""
-    return Tokens(tuple((item["digest"], _identity(item)) for item in read_entries(path)))
+    return Tokens(tuple((item["digest"], _identity(item)) for item in token_entries(path)))
 
 
-def read_entries(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+def token_entries(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     """Read what the file holds; raises Refused (OB923, OB924)."""
     shown = os.fspath(path)
     try:
@@ -136,7 +141,7 @@ def read_entries(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     return list(value["tokens"])
 
 
-def written(entries: Sequence[Mapping[str, Any]]) -> bytes:
+def token_file(entries: Sequence[Mapping[str, Any]]) -> bytes:
     """Write the file of these entries."""
     return pretty({"tokens": list(entries)})
 

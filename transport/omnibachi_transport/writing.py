@@ -29,11 +29,17 @@ _Job: TypeAlias = "tuple[float, Asked, Future[Governed]]"
 
 
 class Walkers:
-    """Threads that govern. `most` is how many there are at most; with `suspect` there are none, and nothing is taken."""
+    """Threads that govern, `most` of them at most; where the ledger is `suspect` none, and nothing is taken."""
 
     def __init__(
-        self, open_govern: Callable[[], Govern], lines: Lines, *, most: int = 1, limit: int = LIMIT, suspect: bool = False
-    ) -> None:  # fmt: skip
+        self,
+        open_govern: Callable[[], Govern],
+        lines: Lines,
+        *,
+        most: int = 1,
+        limit: int = LIMIT,
+        suspect: bool = False,
+    ) -> None:
         self.limit = limit
         self.suspect = suspect
         self._open, self._lines, self._most = open_govern, lines, most
@@ -116,7 +122,8 @@ class Walkers:
                 found = door.govern(*asked)
             except BaseException as error:
                 failed = error
-                door = _closed(door)
+                _close(door)
+                door = None
             with self._stir:
                 self._in_hand -= 1
                 self._done.notify()
@@ -124,7 +131,7 @@ class Walkers:
                 future.set_exception(failed)
             elif found is not None:
                 future.set_result(found)
-        _closed(door)
+        _close(door)
 
     def _next(self) -> _Job | None:
         with self._stir:
@@ -140,7 +147,7 @@ class Walkers:
             door = self._open().__enter__()
             self._tell("recovered", door.recover())
         except BaseException as error:
-            _closed(door)
+            _close(door)
             began.set_exception(error)
             return
         began.set_result(None)
@@ -153,11 +160,13 @@ class Walkers:
                 self._sound = False
                 code = error.diagnostic.code if isinstance(error, Trouble) else error.diagnostics[0].code
                 self._lines.say("sweep", code=code)
-                door = _closed(door)
+                _close(door)
+                door = None
             except Exception as error:
                 self._lines.say("defect", code="OB799", kind=type(error).__name__)
-                door = _closed(door)
-        _closed(door)
+                _close(door)
+                door = None
+        _close(door)
 
     def _tell(self, event: str, runs: Any) -> None:
         for run in runs:
@@ -165,7 +174,7 @@ class Walkers:
             self._lines.say(event, run=run.trace_id, exit=run.exit, code=codes[0] if codes else None)
 
 
-def _closed(door: Govern | None) -> None:
+def _close(door: Govern | None) -> None:
     if door is not None:
         with contextlib.suppress(Exception):
             door.__exit__(None, None, None)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -69,7 +67,7 @@ def command(output: Output, workspace: Workspace, **asked: Any) -> int:
     Exit status 0 when every run is COMPLETED, else the worst of all lines, in the order 6, 4, 3, 1, 5, 7.
     """
     try:
-        with _progress(output) as tell:
+        with output.bar() as tell:
             done = run_batch(workspace, Asked(**asked), tell)
     except KeyboardInterrupt:
         found = Diagnostic("OB745", "the batch was interrupted", help="give the same command again to go on with it")
@@ -114,23 +112,3 @@ def _failed(done: Batch) -> Iterator[Diagnostic]:
 def _shown(path: str) -> str:
     here = os.getcwd() + os.sep
     return path[len(here) :] if path.startswith(here) else path
-
-
-@contextlib.contextmanager
-def _progress(output: Output) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar with rate and remaining time, only on a terminal."""
-    if output.as_json or not sys.stderr.isatty():
-        yield lambda done, of: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as shown:
-        bar = shown.add_task("", total=None, rate="")
-
-        def tell(done: int, of: int) -> None:
-            speed = shown.tasks[0].finished_speed or shown.tasks[0].speed
-            shown.update(bar, completed=done, total=of, rate=f"{speed:.0f}/s" if speed else "")
-
-        yield tell

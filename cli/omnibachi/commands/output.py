@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -72,6 +72,26 @@ class Output:
 
         with Console(stderr=True).status(text) as status:
             yield status
+
+    @contextlib.contextmanager
+    def bar(self) -> Iterator[Callable[[int, int], None]]:
+        """Show a bar with rate and remaining time, only on a terminal; the value is told (how many are done, of how
+        many)."""
+        if self.as_json or not sys.stderr.isatty():
+            yield lambda done, of: None
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True)) as shown:
+            bar = shown.add_task("", total=None, rate="")
+
+            def tell(done: int, of: int) -> None:
+                speed = shown.tasks[0].finished_speed or shown.tasks[0].speed
+                shown.update(bar, completed=done, total=of, rate=f"{speed:.0f}/s" if speed else "")
+
+            yield tell
 
 
 class _Silence:

@@ -1,4 +1,5 @@
-"""`omnibachi replay`: compute a recorded run again from the sealed workflow, and compare."""
+"""`omnibachi replay`: compute a recorded run again from the sealed workflow, or decisions from their intents, and
+compare."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import click
 
 from omnibachi import replay as replay_record
 from omnibachi.exits import OK, UNPROVEN
+from omnibachi.ledgers import is_data_root, is_export
 from omnibachi.payloads import payload_of
 from omnibachi.replaying import Replay
 from omnibachi.workspace import Workspace
@@ -14,10 +16,11 @@ from omnibachi_model.diagnostics import Refused
 from .options import as_command
 from .output import Output, counted
 from .recorded import record_of, snapshot_of
+from .redecided import replay_ledgers
 
 
 @as_command("replay", "omnibachi.replay/1", "omnibachi replay traces/T1/T1.jsonl", state=True)
-@click.argument("trace")
+@click.argument("target", metavar="TRACE|DATA_ROOT|EXPORT")
 @click.option(
     "--snapshot",
     "given",
@@ -28,15 +31,27 @@ from .recorded import record_of, snapshot_of
 @click.option(
     "--payload", "file", metavar="FILE", help="The payload of the run, to do again what reads its secrets; - reads it."
 )
-def replay(output: Output, workspace: Workspace, trace: str, given: str | None, file: str | None) -> int:
+@click.option(
+    "--policy", metavar="NAME|ADDRESS", help="Of ledgers: decide all under this pack.  [default: each under its own]"
+)
+def replay(
+    output: Output, workspace: Workspace, target: str, given: str | None, file: str | None, policy: str | None
+) -> int:
     """Compute every transform, decision and route of TRACE (a file, or a trace id) again, and report the first
-    divergence.
+    divergence; or make every DECISION of a data root's ledgers, or of the export of one, again from its INTENT.
 
     Side effects answer from the record; nothing is written. What reads a secret of the run is reported as withheld,
-    and done again with its --payload and the key of the data root only. Exit status 4 where the replay diverges, where
-    the record is broken, and where no workflow at hand is the one that ran.
+    and done again with its --payload and the key of the data root only. Of ledgers every difference is reported: the
+    correlation, the member, how it was and how it is now. Exit status 4 where the replay diverges, where what is
+    recorded is broken, and where no workflow or pack at hand is the one that it was made with.
     """
-    record, trace_id = record_of(workspace, trace)
+    if is_data_root(target) or is_export(target):
+        if file is not None:
+            raise click.UsageError("`--payload` is for the record of a run")
+        return replay_ledgers(output, target, snapshot_of(workspace, given), policy)
+    if policy is not None:
+        raise click.UsageError("`--policy` is for ledgers of decisions: a data root, or the export of one")
+    record, trace_id = record_of(workspace, target)
     try:
         snapshot = snapshot_of(workspace, given)
         # A snapshot that was named is to be replayed with, whatever the journal stored.

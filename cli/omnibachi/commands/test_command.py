@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,7 +28,10 @@ COUNTED = ("nodes", "outcomes", "rows", "exits", "laws")
 @as_command("test", "omnibachi.test/1", "omnibachi test register_actor")
 @click.argument("selector", default="")
 @click.option("--mutate", is_flag=True, help="Change the workflows one place at a time; scenarios should notice.")
-def test(output: Output, workspace: Workspace, selector: str, mutate: bool) -> int:
+@click.option(
+    "--workers", type=click.IntRange(1, 256), help="With --mutate, how many processes play.  [default: the cores]"
+)
+def test(output: Output, workspace: Workspace, selector: str, mutate: bool, workers: int | None) -> int:
     """Run the scenarios (`test:` documents) and the examples of transforms, in memory.
 
     SELECTOR is a part of a scenario's name, file or workflow; without it all are run. Transforms are asked a second
@@ -34,18 +39,21 @@ def test(output: Output, workspace: Workspace, selector: str, mutate: bool) -> i
     payload that reaches it is looked for and printed as a scenario. Nothing is written. Exit status 1 when a scenario
     fails, 3 when the declarations do not compile.
 
-    With --mutate, the sealed workflows are changed in memory, one route, row, comparison, bound or binding at a time,
-    and the scenarios that come by are run again: what they do not notice survives. Exit status 1 when something does.
+    With --mutate, what is declared is changed in memory, one route, row, comparison, bound or binding at a time, and
+    the scenarios that come by are run again, in every workflow that uses it: what they do not notice survives. Exit
+    status 1 when something does.
     """
     needs_sources(workspace)
     with output.progress("compiling") as progress:
         compilation = compile_workspace(workspace.root, shipped=shipped_root())
         if compilation.sealed is None:
             return output.give(FINDINGS, {}, [], compilation.diagnostics, workspace.root)
-        if mutate:
-            mutation = mutate_all(compilation, workspace.capabilities, selector, progress.update)
-        else:
+        gc.freeze()  # What was compiled stays to the end, and is not looked through again.
+        if not mutate:
             report = run_scenarios(compilation, workspace.capabilities, selector, progress.update)
+    if mutate:
+        with output.bar() as tell:
+            mutation = mutate_all(compilation, workspace.capabilities, selector, tell, workers or os.cpu_count() or 1)
     played = mutation.scenarios if mutate else len(report.scenarios) + report.examples
     if selector and not played:
         message = f"no scenario has `{selector}` in its name, file or workflow"

@@ -19,6 +19,7 @@ from omnibachi.witness_rounds import Declined, Round, Servers, in_force, witness
 from omnibachi.witnessing import SCENARIOS, Scenario, Story
 from omnibachi_model.diagnostics import Diagnostic, Refused
 from omnibachi_model.hosts import read_url
+from omnibachi_model.nearest import nearest
 
 from .options import as_command
 from .output import Output
@@ -29,7 +30,7 @@ DEFAULTS = {GATEWAY: "http://127.0.0.1:8010", OBSERVER: "http://127.0.0.1:8020"}
 
 
 @as_command("witness", "omnibachi.witness/1", "omnibachi witness happy_path invalid_request", workspace=False)
-@click.argument("scenarios", nargs=-1, type=click.Choice(list(SCENARIOS)), metavar=f"[{'|'.join(SCENARIOS)}] …")
+@click.argument("scenarios", nargs=-1, metavar=f"[{'|'.join(SCENARIOS)}] …")
 @click.option(
     "--gateway", "gateway_url", metavar="URL",
     help=f"Where the gateway is.  [default: what {GATEWAY} says, else {DEFAULTS[GATEWAY]}]",
@@ -48,8 +49,8 @@ def command(output: Output, scenarios: tuple[str, ...], gateway_url: str | None,
     observer of which nobody spoke may be missing.
     """
     named = observer_url is not None or bool(os.environ.get(OBSERVER))
-    urls = _url(gateway_url, GATEWAY), _url(observer_url, OBSERVER)
-    wanted = [SCENARIOS[name] for name in dict.fromkeys(scenarios or SCENARIOS)]
+    urls = _url(gateway_url, "--gateway", GATEWAY), _url(observer_url, "--observer", OBSERVER)
+    wanted = [_scenario(name) for name in dict.fromkeys(scenarios or SCENARIOS)]
     try:
         with _servers(*urls) as servers:
             told = in_force(servers)
@@ -62,7 +63,7 @@ def command(output: Output, scenarios: tuple[str, ...], gateway_url: str | None,
     except wiring.Unanswered as silent:
         return output.refused([_silent("gateway", silent.url, silent.because)], TROUBLE)
     except Declined as declined:
-        return output.refused([_declined(urls[0], str(declined))], FAILED)
+        return output.refused([_declined(str(declined))], FAILED)
     found, status = _findings(seen, urls, named=named)
     value = {
         "gateway": {"url": urls[0], **{name: told.get(name) for name in IN_FORCE}},
@@ -88,13 +89,22 @@ def _correlation(scenario: Scenario) -> str:
     return f"witness-{scenario.name}-{secrets.token_hex(8)}"
 
 
-def _url(given: str | None, variable: str) -> str:
-    """Return where a server is; raises Refused (OB964) for what is no URL."""
+def _scenario(name: str) -> Scenario:
+    """Return the scenario of that name; raises UsageError (OB752)."""
+    found = SCENARIOS.get(name)
+    if found is None:
+        near = nearest(name, SCENARIOS)
+        advice = f"did you mean `{near}`?" if near else f"there are {', '.join(SCENARIOS)}"
+        raise click.UsageError(f"no scenario is called `{shown(name)}`; {advice}", click.get_current_context())
+    return found
+
+
+def _url(given: str | None, option: str, variable: str) -> str:
+    """Return where a server is; raises UsageError (OB752) for what is no URL."""
     url = given if given is not None else os.environ.get(variable) or DEFAULTS[variable]
     place = read_url(url)
     if place is None or "?" in place.target:
-        said = f"of {variable}" if given is None else "that was given"
-        raise Refused([Diagnostic("OB964", f"the URL {said} is none: `{shown(url)}`")], FINDINGS)
+        raise click.UsageError(f"`{option}`, or {variable}, is no URL: `{shown(url)}`", click.get_current_context())
     return url.rstrip("/")
 
 
@@ -112,8 +122,8 @@ def _silent(who: str, url: str, because: str) -> Diagnostic:
     return Diagnostic("OB960", f"the {who} at `{shown(url)}`: {shown(because)}")
 
 
-def _declined(url: str, because: str) -> Diagnostic:
-    return Diagnostic("OB961", f"the gateway at `{shown(url)}` answers `{shown(because)}`")
+def _declined(because: str) -> Diagnostic:
+    return Diagnostic("OB961", f"the gateway answers `{shown(because)}`")
 
 
 def _findings(seen: Round, urls: tuple[str, str], *, named: bool) -> tuple[list[Diagnostic], int]:
@@ -124,7 +134,7 @@ def _findings(seen: Round, urls: tuple[str, str], *, named: bool) -> tuple[list[
         found += said
         status = FAILED if said else status
     if seen.declined is not None:
-        found.append(_declined(urls[0], seen.declined))
+        found.append(_declined(seen.declined))
         status = FAILED
     if seen.gateway is not None:
         found.append(_silent("gateway", urls[0], seen.gateway))

@@ -19,7 +19,7 @@ import copy
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from omnibachi.wiring import among, courses_of
+from omnibachi.wiring import PATTERN_LENGTH, among, courses_of
 from omnibachi_model.checks import types_of
 from omnibachi_model.expressions import MACROS
 from omnibachi_model.sealed import (
@@ -31,9 +31,11 @@ from omnibachi_model.sealed import (
     FAULT,
     PASS,
     REJECTED_EXIT,
+    RESERVED_EXITS,
     SUCCESS,
     WAIT,
-)  # fmt: skip
+)
+from omnibachi_model.values import LIMIT
 
 from .specimens import Schema, schema_at
 from .visits import GATE, PASSED, left_by, won
@@ -48,6 +50,7 @@ _SIGNS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", 
 _SWAPS = {"eq": "ne", "ne": "eq", "lt": "le", "le": "lt", "gt": "ge", "ge": "gt", "and": "or", "or": "and"}
 _SIGNS |= {name: name for name in MACROS}
 _SWAPS |= {"all": "exists", "exists": "all", "exists_one": "exists"}
+_ORDERS = ("lt", "le", "gt", "ge")
 _NEGATED = ("in", "has", "startsWith", "endsWith", "contains")
 _BOUNDS = (
     "const", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength",
@@ -125,7 +128,8 @@ def _elsewhere(nodes: Sequence[Mapping[str, Any]], index: int, target: int, name
     found = {}
     for other, node in enumerate(nodes):
         parent, _, own = node["name"].rpartition("/")
-        if parent != home or node["kind"] == END or own.endswith("[]") or _is_exit(nodes, other) is not leaving:
+        written = node["kind"] != END and not own.endswith("[]") and own not in RESERVED_EXITS
+        if parent != home or not written or _is_exit(nodes, other) is not leaving:
             continue
         if (leaving or other > index) and _behind(nodes, other) not in taken and other not in taken:
             found[own] = other
@@ -214,15 +218,18 @@ def _says(row: Mapping[str, Any]) -> tuple[str, str | None]:
     return row["outcome"], row["because"]
 
 
-def _comparisons(expression: Any, path: Path) -> Iterator[tuple[str, Path, Any]]:
-    """Yield what may be changed in an expression: in words, where, and what comes there."""
+def _comparisons(expression: Any, path: Path, of_two: bool = False) -> Iterator[tuple[str, Path, Any]]:
+    """Yield what may be changed in an expression: in words, where, and what comes there.
+
+    With `of_two` it asks which of two numbers is the lesser, to take one of them; of two that are equal it is all one.
+    """
     operation = expression[0]
     if operation == "lit":
         return
-    if operation in _SWAPS:
+    if operation in _SWAPS and not of_two:
         swapped = _SWAPS[operation]
         yield f"`{_SIGNS[operation]}` is `{_SIGNS[swapped]}`", path, [swapped, *expression[1:]]
-    if operation in ("lt", "le", "gt", "ge", *_NEGATED):
+    if operation in (*_ORDERS, *_NEGATED):
         yield f"`{_SIGNS.get(operation, operation)}` is negated", path, ["not", expression]
     if operation == "not":
         yield "`!` is gone", path, expression[1]
@@ -232,7 +239,8 @@ def _comparisons(expression: Any, path: Path) -> Iterator[tuple[str, Path, Any]]
     else:
         inside = [((at,), part) for at, part in enumerate(expression) if isinstance(part, list)]
     for way, part in inside:
-        yield from _comparisons(part, (*path, *way))
+        choice = operation == "if" and way == (1,) and part[0] in _ORDERS
+        yield from _comparisons(part, (*path, *way), choice and expression[2:] in (part[1:], part[:0:-1]))
 
 
 def _replaced(expression: Any, path: Path, put: Any) -> Any:
@@ -268,9 +276,7 @@ def _of_schema(index: int, name: str, schema: Schema, find: Callable[[Sealed], S
 
 def _bounds(schema: Schema, path: tuple[str, ...], place: str) -> Iterator[tuple[tuple[str, ...], str, str, str]]:
     for key in _BOUNDS:
-        # A text that need not have a length, and what an `enum` bounds anyway, are no bounds.
-        told = key in ("const", "enum") or not schema.keys() & {"const", "enum"}
-        if key in schema and told and not (key in ("minLength", "minItems") and schema[key] == 0):
+        if key in schema and _bounds_anything(schema, key):
             yield path, place, key, f"`{key}`"
     properties = schema.get("properties", {})
     for member in schema.get("required", ()):
@@ -282,6 +288,19 @@ def _bounds(schema: Schema, path: tuple[str, ...], place: str) -> Iterator[tuple
         yield from _bounds(inner, (*path, "properties", member), f"{place}/{member}")
     if isinstance(schema.get("items"), dict):
         yield from _bounds(schema["items"], (*path, "items"), f"{place}/*")
+
+
+def _bounds_anything(schema: Schema, key: str) -> bool:
+    """Tell whether a keyword bounds what nothing else does, and was written by somebody."""
+    if key not in ("const", "enum") and schema.keys() & {"const", "enum"}:
+        return False
+    if key in ("minLength", "minItems"):
+        return bool(schema[key] > 0)
+    if key == "maxLength" and "pattern" in schema:  # sealed beside each pattern where nobody says a length
+        return bool(schema[key] != max(PATTERN_LENGTH, schema.get("minLength", 0)))
+    # No value goes beyond this, whatever asks for it.
+    whole = types_of(schema) == ("integer",)
+    return not (whole and key in ("minimum", "maximum") and abs(schema[key]) >= LIMIT - 1)
 
 
 def _bindings(workflow: Mapping[str, Any], index: int) -> Iterator[Mutant]:

@@ -9,40 +9,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from omnibachi.catalogue import Capabilities
 from omnibachi.results import RunResult
 from omnibachi.wiring import Compilation, Scenario, load_origins
 from omnibachi_model.diagnostics import Diagnostic
-from omnibachi_model.digests import decode, encode
+from omnibachi_model.digests import decode
 
-from .mutants import Mutant, mutants
 from .playing import play, workflows_of
-from .runner import chosen
-from .sayings import saying_of, span_of
-from .stage import Forced, Stage
+from .sayings import is_proven, saying_of, span_of
+from .stage import Forced
 from .tours import tour
+from .trials import Bench, Place, Trial, try_all
 from .visits import GATE, Visit, visits_of
 
 Progress = Callable[[int, int], None]  # how many of how many mutants were played
 
 SECONDS_OF_A_NODE = 0.0001  # what linking one takes, about: only the order in which scenarios are played hangs on it
-
-
-class Place(NamedTuple):
-    """A mutant in one sealed workflow: its number among that workflow's mutants."""
-
-    workflow: str
-    number: int
-
-
-class Trial(NamedTuple):
-    """A mutant of a declaration: its places, the one that stands for it first, and who plays it where, cheapest first:
-    (index of a place, index of a scenario)."""
-
-    places: tuple[Place, ...]
-    plays: tuple[tuple[int, int], ...]
 
 
 @dataclass(slots=True)
@@ -65,37 +49,6 @@ class Mutation:
         return {"killed": self.of - len(self.survivors), "of": self.of, "survivors": self.survivors}
 
 
-class Bench:
-    """Where trials are made: the stage, the scenarios that may be played, and the mutants of each workflow."""
-
-    def __init__(self, compilation: Compilation, capabilities: Capabilities, selector: str = "") -> None:
-        self.stage = Stage(compilation, capabilities)
-        self.scenarios = chosen(compilation, self.stage, selector)
-        self._mutants: dict[str, list[Mutant]] = {}
-
-    def mutants(self, address: str) -> list[Mutant]:
-        """Return the mutants of a workflow, always in the same order."""
-        if address not in self._mutants:
-            laws = [law.sealed for law in self.stage.laws(address).values()]
-            self._mutants[address] = list(mutants(self.stage.sealed(address), laws))
-        return self._mutants[address]
-
-    def kills(self, trial: Trial) -> bool:
-        """Tell whether a scenario notices a mutant; what stops a scenario half-way counts as noticing."""
-        changed: dict[int, Stage] = {}
-        for at, number in trial.plays:
-            if at not in changed:
-                changed[at] = self._changed(trial.places[at])
-            if any(True for _ in play(changed[at], self.scenarios[number], lambda result, forced: None)):
-                return True
-        return False
-
-    def _changed(self, place: Place) -> Stage:
-        sealed = decode(self.stage.bytes_of(place.workflow))
-        self.mutants(place.workflow)[place.number].apply(sealed)
-        return self.stage.changed(place.workflow, encode(sealed))
-
-
 def mutate(
     compilation: Compilation,
     capabilities: Capabilities,
@@ -105,8 +58,8 @@ def mutate(
 ) -> Mutation:
     """Play every mutant of the workflows that the chosen scenarios run, or, without a selector, of all.
 
-    With several `workers` that many processes play them. Scenarios that fail on what is sealed prove nothing: OB776, and
-    nothing is changed. Raises Trouble (OB758) where a worker dies.
+    With several `workers` that many processes play them. Scenarios that fail on what is sealed prove nothing: OB776,
+    and nothing is changed. Raises Trouble (OB758) where a worker dies.
     """
     bench = Bench(compilation, capabilities, selector)
     found = Mutation(len(bench.scenarios))
@@ -120,9 +73,13 @@ def mutate(
     covered |= {address for scenario in bench.scenarios for address in workflows_of(stage, scenario)}
     trials = [_trial(bench, places, visits, costs) for places in _places(bench, sorted(covered))]
     found.of = len(trials)
-    for done, (trial, killed) in enumerate(_tried(bench, compilation, capabilities, selector, trials, workers), 1):
+    if workers > 1:
+        killed = try_all(compilation, capabilities.folder, selector, trials, workers)
+    else:
+        killed = (bench.kills(trial) for trial in trials)
+    for done, (trial, told) in enumerate(zip(trials, killed, strict=True), 1):
         progress(done, len(trials))
-        if not killed:
+        if not told:
             _survived(found, bench, trial)
     return found
 
@@ -156,7 +113,10 @@ def _places(bench: Bench, addresses: Sequence[str]) -> Iterator[tuple[Place, ...
     elsewhere: list[tuple[tuple[Any, ...], Place]] = []
     for address in addresses:
         origins = load_origins(bench.stage.snapshot, address) or {}
+        nodes = bench.stage.sealed(address)["nodes"]
         for number, mutant in enumerate(bench.mutants(address)):
+            if is_proven(mutant, nodes[mutant.at], origins):
+                continue
             key, used = saying_of(mutant, address, origins, workflows)
             if used is None:
                 own.setdefault(key, []).append(Place(address, number))
@@ -176,22 +136,6 @@ def _trial(bench: Bench, places: tuple[Place, ...], visits: Mapping[Visit, set[i
         feel = [visits.get(Visit(place.workflow, mutant.at, mark), ()) for mark in mutant.felt]
         plays += [(costs[number] + linking, at, number) for number in set().union(*feel)]
     return Trial(places, tuple((at, number) for _, at, number in sorted(plays)))
-
-
-def _tried(
-    bench: Bench,
-    compilation: Compilation,
-    capabilities: Capabilities,
-    selector: str,
-    trials: Sequence[Trial],
-    workers: int,
-) -> Iterator[tuple[Trial, bool]]:
-    if workers < 2:
-        yield from ((trial, bench.kills(trial)) for trial in trials)
-        return
-    from .trials import try_all
-
-    yield from zip(trials, try_all(compilation, capabilities.folder, selector, trials, workers), strict=True)
 
 
 def _survived(found: Mutation, bench: Bench, trial: Trial) -> None:

@@ -7,6 +7,7 @@ by itself; where others use it, the same mutants only have more places.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
@@ -15,6 +16,8 @@ from omnibachi_model.sealed import at_gate
 
 from .mutants import Mutant
 from .visits import GATE
+
+_DOUBTED = re.compile(r"`(\w+)` may not fit")
 
 
 class Saying(NamedTuple):
@@ -45,6 +48,22 @@ def saying_of(mutant: Mutant, address: str, origins: Mapping[str, Any], workflow
     within, _, own = name.rpartition("/")
     word = mutant.word or (mutant.change.replace(f"{within}/", "") if within else mutant.change)
     return Saying((_file(told, origins), *told["span"], own, mutant.kind, mutant.place, word), used)
+
+
+def is_proven(mutant: Mutant, node: Mapping[str, Any], origins: Mapping[str, Any]) -> bool:
+    """Tell whether a bound that is gone is one that the compiler has shown to hold of the sealed node's inputs.
+
+    Inputs are checked when called where one of them may not fit; it says which (`checked` of the origins). That those
+    are given which are asked for, and no others, it always shows.
+    """
+    if mutant.kind != "check" or mutant.at == GATE or node["with"][0] != "map":
+        return False
+    name, _, inside = mutant.place[1][1:].partition("/")
+    if not name or (not inside and mutant.word.startswith("`required`")):
+        return True
+    reasons = [place["reason"] for place in origins.get("checked", ()) if place["node"] == node["name"]]
+    doubted = [_DOUBTED.fullmatch(reason) for reason in reasons]
+    return all(found and found[1] != name for found in doubted)
 
 
 def span_of(mutant: Mutant, origins: Mapping[str, Any]) -> Span | None:

@@ -1,4 +1,4 @@
-"""Several processes that try mutants: each takes every nth, and says of each whether a scenario noticed it.
+"""Trying mutants: do scenarios notice them? In this process, or in several, of which each takes every nth.
 
 A worker is a fresh process that is handed what was compiled. It ends when the other end of its pipe is gone.
 """
@@ -11,14 +11,65 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from typing import NamedTuple
 
 from omnibachi.catalogue import Capabilities
 from omnibachi.wiring import Compilation
 from omnibachi_model.diagnostics import Diagnostic, Trouble
+from omnibachi_model.digests import decode, encode
 
-from .mutation import Bench, Trial
+from .mutants import Mutant, mutants
+from .playing import play
+from .runner import chosen
+from .stage import Stage
 
 PATIENCE = 2.0  # seconds that a worker is given to end by itself
+
+
+class Place(NamedTuple):
+    """A mutant in one sealed workflow: its number among that workflow's mutants."""
+
+    workflow: str
+    number: int
+
+
+class Trial(NamedTuple):
+    """A mutant of a declaration: its places, the one that stands for it first, and who plays it where, cheapest first:
+    (index of a place, index of a scenario)."""
+
+    places: tuple[Place, ...]
+    plays: tuple[tuple[int, int], ...]
+
+
+class Bench:
+    """Where trials are made: the stage, the scenarios that may be played, and the mutants of each workflow."""
+
+    def __init__(self, compilation: Compilation, capabilities: Capabilities, selector: str = "") -> None:
+        self.stage = Stage(compilation, capabilities)
+        self.scenarios = chosen(compilation, self.stage, selector)
+        self._mutants: dict[str, list[Mutant]] = {}
+
+    def mutants(self, address: str) -> list[Mutant]:
+        """Return the mutants of a workflow, always in the same order."""
+        if address not in self._mutants:
+            laws = [law.sealed for law in self.stage.laws(address).values()]
+            self._mutants[address] = list(mutants(self.stage.sealed(address), laws))
+        return self._mutants[address]
+
+    def kills(self, trial: Trial) -> bool:
+        """Tell whether a scenario notices a mutant; what stops a scenario half-way counts as noticing."""
+        changed: dict[int, Stage] = {}
+        for at, number in trial.plays:
+            if at not in changed:
+                changed[at] = self._changed(trial.places[at])
+            if any(True for _ in play(changed[at], self.scenarios[number], lambda result, forced: None)):
+                return True
+        return False
+
+    def _changed(self, place: Place) -> Stage:
+        sealed = decode(self.stage.bytes_of(place.workflow))
+        self.mutants(place.workflow)[place.number].apply(sealed)
+        return self.stage.changed(place.workflow, encode(sealed))
 
 
 def try_all(

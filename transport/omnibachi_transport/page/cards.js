@@ -64,7 +64,7 @@ function head(kind, event) {
   const at = String(event?.obs.at ?? "");
   return el("div", { className: "card-head" }, el("h3", {}, kind),
     event && el("span", { className: "soft" }, `#${event.index}`),
-    at && el("time", { dateTime: at, title: at, className: "soft" }, at.replace("T", " ").replace("Z", " UTC")));
+    at && el("time", { dateTime: at, title: at, className: "soft" }, at.slice(11).replace("Z", "")));
 }
 
 function intent(payload, event) {
@@ -76,10 +76,10 @@ function intent(payload, event) {
     text(message, "The message is empty."),
     facts([
       ["type", event.intent_type], ["tenant", who.tenant], ["roles", (who.roles ?? []).join(", ")],
-      ["wants model", envelope.requested_model_id], ["claims", envelope.inputs && json(envelope.inputs)],
+      ["wants model", envelope.requested_model_id], ["claims", envelope.inputs && pairs(envelope.inputs)],
       ["tools", envelope.declared_tools?.join(", ")], ["tool scope", envelope.tool_scope],
       ["asks for", envelope.budget && budget(envelope.budget)], ["form", envelope.form],
-      ["besides", Object.keys(rest).length ? json(rest) : null],
+      ["besides", pairs(rest)],
     ])];
 }
 
@@ -94,12 +94,11 @@ function decision(payload) {
       ["model", payload.model_id && id(payload.model_id)], ["budget", payload.budget && budget(payload.budget)],
     ]),
     payload.facts && folded(`Facts that it saw (${Object.keys(payload.facts).length})`, () =>
-      facts(Object.entries(payload.facts).map(([name, value]) => [name, typeof value === "string" ? id(value) : json(value)])) ??
-      el("p", { className: "soft" }, "None."))];
+      pairs(payload.facts) ?? el("p", { className: "soft" }, "None."))];
 }
 
 function reason({ code, gate, because }) {
-  return el("li", {}, el("code", {}, String(code)), because && [" ", el("bdi", {}, String(because))],
+  return el("li", {}, el("code", {}, String(code)), because && el("bdi", {}, String(because)),
     gate && [" at ", el("code", {}, String(gate))]);
 }
 
@@ -112,7 +111,7 @@ function execution(payload, event) {
   const { error } = payload;
   if (error === undefined)
     return ["answered", el("p", { className: "verdict" }, mark("worked"), "ok"), text(payload.output_text, "The answer is empty."),
-      facts([...about, ["usage", Object.keys(payload.usage ?? {}).length ? json(payload.usage) : null], sent])];
+      facts([...about, ["usage", pairs(payload.usage ?? {})], sent])];
   return ["erred", el("p", { className: "verdict" }, mark("failed"), "error"),
     el("p", { className: "whose" }, WHOSE[error.responsibility] ?? id(error.responsibility), " error: ", el("code", {}, String(error.code))),
     text(error.message, "It says no more."),
@@ -129,8 +128,10 @@ function budget({ max_tokens: tokens, max_duration_ms: duration }) {
   return [duration && `${number(duration / 1000)} s`, tokens && `${number(tokens)} tokens`].filter(Boolean).join(", ");
 }
 
-function json(value) {
-  return el("code", { dir: "ltr" }, JSON.stringify(value));
+function pairs(members) {
+  const rows = Object.entries(members).map(([name, value]) =>
+    [id(name), id(typeof value === "string" ? value : JSON.stringify(value))]);
+  return facts(rows);
 }
 
 function proof(event) {

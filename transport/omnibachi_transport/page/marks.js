@@ -52,7 +52,7 @@ export function id(text, properties = {}) {
 /** Make a digest short enough to read; the whole of it stands behind it and in the raw event. */
 export function digest(text) {
   const whole = String(text);
-  return el("code", { title: whole }, whole.length > 24 ? `${whole.slice(0, 15)}…${whole.slice(-6)}` : whole);
+  return el("code", { title: whole }, whole.length > 24 ? `${whole.slice(0, 15)}…` : whole);
 }
 
 /** Write a number for people. */

@@ -1,22 +1,22 @@
 // What is shown, and what is asked for it. The address says what: `#/thread/<id>/turn/<id>`, `#/signals`, or all
 // threads. Whatever the observer tells through `/live`, the same questions are asked anew and the page drawn again.
 
+import { card, cardsOf, stateMark, stateOf, summary } from "/cards.js";
 import { arrows, count, el, folded, id, keyed, mark, marked, number } from "/marks.js";
-import { card, cardsOf, stateMark, stateOf, stateOfEvents, summary } from "/cards.js";
+import { Refused, ask, follow, send, useToken } from "/server.js";
 
 const THREADS = 50;
 const TURNS = 100;
+const SIGNALS = 100;
 const CALM = 250; // ms between two drawings
 const BEAT = 5000; // signals rise with time too, so it is asked without a change
-const SILENCE = 40000; // the stream says something each 15 s
-const LONGEST = 10000;
-const RANK = { critical: 0, warn: 1, info: 2 };
+const SEVERITIES = ["critical", "warn", "info"];
 
 const at = (name) => document.getElementById(name);
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 const enc = encodeURIComponent;
 
-const now = { token: null, offset: 0, turns: TURNS, stream: "away", reached: null, asked: false, busy: false, told: {} };
+const now = { offset: 0, turns: TURNS, live: false, reached: null, asked: false, busy: false, told: {} };
 
 // ---- where
 
@@ -34,22 +34,6 @@ function toThread(thread) { return `#/thread/${enc(thread)}`; }
 function toTurn(thread, turn) { return `${toThread(thread)}/turn/${enc(turn)}`; }
 
 // ---- asking
-
-class Refused extends Error {}
-
-async function send(path, limit = LONGEST) {
-  const headers = now.token ? { authorization: `Bearer ${now.token}` } : {};
-  const answer = await fetch(path, { headers, cache: "no-store", signal: limit && AbortSignal.timeout(limit) });
-  if (answer.status === 401 || answer.status === 403) throw new Refused((await answer.json()).detail);
-  return answer;
-}
-
-async function ask(path) {
-  const answer = await send(path);
-  if (answer.status === 404) return null;
-  if (!answer.ok) throw new Error(`${path.split("?")[0]} answers ${answer.status}`);
-  return answer.json();
-}
 
 async function load(where) {
   const thread = where.thread && `/threads/${enc(where.thread)}?limit=${now.turns}`;
@@ -81,22 +65,28 @@ function refresh() {
 
 async function again() {
   now.busy = true;
-  while (now.asked && !document.hidden) {
-    now.asked = false;
-    const where = place();
-    try {
-      const found = await load(where);
+  try {
+    while (now.asked && !document.hidden) {
+      now.asked = false;
+      const where = place();
+      const found = await load(where).catch(failed);
       if (JSON.stringify(where) !== JSON.stringify(place())) { now.asked = true; continue; }
-      now.reached = new Date();
-      notice(null);
-      draw(where, found);
-    } catch (error) {
-      if (error instanceof Refused) askForToken(error.message);
-      else notice(unreached(error));
+      if (found) {
+        now.reached = new Date();
+        notice(null);
+        draw(where, found);
+      }
+      await Promise.race([pause(CALM), new Promise((moved) => { now.moved = moved; })]);
     }
-    await pause(CALM);
+  } finally {
+    now.busy = false;
   }
-  now.busy = false;
+}
+
+function failed(error) {
+  drawStates();
+  if (error instanceof Refused) askForToken(error.message);
+  else notice(unreached(error));
 }
 
 function draw(where, found) {
@@ -125,20 +115,20 @@ function keepFocus(where) {
 
 // ---- the parts
 
+/** Draw the states at the top; of an observer that does not answer no more is said than that. */
 function drawStates(status, signals) {
-  const streams = { live: ["live", "Live"], away: ["away", "Reconnecting"] };
-  const rows = [{ key: "stream", look: streams[now.stream][0], words: streams[now.stream][1] }];
+  const waiting = now.reached ? "Reconnecting" : "Connecting";
+  const rows = [{ key: "stream", look: now.live ? "live" : "away", words: now.live ? "Live" : waiting }];
   if (status) {
     rows.push(status.verified ? { key: "chain", look: "chain", words: "Chain verified" }
       : { key: "chain", look: "critical", words: "Fold stopped", href: "#/signals" });
-    if (status.gateway && !status.gateway.reachable)
-      rows.push({ key: "gateway", look: "warn", words: "Gateway silent", href: "#/signals" });
+    if (silent(signals)) rows.push({ key: "gateway", look: "warn", words: "Gateway silent", href: "#/signals" });
   }
-  for (const severity of Object.keys(RANK)) {
+  for (const severity of SEVERITIES) {
     const many = signals?.filter((one) => one.severity === severity).length ?? 0;
     if (many) rows.push({ key: severity, look: severity, words: `${many} ${severity}`, href: "#/signals" });
   }
-  if (!rows.some((row) => row.key in RANK) && signals)
+  if (!rows.some((row) => SEVERITIES.includes(row.key)) && signals)
     rows.push({ key: "none", look: "quiet", words: "No signals", href: "#/signals" });
   keyed(at("states"), rows, (row) => row.key, ({ look, words, href }) => {
     const said = look === "quiet" ? words : marked(look, words);
@@ -146,7 +136,11 @@ function drawStates(status, signals) {
   });
 }
 
-function drawThreads(where, { status, threads, signals }) {
+function silent(signals) {
+  return signals.some((one) => one.id === "system.gateway.unreachable");
+}
+
+function drawThreads(where, { threads, signals }) {
   const { threads: rows, total } = threads;
   const raised = new Map(signals.filter((one) => one.scope === "thread").map((one) => [one.key, one.severity]).reverse());
   const last = now.offset + rows.length;
@@ -156,17 +150,16 @@ function drawThreads(where, { status, threads, signals }) {
   at("older").disabled = last >= total;
   at("find").hidden = total === 0;
   const items = rows.map((row) => ({ ...row, raised: raised.get(row.thread_id), here: row.thread_id === where.thread }));
-  keyed(at("threads"), items.length ? items : [{ none: status.gateway ?? {} }], (row) => row.thread_id ?? "", (row) =>
-    row.none ? noThreads(row.none) : threadRow(row));
+  keyed(at("threads"), items.length ? items : [{ silent: silent(signals) }], (row) => row.thread_id ?? "", (row) =>
+    row.thread_id ? threadRow(row) : noThreads(row.silent));
 }
 
-function noThreads({ url, reachable }) {
-  const gateway = url ? [" at ", el("code", {}, url)] : null;
+function noThreads(unheard) {
   return el("li", { className: "empty" },
     el("p", {}, el("b", {}, "No thread yet.")),
-    el("p", {}, reachable === false ? ["The gateway", gateway, " does not answer. The observer goes on asking."]
-      : ["What the gateway", gateway, " records appears here by itself."]),
-    el("p", {}, "To send a first intent:"), el("p", {}, el("code", {}, "omnibachi witness happy_path")));
+    el("p", {}, unheard ? "The gateway does not answer. It is asked again by itself."
+      : "What the gateway records appears here by itself. To send it a first intent:"),
+    !unheard && el("p", {}, el("code", {}, "omnibachi witness happy_path")));
 }
 
 function threadRow(row) {
@@ -185,7 +178,7 @@ function drawTurns(where, { story, signals, turn }) {
     : "The observer knows no such thread. It appears here once the gateway has recorded it.";
   const rows = (story?.turns ?? []).map((row) => ({ ...row, here: row.turn_id === turn })).reverse();
   keyed(at("turns"), rows, (row) => row.turn_id, (row) => turnRow(where.thread, row));
-  at("more").hidden = !story || story.thread.turns_total <= rows.length;
+  at("more").parentNode.hidden = !story || story.thread.turns_total <= rows.length;
   keyed(at("thread-signals"), signals.filter((one) => one.scope === "thread" && one.key === where.thread), (one) => one.id, signalRow);
 }
 
@@ -194,8 +187,8 @@ function turnRow(thread, row) {
   const why = row.error_code ?? (state === "refused" ? row.reason_codes.join(", ") : null);
   return el("li", {}, el("a", { href: toTurn(thread, row.turn_id), "aria-current": row.here && "true" },
     el("span", { className: "name" }, id(row.turn_id), stateMark(state)),
-    el("span", { className: "counts" }, why && el("code", {}, why), row.latency_ms !== null && `${number(row.latency_ms)} ms`,
-      `#${row.first_index}–${row.last_index}`)));
+    el("span", { className: "counts" }, why && el("code", {}, why), row.latency_ms !== null && el("span", {}, `${number(row.latency_ms)} ms`),
+      el("span", {}, `#${row.first_index}–${row.last_index}`))));
 }
 
 function drawTurn(where, { story, turn, events }) {
@@ -213,7 +206,7 @@ function drawTurn(where, { story, turn, events }) {
 function placeOf(thread, event) {
   const parent = event.parent_turn_id;
   return ["correlation ", id(event.correlation_id), ...(parent ? [", after ", el("a", { href: toTurn(thread, parent) }, id(parent))] : []),
-    `, ${event.stream_id} / ${event.lane}`];
+    `, ${event.stream_id} / ${event.lane}, ${String(event.obs.at ?? "").slice(0, 10)} UTC`];
 }
 
 async function drawPicture(correlation, events) {
@@ -246,9 +239,10 @@ function plain(text) {
 }
 
 function drawSignals({ signals }) {
-  const sorted = [...signals].sort((one, other) => RANK[one.severity] - RANK[other.severity]);
-  keyed(at("signals"), sorted.length ? sorted : [{ id: "" }], (one) => one.id, (one) =>
-    one.id ? signalRow(one) : el("li", { className: "empty" }, el("b", {}, "No signal is raised.")));
+  const more = signals.length - SIGNALS;
+  const rows = [...signals.slice(0, SIGNALS), ...(more > 0 ? [{ words: `and ${number(more)} more` }] : [])];
+  keyed(at("signals"), rows.length ? rows : [{ words: "No signal is raised." }], (one) => one.id ?? "", (one) =>
+    one.id ? signalRow(one) : el("li", { className: "empty" }, el("b", {}, one.words)));
 }
 
 function signalRow(one) {
@@ -261,15 +255,14 @@ function signalRow(one) {
 }
 
 function drawFigures(status) {
-  const { latency_ms: took, gateway } = status;
+  const { latency_ms: took } = status;
   const ms = (value) => (value === null || value === undefined ? "–" : `${number(value)} ms`);
   const rows = [
-    ["Events", number(status.event_count), status.lag ? `${number(status.lag)} behind the gateway` : "none missing"],
+    ["Events", number(status.event_count), status.lag === null ? "the gateway has not answered yet" : status.lag ? `${number(status.lag)} behind the gateway` : "none missing"],
     ["Threads", number(status.thread_count)], ["Turns", number(status.turn_count)],
     ["Denied", status.turn_count ? `${Math.round(status.deny_rate * 100)} %` : "–", "of the turns"],
-    ["Latency", ms(took.p50), `half of ${number(took.sample_count)} calls`], ["p95", ms(took.p95)], ["p99", ms(took.p99)],
+    ["Latency, p50", ms(took.p50), `of ${count(took.sample_count, "call")}`], ["Latency, p95", ms(took.p95)], ["Latency, p99", ms(took.p99)],
   ];
-  if (gateway) rows.push(["Gateway", gateway.url, gateway.reachable ? "answers" : "does not answer"]);
   keyed(at("figures"), rows, ([term]) => term, ([term, value, more]) =>
     el("div", {}, el("dt", {}, term), el("dd", {}, el("b", {}, value), more && el("span", { className: "soft" }, more))));
 }
@@ -279,8 +272,8 @@ async function drawRules() {
   try {
     const { rules } = await ask("/signals/rules");
     keyed(at("rules-list"), rules, (rule) => rule.id, (rule) => el("li", { className: "signal" },
-      el("p", { className: "name" }, rule.severity.map((severity) => marked(severity, severity)), el("b", {}, rule.title)),
-      el("p", {}, rule.raised_while), el("p", { className: "soft" }, el("code", {}, rule.id))));
+      el("p", { className: "name" }, marked(rule.severity, rule.severity), el("code", {}, rule.id)),
+      el("p", {}, rule.raised_while))));
   } catch (error) { notice(unreached(error)); }
 }
 
@@ -321,8 +314,7 @@ function askForToken(why) {
   const form = el("form", { className: "row" }, el("label", { htmlFor: "token" }, "Token with the role `read`"), field, el("button", {}, "Use it"));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    now.token = field.value.trim();
-    now.wake?.();
+    useToken(field.value.trim());
     notice(null);
     refresh();
   });
@@ -330,39 +322,11 @@ function askForToken(why) {
   field.focus();
 }
 
-// ---- following
+// ---- begin
 
-async function follow() {
-  for (let wait = 500; ; wait = Math.min(wait * 2, 8000)) {
-    try {
-      const stop = new AbortController();
-      const answer = await fetch("/live", { headers: now.token ? { authorization: `Bearer ${now.token}` } : {}, signal: stop.signal });
-      if (!answer.ok || !answer.body) throw new Error(String(answer.status));
-      wait = 500;
-      stream("live");
-      await changes(answer.body, stop);
-    } catch { /* it is tried again */ }
-    stream("away");
-    await Promise.race([pause(wait), new Promise((wake) => { now.wake = wake; })]);
-  }
-}
-
-async function changes(body, stop) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const silence = setTimeout(() => stop.abort(), SILENCE);
-    const { value, done } = await reader.read().finally(() => clearTimeout(silence));
-    if (done) return;
-    const blocks = (rest + value).split(/\r?\n\r?\n/);
-    rest = blocks.pop();
-    if (blocks.some((block) => /^event: ?change$/m.test(block))) refresh();
-  }
-}
-
-function stream(state) {
-  if (now.stream === state) return;
-  now.stream = state;
+function stream(live) {
+  if (now.live === live || document.hidden) return;
+  now.live = live;
   refresh();
 }
 
@@ -372,7 +336,7 @@ function step(by) {
 }
 
 function start() {
-  window.addEventListener("hashchange", () => { now.turns = TURNS; refresh(); });
+  window.addEventListener("hashchange", () => { now.turns = TURNS; now.moved?.(); refresh(); });
   document.addEventListener("visibilitychange", () => document.hidden || refresh());
   at("skip").addEventListener("click", (event) => { event.preventDefault(); at("main").focus(); });
   at("find").addEventListener("submit", (event) => {
@@ -387,7 +351,7 @@ function start() {
   arrows(at("turns"));
   setInterval(refresh, BEAT);
   refresh();
-  follow();
+  follow(refresh, stream);
 }
 
 start();

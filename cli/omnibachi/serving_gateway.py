@@ -1,0 +1,120 @@
+"""The gateway as a server: workspace, data root and options in, a socket that answers out, until it is told to stop.
+
+The order matters: the port is taken before anything is touched, what can be refused is refused before the ledger is,
+and what dead processes left is finished before the first request is read. A ledger that does not hold, or that
+its checkpoint contradicts, is read and not written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from omnibachi_model.providers import PROVIDERS, STUB
+
+from . import wiring
+from .doors import listening_at, needs_http
+from .gateway_checkpoints import checkpoints_for
+from .governing import LEDGER, open_gateway
+from .workspace import Workspace
+
+if TYPE_CHECKING:
+    from omnibachi_model.boundary_ports import Ledger
+    from omnibachi_model.diagnostics import Diagnostic
+
+    from .gateway_checkpoints import Checkpoints
+    from .wiring import About, Lines, Readers
+
+DEPARTED = "OB822"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The options of `omnibachi serve gateway`."""
+
+    host: str = "127.0.0.1"
+    port: int = 8010
+    policy: str = "allow_all"
+    provider: str = STUB
+    model: str | None = None
+    provider_url: str | None = None
+    api_key_env: str | None = None
+    token_file: str | None = None
+    checkpoint_key: str | None = None
+
+
+def serve_gateway(workspace: Workspace, asked: Asked) -> str:
+    """Serve until SIGINT or SIGTERM; return the address. Raises Refused and Trouble where it cannot begin."""
+    needs_http()
+    root = workspace.data_root
+    with contextlib.ExitStack() as stack:
+        tokens = wiring.load_tokens(asked.token_file) if asked.token_file is not None else None
+        listening = stack.enter_context(listening_at(asked.host, asked.port, tokens=tokens is not None))
+        address = wiring.address_of(listening)
+        lines = wiring.Lines(sys.stderr.buffer)
+        stack.callback(lines.close)
+        checkpoints = checkpoints_for(
+            workspace, root, LEDGER, key_file=asked.checkpoint_key, tell=functools.partial(_say, lines)
+        )
+        # What lies on disk is read once: all walkers are on this snapshot, whatever is compiled meanwhile.
+        first = open_gateway(
+            workspace, root, policy=asked.policy, provider=asked.provider, model=asked.model,
+            provider_url=asked.provider_url, api_key_env=asked.api_key_env, checkpoints=checkpoints,
+        )  # fmt: skip
+        open_ledger = functools.partial(_ledger, root)
+        readers = wiring.Readers(open_ledger)
+        stack.callback(readers.close)
+        most = 1 if asked.provider == STUB else wiring.MOST_WALKERS
+        walkers = wiring.Walkers(first.beside, lines, most=most, suspect=_suspect(readers, checkpoints, lines))
+        walkers.start()
+        tails = wiring.Tails(open_ledger, readers, lines)
+        stack.callback(tails.close)
+        gateway = wiring.Gateway(_about(asked, first.boundary), walkers, readers, tails)
+        app = wiring.gateway_app(gateway, tokens=tokens, lines=lines)
+        seconds = wiring.serve(app, listening, ready=lambda: _ready(address), stopping=tails.stop)
+        left = walkers.close(seconds)
+        if not walkers.suspect:
+            checkpoints.stopped()
+        lines.say("stopped", left=left)
+        return address
+
+
+def _ready(address: str) -> None:
+    print(f"omnibachi: gateway at {address}", file=sys.stderr, flush=True)
+
+
+def _say(lines: Lines, found: Diagnostic) -> None:
+    lines.say("checkpoint", code=found.code)
+
+
+def _suspect(readers: Readers, checkpoints: Checkpoints, lines: Lines) -> bool:
+    """Tell whether the ledger, as it is found, may not be gone on from."""
+    found = readers.now(lambda ledger: ledger.status())["ledger"]
+    if found["health"] != "ok":
+        lines.say("suspect", code="OB820", index=found["first_bad_index"])
+        return True
+    doubt = checkpoints.doubt()
+    if doubt is not None:
+        _say(lines, doubt)
+    return doubt is not None and doubt.code == DEPARTED
+
+
+@contextlib.contextmanager
+def _ledger(root: str) -> Iterator[Ledger]:
+    with wiring.open_root(root) as opened:
+        yield opened.decisions(LEDGER)
+
+
+def _about(asked: Asked, boundary: dict[str, Any]) -> About:
+    policy, model = boundary["policy"], boundary["model_id"]
+    shown = {
+        "name": asked.policy, "id": policy["address"], "version": policy["pack"]["version"], "digest": policy["digest"],
+    }  # fmt: skip
+    models = {name: [usual] if usual else [] for name, (usual, _) in PROVIDERS.items()}
+    if model not in models[asked.provider]:
+        models[asked.provider].append(model)
+    return wiring.About(wiring.VERSION, policy["snapshot"], shown, asked.provider, model, models)

@@ -1,0 +1,124 @@
+"""The observer as a server: where the gateway stands and what was remembered in, a socket that answers out.
+
+It begins before the gateway does and goes on when that has gone. Whatever becomes of it, no decision is another: it
+sends the gateway nothing but GET, and keeps at most one file, in a data root of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from omnibachi_model.diagnostics import Diagnostic, Refused
+from omnibachi_model.hosts import read_url
+
+from . import wiring
+from .doors import listening_at, needs_http
+from .exits import FINDINGS
+from .governing import GOVERN
+from .observer_memory import Memory
+
+if TYPE_CHECKING:
+    from .wiring import Folds, Lines, Observer
+    from .workspace import Workspace
+
+GATEWAY = "http://127.0.0.1:8010"
+TOKEN = "DBL_TOKEN"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The options of `omnibachi serve observer`; without a `data_root` nothing is remembered."""
+
+    host: str = "127.0.0.1"
+    port: int = 8020
+    gateway: str = GATEWAY
+    data_root: str | None = None
+    token_file: str | None = None
+
+
+def serve_observer(workspace: Workspace, asked: Asked, show: Callable[[Diagnostic], None]) -> str:
+    """Serve until SIGINT or SIGTERM; return the address. `show` is told what is to be known, and hinders nothing.
+
+    Raises Refused and Trouble where it cannot begin.
+    """
+    needs_http()
+    with contextlib.ExitStack() as stack:
+        url = _url(asked.gateway)
+        tokens = wiring.load_tokens(asked.token_file) if asked.token_file is not None else None
+        listening = stack.enter_context(listening_at(asked.host, asked.port, tokens=tokens is not None))
+        address = wiring.address_of(listening)
+        memory = _memory(asked.data_root)
+        folds = _recalled(memory, show)
+        lines = wiring.Lines(sys.stderr.buffer)
+        stack.callback(lines.close)
+        projected = wiring.Projected(folds, _workflow(workspace, show))
+        source = wiring.Source(url, token=os.environ.get(TOKEN) or None)
+        observer = wiring.Observer(projected, source, lines)
+        app = wiring.observer_app(observer, wiring.VERSION, tokens=tokens, lines=lines)
+        tasks: list[asyncio.Task[None]] = []
+
+        def ready() -> None:
+            observer.start()
+            if memory is not None:
+                job = wiring.remember(lambda: folds.last_index, folds.to_json, lambda said: _keep(memory, said, lines))
+                tasks.append(asyncio.get_running_loop().create_task(job))
+            print(f"omnibachi: observer at {address}", file=sys.stderr, flush=True)
+
+        def stopping() -> None:
+            tasks.append(asyncio.get_running_loop().create_task(observer.stop()))
+
+        wiring.serve(app, listening, ready=ready, stopping=stopping)
+        if memory is not None:
+            _keep(memory, folds.to_json(), lines)
+        lines.say("stopped", index=folds.last_index)
+        return address
+
+
+def _url(given: str) -> str:
+    """Return where the gateway stands; raises Refused (OB952)."""
+    place = read_url(given)
+    if place is None or "?" in place.target:
+        raise Refused([Diagnostic("OB952", f"`{given[:200]}` is no URL of a gateway")], FINDINGS)
+    return given.rstrip("/")
+
+
+def _memory(root: str | None) -> Memory | None:
+    """Open the memory of a data root. Raises Trouble (OB950), and Refused (OB786) for one that is a server."""
+    if root is None:
+        return None
+    if wiring.is_address(root):
+        message = (
+            f"`omnibachi serve observer` keeps a file in its data root, and `{wiring.shown_root(root)}` is a server"
+        )
+        raise Refused([Diagnostic("OB786", message)], FINDINGS)
+    return Memory(root)
+
+
+def _recalled(memory: Memory | None, show: Callable[[Diagnostic], None]) -> Folds:
+    if memory is None:
+        return wiring.Folds()
+    found, forgotten = memory.recall()
+    if forgotten is not None:
+        show(forgotten)
+    return found or wiring.Folds()
+
+
+def _keep(memory: Memory, said: dict[str, Any], lines: Lines) -> None:
+    found = memory.keep(said)
+    if found is not None:
+        lines.say("memory", code=found.code)
+
+
+def _workflow(workspace: Workspace, show: Callable[[Diagnostic], None]) -> dict[str, Any] | None:
+    """Return the gateway's workflow as the workspace seals it; None, which is told, where it has none to be drawn."""
+    try:
+        return wiring.load_workflow(workspace.load(), GOVERN, workspace.capabilities.source).workflow
+    except Refused as refused:
+        show(refused.diagnostics[0].as_warning())
+        return None
