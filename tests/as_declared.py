@@ -16,7 +16,7 @@ def as_declared(document: dict[str, Any], found: httpx2.Response) -> Any:
     """
     body = found.json()
     path, method = found.request.url.path, found.request.method.lower()
-    places = [item for item in document["paths"] if re.fullmatch(re.sub(r"\\{\\w+\\}", "(.*)", re.escape(item)), path)]
+    places = [item for item in document["paths"] if re.fullmatch(re.sub(r"\\\{\w+\\\}", ".*", re.escape(item)), path)]
     operation = document["paths"][places[0]].get(method) if places else None
     schema: dict[str, Any] = {"$ref": "#/components/schemas/Refusal"}
     if operation is not None:

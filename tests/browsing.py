@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,17 +83,17 @@ class Page:
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
-    def until(self, expression: str, limit: float = 30.0) -> Any:
-        """Wait until an expression holds in the page, and return its value."""
+    def until(self, expression: str, limit: float = 30.0) -> None:
+        """Wait until an expression holds in the page."""
         end = time.monotonic() + limit
-        while not (found := self.look(expression)):
-            assert time.monotonic() < end, f"not within {limit:g} s: {expression}\n{self.look('document.body.innerText')}"
+        while not self.look(f"Boolean({expression})"):
+            assert time.monotonic() < end, f"not within {limit:g} s: {expression}\n{self.console}\n{self.text('body')}"
             time.sleep(0.02)
-        return found
 
     def go(self, address: str) -> None:
-        """Open an address."""
+        """Open an address, and wait until the page is there."""
         assert not self.do("Page.navigate", url=address).get("errorText")
+        self.until("document.readyState === 'complete'")
 
     def text(self, selector: str) -> str:
         """Return the text of the first element that a selector finds, as it is shown; empty where there is none."""
@@ -156,8 +156,3 @@ def browsing(*flags: str) -> Iterator[Page]:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-
-
-def shown(page: Page, find: Callable[[str], bool]) -> bool:
-    """Tell whether a test of the page's whole text holds."""
-    return find(str(page.look("document.body.innerText")))

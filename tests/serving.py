@@ -23,6 +23,8 @@ from typing import Any
 
 import httpx2
 
+from omnibachi_model.decisions import FINAL
+
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 30.0  # for whatever a test waits for
 READY = re.compile(r"omnibachi: \w+ at (http://\S+)\n")
@@ -58,6 +60,11 @@ class Server:
         found = self.post({"intent_type": "chat.message", "payload": {"message": message}, **more})
         assert found.status_code == 202, found.text
         return found.json()
+
+    def settled(self, answer: Mapping[str, Any]) -> str:
+        """Wait until a correlation that was answered for has come to its end, and return its state."""
+        asked = {"correlation_id": answer["correlation_id"]}
+        return str(until(lambda: (state := self.read("/status", **asked)["state"]) in FINAL and state))
 
     def events(self, **query: Any) -> list[dict[str, Any]]:
         """Return all matching events, page by page."""
@@ -126,7 +133,9 @@ def starting(*arguments: str, env: Mapping[str, str] | None = None) -> Iterator[
     """Start `omnibachi serve ARGUMENTS` at a free port and do not wait for it."""
     with tempfile.TemporaryDirectory(prefix="omnibachi-serving-") as folder:
         errors = Path(folder, "stderr")
-        command = [sys.executable, "-m", "omnibachi", "serve", *arguments, "--workspace", str(ROOT)]
+        command = [sys.executable, "-m", "omnibachi", "serve", *arguments]
+        if "--workspace" not in arguments:
+            command += ["--workspace", str(ROOT)]
         if "--port" not in arguments:
             command += ["--port", "0"]
         with errors.open("wb") as stderr:

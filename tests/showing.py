@@ -1,9 +1,9 @@
 """What the pages of diagnostics show, done: each example in a copy of examples/errors, and what it is answered with.
 
 An example is files, commands, or files and then commands, as `omnibachi.error_pages` takes it apart. Commands that are
-no more than one call of `omnibachi` are done in this process, all others by `sh`. As a program it does the examples
-anew and notes what is said: `.venv/bin/python tests/showing.py [CODE …]`, then
-`.venv/bin/python -m omnibachi.error_pages docs/errors`.
+no more than one call of `omnibachi` are done in this process, all others by `sh`; requests of `curl` go to a gateway
+here (`curling`). As a program it does the examples anew and notes what is said: `.venv/bin/python tests/showing.py
+[CODE …]`, then `.venv/bin/python -m omnibachi.error_pages docs/errors`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import curling
 from omnibachi import Workspace, error_pages, wiring
 from omnibachi.__main__ import main
 from omnibachi.compiling import compile_workspace
@@ -85,12 +87,16 @@ def shown(shop: Path, folder: Path, code: str, example: str) -> Shown:
         found = compile_workspace(str(folder), shipped=shipped_root())
         return _of_findings(folder, code, found.diagnostics, found.sealed is not None)
     path = os.pathsep.join([str(shop.parent / "bin"), os.path.dirname(sys.executable), os.environ["PATH"]])
+    if done[-1].startswith(curling.CURL):
+        return _of_answer(*curling.last_answer(done, folder, lambda line: _do(line, folder, path)))
     for line in done[:-1]:
         _do(line, folder, path)
     if done[-1].startswith("> "):
         findings = _rename(done[-1], folder)
         return _of_findings(folder, code, findings, not findings)
     status, text = _do(done[-1], folder, path)
+    if text.startswith('{"ok":false,"accepted":false,'):
+        return _of_answer(400, json.loads(text))
     blocks = re.findall(r"^ *((?:error|warning|note)\[OB\d{3}\].*\n(?:.+\n)*)", text, re.MULTILINE)
     said = "\n".join(block for block in blocks if f"[{code}]" in block.splitlines()[0])
     return Shown(_settled(said, folder), frozenset(re.findall(r"\[(OB\d{3})\]", text)), status == 0, text)
@@ -100,6 +106,11 @@ def _of_findings(folder: Path, code: str, found: tuple[Diagnostic, ...], good: b
     said = render([item for item in found if item.code == code], str(folder), colour=False)
     whole = render(found, str(folder), colour=False)
     return Shown(_settled(said, folder), frozenset(item.code for item in found), good and not found, whole)
+
+
+def _of_answer(status: int, value: Any) -> Shown:
+    said = json.dumps(value, indent=1, ensure_ascii=False)
+    return Shown(said, frozenset([value["code"]] if status >= 400 else ()), status < 400, said)
 
 
 def _do(line: str, folder: Path, path: str) -> tuple[int, str]:

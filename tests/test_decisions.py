@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
@@ -9,7 +10,10 @@ import pytest
 from deciding import AT, LEDGER, anchors, append, asked, decided, done, everything, tell, within
 from omnibachi_ledger import Ledger, open_root
 from omnibachi_ledger.decisions.fold import Fold
-from omnibachi_model.decisions import DECISION, DENY, EXECUTION, INTENT, KINDS, ZERO, next_head
+from omnibachi_ledger.decisions.verifying import verify_export
+from omnibachi_model.decisions import DECISION, DENY, EXECUTION, INTENT, KINDS, ZERO, event_of, next_head
+from omnibachi_model.digests import encode
+from omnibachi_model.values import Outside
 from performing import everywhere, ledger, root
 
 __all__ = ["ledger", "root"]
@@ -91,6 +95,29 @@ def test_one_request_is_one_correlation(ledger: Ledger) -> None:
     assert ledger.decisions(LEDGER).head()["length"] == 5
 
 
+def test_true_is_not_one_and_no_request_is_another(ledger: Ledger) -> None:
+    """In this language they are equal; as bytes they are not."""
+    assert append(ledger, INTENT, anchors(1), {**asked(), "x": True})[0] == "SUCCESS"
+    for other in (1, 1.0, [True], {"y": True}):
+        assert append(ledger, INTENT, anchors(1), {**asked(), "x": other}) == ("CORRELATION_CONFLICT", {})
+    assert append(ledger, INTENT, anchors(1), {**asked(), "x": True})[0] == "ALREADY_EXISTS"
+
+
+@pytest.mark.parametrize(("depth", "fits"), [(61, True), (62, True), (63, False), (64, False)])
+def test_what_is_taken_can_be_exported_and_read_again(ledger: Ledger, depth: int, fits: bool) -> None:
+    """However deep it is: an event is one level more than its payload."""
+    deep: Any = "x"
+    for _ in range(depth):
+        deep = [deep]
+    if not fits:
+        with pytest.raises(Outside, match="deeper"):
+            append(ledger, INTENT, anchors(1), {**asked(), "x": deep})
+        return
+    append(ledger, INTENT, anchors(1), {**asked(), "x": deep})
+    data = b"".join(encode(event) + b"\n" for event in everything(ledger))
+    assert verify_export(io.BytesIO(data)).reason is None and data
+
+
 @everywhere
 def test_what_follows_belongs_to_its_intent(ledger: Ledger) -> None:
     intent = tell(ledger, 1, "asked")[0]
@@ -131,7 +158,7 @@ def test_what_is_no_event_is_refused(ledger: Ledger, kind: str, where: dict[str,
     "payload",
     [
         {"status": "ok"}, {**done(), "error": None}, {**done("error"), "output_text": ""}, {"status": "error"},
-        {"status": "maybe", "output_text": ""},
+        {"status": "maybe", "output_text": ""}, {"status": "error", "error": {"code": 5}},
     ],
 )  # fmt: skip
 def test_an_execution_tells_an_output_or_an_error(ledger: Ledger, payload: dict[str, Any]) -> None:
@@ -196,6 +223,13 @@ def test_any_text_comes_back(ledger: Ledger) -> None:
         assert append(ledger, INTENT, where, asked(text * 10))[0] == "SUCCESS"
         assert ledger.decisions(LEDGER).page({"thread_id": text})["events"][0]["payload"]["message"] == text * 10
     assert ledger.decisions(LEDGER).verify().reason is None
+
+
+def test_a_fold_takes_no_anchor_that_nobody_could_append() -> None:
+    for name, value in (("lane", "x" * 129), ("actor", "x" * 129), ("turn_id", "")):
+        where = anchors(1, **({} if name == "actor" else {name: value}))
+        event = event_of(0, INTENT, where, value if name == "actor" else "user", asked(), AT, ZERO)
+        assert Fold().take(event) == f"its {name} is no text of 1 to 128 characters"
 
 
 def test_a_fold_of_nothing_is_an_empty_ledger() -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from deciding import append, asked
 from front_door import Call, call
@@ -22,7 +24,7 @@ from omnibachi.packs import in_force
 from omnibachi_ledger import open_root
 from omnibachi_model.decisions import DECISION, EXECUTION, INTENT
 from omnibachi_model.digests import digest_of, encode
-from omnibachi_policy.again import differences
+from omnibachi_policy.again import Again, differences
 from performing import everywhere, root
 from retelling import export_of, retold
 
@@ -66,14 +68,85 @@ def decisions(ledger: list[Json]) -> list[Json]:
     return [event for event in ledger if event["kind"] == DECISION]
 
 
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
+claims = st.fixed_dictionaries({}, optional={
+    "capability": st.sampled_from(["chat", "root", ""]), "risk_tier": texts,
+    "request_tags": st.lists(texts, max_size=2),
+})  # fmt: skip
+wishes = st.fixed_dictionaries({}, optional={
+    "inputs": claims, "requested_model_id": texts, "declared_tools": st.lists(texts, max_size=2),
+    "tool_scope": st.sampled_from(["strict", "advisory"]),
+    "budget": st.fixed_dictionaries({}, optional={"max_tokens": st.integers(1, 90), "max_duration_ms": st.just(2000)}),
+})  # fmt: skip
+PACKS = ("demo", "allow_all", "deny_all")
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    asked=st.lists(st.tuples(st.one_of(texts, st.just("x" * 300)), wishes), max_size=5), packs=st.permutations(PACKS)
+)
+def test_whatever_is_asked_two_fresh_ledgers_agree_and_each_is_decided_again(asked: Any, packs: list[str]) -> None:
+    """Whatever the clock, the ids and the answers are: equal normative heads, and each DECISION byte for byte; under
+    another pack exactly what differs from the ledger of a gateway with that pack."""
+    ledgers = []
+    for name, day in ((packs[0], 1), (packs[0], 2), (packs[1], 3)):
+        with gateway(None, policy=name, clock=Day(day), budget={"max_tokens": 60}) as door:
+            for number, (message, more) in enumerate(asked):
+                post(door, f"c-{number}", message, intent=more)
+            decisions_of = door._engine.ledger.decisions(LEDGER)
+            ledgers.append((decisions_of.page(limit=2000, after=-1)["events"], decisions_of.head()))
+    (mine, head), (_, again), (others, _) = ledgers
+    assert head["normative_head"] == again["normative_head"]
+    assert head["v_digest"] != again["v_digest"] or not asked
+    snapshot = Workspace(ROOT).load()
+    own, under = (in_force(snapshot, name) for name in packs[:2])
+    same, changed = Again(lambda digest, _: own["pack"] if digest == own["digest"] else None), Again(nobody, under)
+    assert [item for event in mine for item in same.take(event)] == []
+    assert same.decisions == len(asked) and not same.untold and not same.kept
+    found = [item for event in mine for item in changed.take(event)]
+    expected = [
+        {"correlation_id": one["correlation_id"], "field": field, "old": old, "new": other["payload"][field]}
+        for one, other in zip(decisions(mine), decisions(others), strict=True)
+        for field, old in sorted(one["payload"].items())
+        if old != other["payload"][field]
+    ]  # fmt: skip
+    assert found == expected
+
+
+class Day:
+    """A clock of some day, on which time goes on."""
+
+    def __init__(self, day: int) -> None:
+        self.now = day * 86_400_000_000_000
+
+    def now_ns(self) -> int:
+        """Return the next instant."""
+        self.now += 1_000_000
+        return self.now
+
+    def pause(self, ns: int) -> None:
+        """Let time go on."""
+        self.now += ns
+
+
+def nobody(digest: str, intent: Any) -> None:
+    """Have no pack."""
+
+
 def members(said: Json) -> set[tuple[str, str]]:
     return {(item["correlation_id"], item["field"]) for item in said["differences"]}
 
 
 @everywhere
-def test_what_a_gateway_decided_comes_out_again(call: Call, root: str, export: Callable[[list[Json]], str]) -> None:
-    """On both databases, and from the export alone; nothing in the data root changes."""
+def test_what_a_gateway_decided_comes_out_again(
+    call: Call, root: str, story: list[Json], export: Callable[[list[Json]], str]
+) -> None:
+    """On both databases, and from the export alone; nothing in the data root changes. Another fresh ledger that hears
+    the same says the same."""
     ledger = told(root)
+    for kind in (INTENT, DECISION):
+        mine, others = ([one["normative_digest"] for one in of if one["kind"] == kind] for of in (ledger, story))
+        assert mine == others and len(mine) == 6
     for target in (root, export(ledger)):
         plain, said = call("replay", target), call("replay", target, "--json").json()
         assert plain.status == 0 and plain.out.startswith("SAME  6 decisions") and not plain.err
@@ -281,3 +354,18 @@ def test_what_is_asked_for_is_told_apart(call: Call, story: list[Json], export: 
         call("replay", "T1", "--policy", "demo").status == call("replay", export(story), "--payload", "x").status == 2
     )
     assert call("replay", str(tmp_path / "nowhere.jsonl")).status == 3
+
+
+def test_the_page_shows_what_is_said(call: Call, tmp_path: Path) -> None:
+    """docs/boundary.md, "Decided again", on the same three intents."""
+    with gateway(tmp_path / "data", policy="demo") as door:
+        for correlation, message, more in ASKED[:3]:
+            post(door, correlation, message, intent=more)
+    page = (ROOT / "docs" / "boundary.md").read_text("utf-8").partition("## Decided again")[2]
+    lines = page.split("```")[1].strip().splitlines()
+    said = ""
+    for line in lines:
+        if line.startswith("$ omnibachi "):
+            said = call(*line.split()[2:]).out
+        assert line == "…" or line.startswith("$") or f"{line}\n" in said, line
+    assert sum(line.startswith("$") for line in lines) == 2 and len(lines) == 8

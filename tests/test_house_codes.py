@@ -13,7 +13,9 @@ from omnibachi_model.codes import table
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = re.compile(r"\bOB[1-9]\d\d\b")
-SOURCES = ("cli", "model", "compiler", "runtime", "capabilities", "ledger", "observer", "audit")
+SOURCES = (
+    "cli", "model", "compiler", "runtime", "capabilities", "ledger", "observer", "audit", "policy", "transport",
+)  # fmt: skip
 
 
 def codes_in(paths: list[Path]) -> set[str]:

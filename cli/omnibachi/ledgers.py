@@ -49,7 +49,7 @@ class Held:
             broken = any(item.severity == "error" for item in self.findings)
             self.anchor = None if broken else " ".join(("checkpoint", *by))
         elif needed:
-            help = "give one that a gateway wrote with `--sign-with`, or leave `--trust` out"
+            help = "give one that a gateway wrote with `--checkpoint-key`, or leave `--trust` out"
             self.findings.append(Diagnostic("OB615", f"the checkpoint `{name}` is not signed", help=help))
         else:
             self.anchor = "checkpoint"

@@ -44,6 +44,7 @@ class Asked:
     provider_url: str | None = None
     api_key_env: str | None = None
     token_file: str | None = None
+    checkpoint: str | None = None
     checkpoint_key: str | None = None
 
 
@@ -58,8 +59,9 @@ def serve_gateway(workspace: Workspace, asked: Asked) -> str:
         lines = wiring.Lines(sys.stderr.buffer)
         stack.callback(lines.close)
         checkpoints = checkpoints_for(
-            workspace, root, LEDGER, key_file=asked.checkpoint_key, tell=functools.partial(_say, lines)
-        )
+            workspace, root, LEDGER, path=asked.checkpoint, key_file=asked.checkpoint_key,
+            tell=functools.partial(_say, lines),
+        )  # fmt: skip
         # What lies on disk is read once: all walkers are on this snapshot, whatever is compiled meanwhile.
         first = open_gateway(
             workspace, root, policy=asked.policy, provider=asked.provider, model=asked.model,

@@ -6,7 +6,6 @@ sends the gateway nothing but GET, and keeps at most one file, in a data root of
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import sys
@@ -24,7 +23,7 @@ from .governing import GOVERN
 from .observer_memory import Memory
 
 if TYPE_CHECKING:
-    from .wiring import Folds, Lines, Observer
+    from .wiring import Folds, Lines
     from .workspace import Workspace
 
 GATEWAY = "http://127.0.0.1:8010"
@@ -51,29 +50,24 @@ def serve_observer(workspace: Workspace, asked: Asked, show: Callable[[Diagnosti
     with contextlib.ExitStack() as stack:
         url = _url(asked.gateway)
         tokens = wiring.load_tokens(asked.token_file) if asked.token_file is not None else None
+        memory = _memory(asked.data_root)
         listening = stack.enter_context(listening_at(asked.host, asked.port, tokens=tokens is not None))
         address = wiring.address_of(listening)
-        memory = _memory(asked.data_root)
         folds = _recalled(memory, show)
         lines = wiring.Lines(sys.stderr.buffer)
         stack.callback(lines.close)
         projected = wiring.Projected(folds, _workflow(workspace, show))
-        source = wiring.Source(url, token=os.environ.get(TOKEN) or None)
-        observer = wiring.Observer(projected, source, lines)
+        observer = wiring.Observer(
+            projected, url, lines, token=os.environ.get(TOKEN) or None, said=folds.to_json,
+            keep=None if memory is None else lambda said: _keep(memory, said, lines),
+        )  # fmt: skip
         app = wiring.observer_app(observer, wiring.VERSION, tokens=tokens, lines=lines)
-        tasks: list[asyncio.Task[None]] = []
 
         def ready() -> None:
             observer.start()
-            if memory is not None:
-                job = wiring.remember(lambda: folds.last_index, folds.to_json, lambda said: _keep(memory, said, lines))
-                tasks.append(asyncio.get_running_loop().create_task(job))
             print(f"omnibachi: observer at {address}", file=sys.stderr, flush=True)
 
-        def stopping() -> None:
-            tasks.append(asyncio.get_running_loop().create_task(observer.stop()))
-
-        wiring.serve(app, listening, ready=ready, stopping=stopping)
+        wiring.serve(app, listening, ready=ready, stopping=observer.stop)
         if memory is not None:
             _keep(memory, folds.to_json(), lines)
         lines.say("stopped", index=folds.last_index)

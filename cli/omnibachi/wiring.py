@@ -1,10 +1,12 @@
 """The one file of the front door that knows rooms: every other file takes what it needs from here, by name.
 
 A room is imported when something of it is first asked for, so `omnibachi run` pays only for what a run needs. The
-table below is the whole joint between rooms; type checkers read the imports above it.
+table in `places` is the whole joint between rooms; type checkers read the imports below.
 """
 
 from __future__ import annotations
+
+from .places import PLACES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -163,7 +165,6 @@ if TYPE_CHECKING:
     from omnibachi_runtime.walk import walk as walk
     from omnibachi_runtime.withholding import Unseen as Unseen
     from omnibachi_transport.clients import Reader as Reader
-    from omnibachi_transport.clients import Source as Source
     from omnibachi_transport.gateway import About as About
     from omnibachi_transport.gateway import Gateway as Gateway
     from omnibachi_transport.gateway import gateway_app as gateway_app
@@ -173,7 +174,6 @@ if TYPE_CHECKING:
     from omnibachi_transport.observer import Observer as Observer
     from omnibachi_transport.observer import observer_app as observer_app
     from omnibachi_transport.reading import Readers as Readers
-    from omnibachi_transport.remembering import remember as remember
     from omnibachi_transport.serving import address_of as address_of
     from omnibachi_transport.serving import bound as bound
     from omnibachi_transport.serving import serve as serve
@@ -195,186 +195,9 @@ if TYPE_CHECKING:
 
 VERSION = "0.1.0"
 
-_PLACES = {
-    "Evidence": "omnibachi_audit.proofs.anchors",
-    "anchored": "omnibachi_audit.proofs.anchors",
-    "anchored_ledger": "omnibachi_audit.proofs.anchors",
-    "anchored_snapshot": "omnibachi_audit.proofs.anchors",
-    "LARGEST_APPROVAL": "omnibachi_audit.proofs.approvals:MOST_BYTES",
-    "approval_of": "omnibachi_audit.proofs.approvals",
-    "approval_statement": "omnibachi_audit.proofs.approvals",
-    "judge_approval": "omnibachi_audit.proofs.approvals",
-    "VERIFIER": "omnibachi_audit.proofs.bundles",
-    "bundled": "omnibachi_audit.proofs.bundles",
-    "judged_bundle": "omnibachi_audit.proofs.bundles",
-    "Checkpoint": "omnibachi_audit.proofs.checkpoints",
-    "Consistency": "omnibachi_audit.proofs.checkpoints",
-    "Inclusion": "omnibachi_audit.proofs.checkpoints",
-    "checkpoint_of": "omnibachi_audit.proofs.checkpoints",
-    "consistency_of": "omnibachi_audit.proofs.checkpoints",
-    "continued": "omnibachi_audit.proofs.checkpoints",
-    "inclusion_of": "omnibachi_audit.proofs.checkpoints",
-    "envelope_of": "omnibachi_audit.proofs.envelopes",
-    "judge_envelope": "omnibachi_audit.proofs.envelopes",
-    "ledger_statement": "omnibachi_audit.proofs.envelopes",
-    "run_statement": "omnibachi_audit.proofs.envelopes",
-    "sealed_envelope": "omnibachi_audit.proofs.envelopes",
-    "snapshot_statement": "omnibachi_audit.proofs.envelopes",
-    "head_of": "omnibachi_audit.proofs.heads",
-    "is_head": "omnibachi_audit.proofs.heads",
-    "KEY_NAME": "omnibachi_audit.proofs.keys",
-    "PrivateKey": "omnibachi_audit.proofs.keys",
-    "PublicKey": "omnibachi_audit.proofs.keys",
-    "Unreadable": "omnibachi_audit.proofs.keys",
-    "private_key": "omnibachi_audit.proofs.keys",
-    "public_key": "omnibachi_audit.proofs.keys",
-    "consistency_path": "omnibachi_audit.proofs.merkle",
-    "inclusion_path": "omnibachi_audit.proofs.merkle",
-    "leaf_hash": "omnibachi_audit.proofs.merkle",
-    "tree_root": "omnibachi_audit.proofs.merkle",
-    "TrustEntry": "omnibachi_audit.proofs.trust",
-    "KEY_ROLE": "omnibachi_audit.proofs.trust",
-    "Trust": "omnibachi_audit.proofs.trust",
-    "is_instant": "omnibachi_audit.proofs.trust",
-    "retired_key": "omnibachi_audit.proofs.trust",
-    "revoked_key": "omnibachi_audit.proofs.trust",
-    "trust_of": "omnibachi_audit.proofs.trust",
-    "Told": "omnibachi_observer.site.relations",
-    "site": "omnibachi_observer.site.build",
-    "Again": "omnibachi_policy.again",
-    "Answers": "omnibachi_runtime.rerun",
-    "rerun": "omnibachi_runtime.rerun",
-    "Change": "omnibachi_audit.changes.rules",
-    "Types": "omnibachi_audit.changes.schemas",
-    "differences": "omnibachi_audit.changes.snapshots",
-    "parts_of": "omnibachi_audit.changes.snapshots",
-    "Fit": "omnibachi_compiler.fits",
-    "Presence": "omnibachi_compiler.fits",
-    "fits": "omnibachi_compiler.fits",
-    "join_all": "omnibachi_compiler.fits",
-    "member": "omnibachi_compiler.fits",
-    "Report": "omnibachi_observer.report",
-    "examine": "omnibachi_observer.examine",
-    "verify": "omnibachi_audit.verify",
-    "Verification": "omnibachi_audit.verify",
-    "verify_snapshot": "omnibachi_audit.snapshots",
-    "ABSENT": "omnibachi_runtime.templates",
-    "Difference": "omnibachi_runtime.recorded",
-    "ExpressionFault": "omnibachi_model.linked_expressions",
-    "Compilation": "omnibachi_compiler.compile",
-    "Implementation": "omnibachi_compiler.phase",
-    "Ledger": "omnibachi_ledger",
-    "Malformed": "omnibachi_runtime.link",
-    "Mishap": "omnibachi_runtime.walk",
-    "Parting": "omnibachi_observer.parting",
-    "PictureFailed": "omnibachi_observer.renderer",
-    "Program": "omnibachi_runtime.link",
-    "RunRow": "omnibachi_ledger",
-    "SCHEMA_VERSION": "omnibachi_ledger",
-    "Scenario": "omnibachi_compiler.declarations",
-    "Sealed": "omnibachi_runtime.load",
-    "Snapshot": "omnibachi_runtime.load",
-    "Source": "omnibachi_compiler.phase",
-    "Start": "omnibachi_runtime.walk",
-    "Walk": "omnibachi_runtime.walk",
-    "compile_sources": "omnibachi_compiler.compile",
-    "recompile": "omnibachi_compiler.incremental",
-    "Recompiled": "omnibachi_compiler.incremental",
-    "dot": "omnibachi_observer.picture",
-    "draw": "omnibachi_observer.picture",
-    "format_source": "omnibachi_compiler.formatting",
-    "Open": "omnibachi_compiler.editing.spots",
-    "Project": "omnibachi_compiler.editing.spots",
-    "cloudevents": "omnibachi_observer.exports.cloudevents",
-    "complete": "omnibachi_compiler.editing.completion",
-    "declarations": "omnibachi_compiler.editing.declaration",
-    "hover": "omnibachi_compiler.editing.hover",
-    "renamable": "omnibachi_compiler.editing.rename",
-    "rename": "omnibachi_compiler.editing.rename",
-    "language_schema": "omnibachi_compiler.editing.json_schema",
-    "link": "omnibachi_runtime.link",
-    "Library": "omnibachi_compiler.library",
-    "Moments": "omnibachi_compiler.law_search",
-    "binds": "omnibachi_compiler.laws",
-    "broken_run": "omnibachi_compiler.law_search",
-    "PATTERN_LENGTH": "omnibachi_compiler.keywords",
-    "courses_of": "omnibachi_compiler.laws",
-    "inlined_uses": "omnibachi_compiler.laws",
-    "Subject": "omnibachi_compiler.points",
-    "among": "omnibachi_compiler.points",
-    "moments": "omnibachi_compiler.points",
-    "subject": "omnibachi_compiler.points",
-    "link_expression": "omnibachi_model.linked_expressions:link",
-    "link_template": "omnibachi_runtime.templates:link",
-    "load_domain": "omnibachi_runtime.load",
-    "pack_outline": "omnibachi_observer.pack_text",
-    "load_locks": "omnibachi_runtime.load",
-    "load_origins": "omnibachi_runtime.load",
-    "load_workflow": "omnibachi_runtime.load",
-    "Folds": "omnibachi_observer.folding",
-    "folds_of": "omnibachi_observer.folding",
-    "Projected": "omnibachi_observer.views",
-    "markdown": "omnibachi_observer.markdown",
-    "mermaid": "omnibachi_observer.mermaid",
-    "names_of": "omnibachi_compiler.editing.names",
-    "is_address": "omnibachi_ledger.addresses",
-    "may_be_there": "omnibachi_ledger.addresses",
-    "open_root": "omnibachi_ledger",
-    "Cancellation": "omnibachi_ledger.cancellations",
-    "departs": "omnibachi_ledger.decisions.checkpoints",
-    "keep_checkpoint": "omnibachi_ledger.decisions.checkpoints:keep",
-    "ledger_checkpoint": "omnibachi_ledger.decisions.checkpoints:checkpoint_of",
-    "read_checkpoint": "omnibachi_ledger.decisions.checkpoints",
-    "Decisions": "omnibachi_ledger.decisions.pages",
-    "Verdict": "omnibachi_ledger.decisions.verifying",
-    "verify_export": "omnibachi_ledger.decisions.verifying",
-    "end_left": "omnibachi_runtime.cancelling",
-    "shown_root": "omnibachi_ledger.addresses:shown",
-    "acquire": "omnibachi_ledger.locks",
-    "open_snapshot": "omnibachi_runtime.load",
-    "openlineage": "omnibachi_observer.exports.openlineage",
-    "otlp": "omnibachi_observer.exports.otlp",
-    "part": "omnibachi_observer.parting",
-    "plain": "omnibachi_compiler.tree",
-    "project_schema": "omnibachi_compiler.editing.json_schema",
-    "read_catalogue": "omnibachi_compiler.catalogue",
-    "render": "omnibachi_observer.renderer",
-    "resume": "omnibachi_runtime.resume",
-    "retrace": "omnibachi_runtime.recorded",
-    "replay": "omnibachi_runtime.replay",
-    "select": "omnibachi_observer.selection",
-    "walk": "omnibachi_runtime.walk",
-    "Unseen": "omnibachi_runtime.withholding",
-    "guarded": "omnibachi_runtime.blind",
-    "Reader": "omnibachi_transport.clients",
-    "Source": "omnibachi_transport.clients",
-    "About": "omnibachi_transport.gateway",
-    "Gateway": "omnibachi_transport.gateway",
-    "gateway_app": "omnibachi_transport.gateway",
-    "Intents": "omnibachi_transport.intents",
-    "Unanswered": "omnibachi_transport.intents",
-    "Lines": "omnibachi_transport.log_lines",
-    "Observer": "omnibachi_transport.observer",
-    "observer_app": "omnibachi_transport.observer",
-    "Readers": "omnibachi_transport.reading",
-    "remember": "omnibachi_transport.remembering",
-    "address_of": "omnibachi_transport.serving",
-    "bound": "omnibachi_transport.serving",
-    "serve": "omnibachi_transport.serving",
-    "Tails": "omnibachi_transport.tailing",
-    "is_name": "omnibachi_transport.tokens",
-    "load_tokens": "omnibachi_transport.tokens",
-    "new_token": "omnibachi_transport.tokens",
-    "token_entries": "omnibachi_transport.tokens",
-    "token_entry": "omnibachi_transport.tokens",
-    "token_file": "omnibachi_transport.tokens",
-    "MOST_WALKERS": "omnibachi_transport.writing:LIMIT",
-    "Walkers": "omnibachi_transport.writing",
-}
-
 
 def __getattr__(name: str) -> Any:
-    place = _PLACES.get(name)
+    place = PLACES.get(name)
     if place is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

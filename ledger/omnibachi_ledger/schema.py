@@ -1,6 +1,7 @@
 """The tables of schema version 4, as docs/formats.md describes them ("Journal"), and the way there from older versions.
 
-Tables with short rows have no rowid: a commit then touches fewer pages. Triggers guard what is written once; they
+Tables with short rows have no rowid: a commit then touches fewer pages. (That of `events` had none either, once; it is
+read and written in the same words.) Triggers guard what is written once; they
 also look before an insert, because `INSERT OR REPLACE` deletes without firing a delete trigger.
 """
 
@@ -13,9 +14,10 @@ _TABLES = (
         run TEXT PRIMARY KEY, workflow TEXT NOT NULL, workflow_digest TEXT NOT NULL, seal TEXT,
         payload_digest TEXT NOT NULL, started_at TEXT NOT NULL, fence INTEGER NOT NULL, holder TEXT,
         seq INTEGER NOT NULL, exit TEXT, status TEXT, digest TEXT) WITHOUT ROWID""",
+    # Their rows hold inputs and outputs: beside a key, in an index, each above a kilobyte would take a page of its own.
     """CREATE TABLE events (
         run TEXT NOT NULL, seq INTEGER NOT NULL, path TEXT NOT NULL, body BLOB NOT NULL, obs BLOB NOT NULL,
-        PRIMARY KEY (run, seq)) WITHOUT ROWID""",
+        PRIMARY KEY (run, seq))""",
     "CREATE UNIQUE INDEX events_path ON events (run, path) WHERE path <> ''",
     # Receipts are never removed, so one more than the largest number is never a number that was given before.
     """CREATE TABLE receipts (

@@ -42,6 +42,7 @@ GRAMMAR = {
 }
 
 PARENT = "parent_turn_id"  # of the anchors the one that may be null
+LONGEST = 128  # characters of an anchor or an actor
 ANCHORS = ("stream_id", "lane", "thread_id", "turn_id", PARENT, "correlation_id", "intent_type")
 ACTORS = {DECISION: "policy", EXECUTION: "executor"}  # of an INTENT it is who the caller says
 NORMATIVE = ("kind", *ANCHORS, "actor", "payload")
@@ -131,8 +132,8 @@ def misshapen(event: Mapping[str, Any]) -> str | None:
         return "its kind is none"
     for name in (*ANCHORS, "actor", "normative_digest", "prev_event_digest"):
         value = event.get(name)
-        if not (type(value) is str and value) and not (name == PARENT and name in event and value is None):
-            return f"its {name} is no text"
+        if not (type(value) is str and 0 < len(value) <= LONGEST) and not (name == PARENT and name in event and value is None):
+            return f"its {name} is no text of 1 to {LONGEST} characters"
     if type(event.get("index")) is not int or event["index"] < 0:
         return "its index is no number"
     if type(payload) is not dict or type(obs) is not dict:
@@ -165,7 +166,8 @@ def _execution(payload: Mapping[str, Any]) -> str | None:
     if status == OK and "error" not in payload and type(payload.get("output_text")) is str:
         return None
     error = payload.get("error")
-    if status == ERROR and "output_text" not in payload and type(error) is dict and error.get("code"):
+    code = error.get("code") if type(error) is dict else None
+    if status == ERROR and "output_text" not in payload and type(code) is str and code:
         return None
     return "it tells neither an output nor an error, or both"
 

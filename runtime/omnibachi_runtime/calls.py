@@ -6,8 +6,7 @@ Every output is checked, because the compiler's proof of the data flow rests on 
 
 An effect is one transaction: begin, the function, its receipt, all events so far, commit. An answer that becomes
 FAULT, or that came too late, is undone before that is recorded; so is one after which it is tried again (`attempts`).
-When the outcome leads straight to an exit that cannot fault, the end of the run joins the transaction; when it leads
-straight to a call that leaves the house, so does the word that this is about to leave.
+When the outcome leads straight to an exit that cannot fault, the end of the run joins the transaction.
 """
 
 from __future__ import annotations
@@ -51,14 +50,12 @@ def link_call(
     workflow: Mapping[str, Any],
     function: Callable[..., Any],
     closings: Mapping[int, Step],
-    departures: dict[int, Step],
     only: Mapping[str, Callable[..., Any]],
 ) -> Step:
     """Turn a CALL node into its step.
 
-    `closings` are the steps of the exits that cannot fault, by index, `departures` what calls that leave the house do
-    in the transaction before them, to which it adds its own; `only` functions that answer in its place in single
-    iterations, by path.
+    `closings` are the steps of the exits that cannot fault, by index; `only` functions that answer in its place in
+    single iterations, by path.
     """
     package = str(getattr(function, "__module__", "")).partition(".")[0]
     if node["effect"] == "PURE":
@@ -81,8 +78,8 @@ def link_call(
         # Imported here: a workflow that stays in the house starts without it.
         from .outside import link_outside
 
-        return link_outside(site, node, closings, departures)
-    return _effect(site, closings, departures) if node["effect"] in WRITES else _reading(site)
+        return link_outside(site, node, closings)
+    return _effect(site, closings) if node["effect"] in WRITES else _reading(site)
 
 
 def _pure(function: Callable[..., Any], only: Mapping[str, Callable[..., Any]]) -> Ask:
@@ -280,10 +277,9 @@ def _reading(site: Site) -> Step:
     return step
 
 
-def _effect(site: Site, closings: Mapping[int, Step], departures: Mapping[int, Step]) -> Step:
+def _effect(site: Site, closings: Mapping[int, Step]) -> Step:
     """Make the step of a local effect: one transaction."""
     index, patience, capability = site.index, site.patience, str(site.frame.capability)
-    leaves = patience is None and any(target in departures for _, _, target in site.outcomes.values())
 
     def step(run: Walk) -> int:
         frame = site.frame.here(run)
@@ -293,7 +289,7 @@ def _effect(site: Site, closings: Mapping[int, Step], departures: Mapping[int, S
         journal: Journal = run.journal  # type: ignore[assignment]
         told = None
         if patience is None:
-            journal.begin(durable=leaves)
+            journal.begin()
             answer = answer_of(site, run, frame, *ready)
         else:
             answer, told = _patiently(site, patience, run, frame, ready[1], journal)
@@ -307,9 +303,9 @@ def _effect(site: Site, closings: Mapping[int, Step], departures: Mapping[int, S
             return target
         number = journal.receipt(frame.name, capability, outcome)
         run.record(frame.name, body, {"receipt": number, **(told or {})})
-        joining = closings.get(target) or (departures.get(target) if leaves else None)
-        if joining is not None:
-            target = joining(run)
+        closing = closings.get(target)
+        if closing is not None:
+            target = closing(run)
         run.write(journal)
         journal.commit()
         run.settled()

@@ -196,7 +196,6 @@ class _Linker:
         self.closed = forced is not None
         self.schemas = _schemas(workflow)
         self.closings: dict[int, Step] = {}
-        self.departures: dict[int, Step] = {}
         self.loops: dict[int, Loop] = {}
         self.secrets = _secrets(workflow)
 
@@ -269,9 +268,7 @@ class _Linker:
         only = {
             path: _forced(answer) for path, answer in self.forced.items() if path != name and sealed_name(path) == name
         }
-        # Where something is withheld, each node's step adds its own events and no others.
-        departures = self.departures if self.secrets is None else {}
-        return link_call(index, node, self.size, self.schemas, workflow, function, self.closings, departures, only)
+        return link_call(index, node, self.size, self.schemas, workflow, function, self.closings, only)
 
 
 def _secrets(workflow: dict[str, Any]) -> Secrets | None:

@@ -1,10 +1,9 @@
 """Steps of class EXTERNAL: effects that leave the house, which no transaction can undo.
 
-An INTENDED event is committed, safe from a power failure, before the call leaves: with the effect that leads straight to
-it, if there is one. No transaction is open while the call is under way, and what came of it is committed as soon as it is
-there. So a record tells at every moment what may have happened: an INTENDED without an answer was, or was not, done. A
-walk that is resumed there asks again, under the same key, where the other side honours it (`repeat: key`); else the
-outcome is OUTCOME_UNKNOWN, and nothing is asked twice.
+An INTENDED event is committed, safe from a power failure, before the call leaves; no transaction is open while it is
+under way; what came of it is committed as soon as it is there. So a record tells at every moment what may have
+happened: an INTENDED without an answer was, or was not, done. A walk that is resumed there asks again, under the same
+key, where the other side honours it (`repeat: key`); else the outcome is OUTCOME_UNKNOWN, and nothing is asked twice.
 
 An INTENDED follows from what was recorded before it, and each call that was made has exactly one, however often it was
 tried or resumed: so it is part of the run's digest (docs/decisions/0020).
@@ -35,36 +34,24 @@ if TYPE_CHECKING:
 loads = orjson.loads
 
 
-def link_outside(site: Site, node: dict[str, Any], closings: Mapping[int, Step], departures: dict[int, Step]) -> Step:
+def link_outside(site: Site, node: dict[str, Any], closings: Mapping[int, Step]) -> Step:
     """Turn a CALL node of class EXTERNAL into its step; raises ValueError where it does not say what such a node must.
 
-    `closings` are the steps of the exits that cannot fault, by index; to `departures` comes what tells, in the
-    transaction of an effect before it, that this call is about to leave.
+    `closings` are the steps of the exits that cannot fault, by index.
     """
     again = _judged(site, node)
     index, capability = site.index, str(node["use"])
 
-    def depart(run: Walk) -> int:
+    def step(run: Walk) -> int:
         frame = site.frame.here(run)
         ready = inputs_of(site, run, frame)
         if ready is None:
             return site.fault_target
-        run.leaving = ready[1]
-        _tell(run, frame, ready[1])
-        return index
-
-    def step(run: Walk) -> int:
-        frame = site.frame.here(run)
+        given = ready[1]
         journal: Journal = run.journal  # type: ignore[assignment]
-        given, run.leaving = run.leaving, None
         pending, run.intended = run.intended == frame.name, None
-        if given is None:
-            ready = inputs_of(site, run, frame)
-            if ready is None:
-                return site.fault_target
-            given = ready[1]
-            if not pending:
-                intend(run, journal, frame, given)
+        if not pending:
+            intend(run, journal, frame, given)
         answer: Answered | Refusal
         told: dict[str, int] = {}
         if pending and (not again or run.cancelled()):
@@ -87,7 +74,6 @@ def link_outside(site: Site, node: dict[str, Any], closings: Mapping[int, Step],
         run.settled()
         return target
 
-    departures[index] = depart
     return step
 
 
@@ -131,14 +117,10 @@ def _judged(site: Site, node: dict[str, Any]) -> bool:
 def intend(run: Walk, journal: Journal, frame: Frame, given: bytes) -> None:
     """Commit that a call is about to leave, with its key. The event belongs to no path: that of its answer does."""
     journal.begin(durable=True)
-    _tell(run, frame, given)
+    run.record("", intended(frame, given), {"key": digest_of([run.run_id, frame.name])})
     run.write(journal)
     journal.commit()
     run.settled()
-
-
-def _tell(run: Walk, frame: Frame, given: bytes) -> None:
-    run.record("", intended(frame, given), {"key": digest_of([run.run_id, frame.name])})
 
 
 def intended(frame: Frame, given: bytes) -> bytes:

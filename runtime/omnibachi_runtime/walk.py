@@ -114,7 +114,6 @@ class Walk:
         "intended",
         "journal",
         "last_ns",
-        "leaving",
         "looked_ns",
         "loops",
         "mishaps",
@@ -151,8 +150,6 @@ class Walk:
         self.mishaps: list[Mishap] = []
         # Set on a walk that is resumed: the path of a call that had left, or a wait, of which no answer was recorded.
         self.intended: str | None = None
-        # The inputs of the next call, where the last transaction has told already that it is about to leave.
-        self.leaving: bytes | None = None
         self.exit = ""
         self.status = ""
         self.result: dict[str, Any] = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -37,6 +37,7 @@ from .openapi import Operation, document
 from .page_routes import PICTURE_HEADERS, page_routes
 from .queries import query_of
 from .reasons import Finding
+from .remembering import remember
 from .strict_json import MALFORMED, reason_of
 from .tokens import LOCAL
 
@@ -78,23 +79,37 @@ OPERATIONS = (
 
 
 class Observer:
-    """A projection, what feeds it, and who watches it; `start` and `stop` are called in the event loop."""
+    """A projection, what feeds it from the gateway at a URL, and who watches it.
 
-    def __init__(self, projection: Projection, source: Source, lines: Lines) -> None:
+    `keep` writes what `said` tells of the fold, in a thread, every now and then. `start` and `stop` are called in the
+    event loop.
+    """
+
+    def __init__(
+        self, projection: Projection, url: str, lines: Lines, *, token: str | None = None,
+        said: Callable[[], Any] | None = None, keep: Callable[[Any], None] | None = None,
+    ) -> None:  # fmt: skip
         self.projection = projection
-        self.source = source
+        self.source = Source(url, token=token)
         self.recent = Recent()
         self.watchers = Watchers(lambda: projection.last_index, lambda: projection.severities(now_ms()))
-        self.follower = Follower(source, projection, lines, self.told)
+        self.follower = Follower(self.source, projection, lines, self.told)
+        self._said, self._keep = said, keep
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begin to follow the gateway."""
+        """Begin to follow the gateway, and to remember."""
         self.follower.start()
+        if self._said is not None and self._keep is not None:
+            job = remember(lambda: self.projection.last_index, self._said, self._keep)
+            self._tasks.append(asyncio.get_running_loop().create_task(job, name="memory"))
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """End, and let whoever watches go."""
         self.watchers.stop()
-        await self.follower.stop()
+        for task in self._tasks:
+            task.cancel()
+        self._tasks.append(asyncio.get_running_loop().create_task(self.follower.stop()))
 
     def told(self, events: Sequence[Event]) -> None:
         """Keep what was folded, and tell whoever watches."""

@@ -19,6 +19,7 @@ FILES = {
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
     "/cards.js": ("cards.js", "text/javascript; charset=utf-8"),
     "/marks.js": ("marks.js", "text/javascript; charset=utf-8"),
+    "/rows.js": ("rows.js", "text/javascript; charset=utf-8"),
     "/server.js": ("server.js", "text/javascript; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }

@@ -4,6 +4,7 @@ for the database; and the query parameters of the routes that read."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from omnibachi_model.boundary_ports import Ledger
 from omnibachi_model.decisions import KINDS
+from omnibachi_model.diagnostics import Trouble
 
 from .queries import MOST_INTEGER, integer
 
@@ -46,29 +48,32 @@ _FILTERS = ("stream_id", "lane", "thread_id", "correlation_id", "kind")
 
 
 class Readers:
-    """Ledgers that are open for reading, and the threads that ask them. Close them when nobody asks any more."""
+    """Handles for reading, and the threads that use them. One that failed is opened anew when it is needed next: the
+    database may be there again. Close them when nobody asks any more."""
 
     def __init__(self, open_ledger: OpenLedger, count: int = READERS) -> None:
         """Open all handles; raises Trouble."""
-        self._opened: list[AbstractContextManager[Ledger]] = []
-        self._free: SimpleQueue[Ledger] = SimpleQueue()
+        self._free: SimpleQueue[_Handle] = SimpleQueue()
+        self._handles = [_Handle(open_ledger) for _ in range(count)]
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="reader")
         try:
-            for _ in range(count):
-                opened = open_ledger()
-                self._opened.append(opened)
-                self._free.put(opened.__enter__())
+            for handle in self._handles:
+                handle.open()
+                self._free.put(handle)
         except BaseException:
             self.close()
             raise
 
     def now(self, question: Callable[[Ledger], T]) -> T:
         """Ask in this thread; raises Trouble."""
-        ledger = self._free.get()
+        handle = self._free.get()
         try:
-            return question(ledger)
+            return question(handle.open())
+        except Trouble:
+            handle.close()
+            raise
         finally:
-            self._free.put(ledger)
+            self._free.put(handle)
 
     async def ask(self, question: Callable[[Ledger], T]) -> T:
         """Ask in a thread of the pool; raises Trouble."""
@@ -77,8 +82,32 @@ class Readers:
     def close(self) -> None:
         """Close all handles, once every question is answered."""
         self._pool.shutdown()
-        while self._opened:
-            self._opened.pop().__exit__(None, None, None)
+        for handle in self._handles:
+            handle.close()
+
+
+class _Handle:
+    """A ledger that is opened when it is asked for."""
+
+    __slots__ = ("_entered", "_ledger", "_open")
+
+    def __init__(self, open_ledger: OpenLedger) -> None:
+        self._open = open_ledger
+        self._entered: AbstractContextManager[Ledger] | None = None
+        self._ledger: Ledger | None = None
+
+    def open(self) -> Ledger:
+        if self._ledger is None:
+            entered = self._open()
+            self._ledger = entered.__enter__()
+            self._entered = entered
+        return self._ledger
+
+    def close(self) -> None:
+        entered, self._entered, self._ledger = self._entered, None, None
+        if entered is not None:
+            with contextlib.suppress(Trouble):
+                entered.__exit__(None, None, None)
 
 
 def is_id(text: str) -> bool:

@@ -13,6 +13,8 @@ from typing import Any
 
 import jsonschema_rs
 
+from omnibachi_model.packs import CLAIMS
+
 Schema = dict[str, Any]
 
 FLAT, V2, V3 = "flat", "v2", "v3"
@@ -102,15 +104,27 @@ INTENT_TYPES: Mapping[str, Schema] = {
 }
 
 
+# What the meaning of a body asks for beyond its shape, as far as a schema can say it.
+_CLAIM: Schema = {"type": ["string", "integer", "boolean", "null", "array", "object"]}
+_MEANT: Schema = {
+    "properties": {
+        "inputs": {"properties": dict.fromkeys(CLAIMS, _CLAIM), "additionalProperties": False},
+        "declared_refs": {"maxItems": 0},
+        "payload": {"propertyNames": {"not": {"pattern": "^_"}}},
+    }
+}
+
+
 def body_schema(intent_types: Mapping[str, Schema] = INTENT_TYPES) -> Schema:
     """Return the schema of a body of any form, for OpenAPI: the very forms, and what the types of intent ask for."""
     typed = [
         {"properties": {"intent_type": {"const": name}, "payload": payload}} for name, payload in intent_types.items()
     ]
+    fields = {"allOf": [_MEANT, {"anyOf": typed}]}
     return {
         "oneOf": [
-            {"allOf": [FORMS[FLAT], {"anyOf": typed}]},
-            *({"allOf": [FORMS[form], {"properties": {"payload": {"anyOf": typed}}}]} for form in (V2, V3)),
+            {"allOf": [FORMS[FLAT], fields]},
+            *({"allOf": [FORMS[form], {"properties": {"payload": fields}}]} for form in (V2, V3)),
         ]
     }
 

@@ -33,14 +33,18 @@ _JUMP = 1000  # new events, beyond which tails read pages
 _PIECE = 64 * 1024  # bytes that are sent at once
 COMMENT = b": still here\n\n"
 HEADERS = [(b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no")]
+# What ends a line for many readers of text, and not for server-sent events: U+0085, U+2028 and U+2029.
+_ENDS = tuple((end.encode(), b"\\u%04x" % ord(end)) for end in "\x85\u2028\u2029")
 
 Frame: TypeAlias = "tuple[int, dict[str, Any], bytes]"  # index, event, what is sent
 
 
 def frame_of(event: dict[str, Any]) -> Frame:
     """Return an event as it is sent."""
-    index = event["index"]
-    return index, event, b"id: %d\nevent: envelope\ndata: %b\n\n" % (index, orjson.dumps(event))
+    index, data = event["index"], orjson.dumps(event)
+    for end, escaped in _ENDS:
+        data = data.replace(end, escaped)
+    return index, event, b"id: %d\nevent: envelope\ndata: %b\n\n" % (index, data)
 
 
 class Tails:

@@ -22,6 +22,7 @@ from .log_lines import Lines
 
 LIMIT = 64  # runs in hand
 SWEEP_SECONDS = 2.0
+UNAVAILABLE = "store.unavailable"
 STUCK_SECONDS = 5.0  # that an intent waits for a walker, and the walkers still count as taking work
 
 Asked: TypeAlias = "tuple[dict[str, Any], dict[str, Any], dict[str, Any]]"  # anchors, intent, identity
@@ -65,6 +66,8 @@ class Walkers:
         self._sweeper = threading.Thread(target=self._sweep, args=(began,), name="sweep", daemon=True)
         self._sweeper.start()
         began.result()
+        with self._stir:
+            self._add()
 
     def takes(self) -> bool:
         """Tell whether work is taken: the ledger can be written, and no intent waits in vain."""
@@ -87,9 +90,7 @@ class Walkers:
             if self._idle >= len(self._jobs) or len(self._threads) >= self._most:
                 self._stir.notify()
             else:
-                thread = threading.Thread(target=self._walk, name=f"walker-{len(self._threads)}", daemon=True)
-                self._threads.append(thread)
-                thread.start()
+                self._add()
         return job[2]
 
     def close(self, seconds: float) -> int:
@@ -109,8 +110,15 @@ class Walkers:
             thread.join(max(0.0, until - time.monotonic()) + (0.5 if not left else 0.0))
         return left
 
+    def _add(self) -> None:
+        thread = threading.Thread(target=self._walk, name=f"walker-{len(self._threads)}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
     def _walk(self) -> None:
         door: Govern | None = None
+        with contextlib.suppress(Trouble, Refused):
+            door = self._open().__enter__()  # Where that fails, whoever asks next is told.
         while (job := self._next()) is not None:
             _, asked, future = job
             future.set_running_or_notify_cancel()
@@ -120,6 +128,9 @@ class Walkers:
                 if door is None:
                     door = self._open().__enter__()
                 found = door.govern(*asked)
+                if found.refused == UNAVAILABLE:
+                    _close(door)
+                    door = None  # The next one may find the database there again.
             except BaseException as error:
                 failed = error
                 _close(door)

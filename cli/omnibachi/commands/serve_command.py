@@ -9,6 +9,7 @@ from omnibachi.workspace import Workspace
 
 from .options import as_command
 from .output import Output
+from .serve_observer import command as observer
 
 
 @as_command(
@@ -27,6 +28,9 @@ from .output import Output
 @click.option("--provider-url", metavar="URL", help="Where the provider stands.")
 @click.option("--api-key-env", metavar="NAME", help="Environment variable that holds the provider's key.")
 @click.option("--token-file", metavar="F", help="Who may ask, and what; without it this machine alone may.")
+@click.option(
+    "--checkpoint", metavar="FILE", help="Where the checkpoint of the ledger is kept.  [default: beside the data root]"
+)
 @click.option("--checkpoint-key", metavar="FILE", help="Private key that signs the checkpoint of the ledger.")
 def gateway(output: Output, workspace: Workspace, **asked: object) -> int:
     """Serve the gateway: take intents in, decide them, and execute what is allowed, with a record of each step.
@@ -46,3 +50,4 @@ def command() -> None:
 
 
 command.add_command(gateway)
+command.add_command(observer)

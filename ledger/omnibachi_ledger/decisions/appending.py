@@ -19,6 +19,7 @@ from omnibachi_model.decisions import (
     EXECUTION,
     GRAMMAR,
     INTENT,
+    LONGEST,
     OK,
     PARENT,
     ZERO,
@@ -30,7 +31,7 @@ from omnibachi_model.decisions import (
 )  # fmt: skip
 from omnibachi_model.diagnostics import Diagnostic, Trouble
 from omnibachi_model.digests import encode
-from omnibachi_model.values import admit
+from omnibachi_model.values import MAX_DEPTH, admit
 
 from .rows import HEAD, INSERT, STORY, event_in
 from .verifying import Sound, unsound
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
     Answer: TypeAlias = "tuple[str, dict[str, Any]]"
 
-LONGEST = 128  # characters of an anchor or an actor
 _LAST = "SELECT digest FROM decisions WHERE ledger=? AND position=?"
 _TURN = "SELECT 1 FROM decisions WHERE ledger=? AND stream_id=? AND thread_id=? AND turn_id=? AND kind='INTENT' LIMIT 1"
 _NEW = (
@@ -98,7 +98,7 @@ class DecisionStore:
         ledger, place = head[0], (event["stream_id"], event["thread_id"])
         there = self._story(ledger, event["correlation_id"])
         if there:
-            same = said(there[0]) == said(event)
+            same = encode(said(there[0])) == encode(said(event))  # bytes: true is not 1
             return ("ALREADY_EXISTS", there[0]) if same else ("CORRELATION_CONFLICT", {})
         if self._db.row(_TURN, (ledger, *place, event["turn_id"])) is not None:
             return "TURN_CONFLICT", {}
@@ -178,8 +178,9 @@ class DecisionStore:
             if not (name == PARENT and anchors[name] is None):
                 _text(name, anchors[name])
         _text("actor", actor)
-        plain: Any = admit(dict(payload))
-        seen: Any = admit(dict(obs))
+        # One level less than a value may have: the event is one itself.
+        plain: Any = admit(dict(payload), depth=MAX_DEPTH - 1)
+        seen: Any = admit(dict(obs), depth=MAX_DEPTH - 1)
         event = event_of(head[1], kind, anchors, actor, plain, seen, head[2])
         wrong = misshapen(event)
         if wrong is not None:

@@ -1,6 +1,6 @@
 // What a turn's three events say: who asked what, who decided and why, who failed or what was answered.
 
-import { digest, el, facts, folded, id, mark, marked, number } from "/marks.js";
+import { code, digest, el, facts, folded, id, lines, mark, marked, number, pairs } from "/marks.js";
 
 const WHOSE = { caller: "the caller’s", gateway: "the gateway’s", provider: "the provider’s" };
 const STATES = { worked: "Worked", failed: "Failed", refused: "Refused", waiting: "Waiting" };
@@ -12,13 +12,6 @@ export function stateOf(turn) {
   return turn.has_errors ? "failed" : "worked";
 }
 
-/** Say what became of a turn, by its events. */
-export function stateOfEvents({ DECISION, EXECUTION }) {
-  if (DECISION?.payload.result === "DENY") return "refused";
-  if (!EXECUTION) return "waiting";
-  return EXECUTION.payload.error === undefined ? "worked" : "failed";
-}
-
 /** Make the word of a state with its mark. */
 export function stateMark(state) {
   return marked(state, STATES[state]);
@@ -26,37 +19,38 @@ export function stateMark(state) {
 
 /** Tell in one sentence what became of a turn. */
 export function summary({ DECISION, EXECUTION }) {
-  const state = stateOfEvents({ DECISION, EXECUTION });
   const decided = DECISION?.payload;
   const done = EXECUTION?.payload;
-  const took = EXECUTION?.obs.latency_ms;
-  if (state === "refused")
-    return [stateMark(state), " by ", id(decided.policy_id ?? "the gateway"), ": ", el("code", {}, decided.reason_codes.join(", ")),
-      ". Nothing was sent."];
-  if (state === "failed")
-    return [stateMark(state), " after it was allowed: ", el("code", {}, done.error.code), ", ",
-      WHOSE[done.error.responsibility] ?? done.error.responsibility, " error."];
-  if (state === "worked")
-    return [stateMark(state), ": allowed by ", id(decided?.policy_id ?? "the gateway"), ", answered by ", id(done.provider ?? "–"),
-      took === undefined ? "." : ` in ${number(took)} ms.`];
-  return [stateMark(state), decided ? " for what comes of it: it was allowed." : " for a decision."];
+  if (decided?.result === "DENY")
+    return [stateMark("refused"), " by ", id(decided.policy_id ?? "the gateway"), ": ",
+      code(decided.reason_codes.join(", ")), ". Nothing was sent."];
+  if (!done)
+    return [stateMark("waiting"), decided ? " for what comes of it: it was allowed." : " for a decision."];
+  if (done.error !== undefined)
+    return [stateMark("failed"), " after it was allowed: ", code(done.error.code), ", ",
+      WHOSE[done.error.responsibility] ?? id(done.error.responsibility), " error."];
+  const took = EXECUTION.obs.latency_ms;
+  return [stateMark("worked"), ": allowed by ", id(decided?.policy_id ?? "the gateway"), ", answered by ",
+    id(done.provider ?? "–"), took === undefined ? "." : ` in ${number(took)} ms.`];
 }
 
 /** Return the cards of a turn in their order, each with what it is drawn from. */
 export function cardsOf({ INTENT, DECISION, EXECUTION }) {
+  const undone = DECISION ? "Nothing has come of it yet." : "Nothing leaves before a decision.";
   const refused = DECISION?.payload.result === "DENY";
   return [
-    { kind: "INTENT", event: INTENT },
+    { kind: "INTENT", event: INTENT, absent: "Not there." },
     { kind: "DECISION", event: DECISION, absent: "Not decided yet." },
-    { kind: "EXECUTION", event: EXECUTION,
-      absent: refused ? "None: what is denied reaches no provider." : DECISION ? "Nothing has come of it yet." : "Nothing leaves before a decision." },
+    { kind: "EXECUTION", event: EXECUTION, absent: refused ? "None: what is denied reaches no provider." : undone },
   ];
 }
 
 /** Draw one card. */
 export function card({ kind, event, absent }) {
-  if (!event) return el("li", { className: "card absent" }, head(kind, null), el("p", { className: "soft" }, absent ?? "Not there."));
-  const [look, ...said] = { INTENT: intent, DECISION: decision, EXECUTION: execution }[kind](event.payload, event);
+  if (!event)
+    return el("li", { className: "card absent" }, head(kind, null), el("p", { className: "soft" }, absent));
+  const drawn = { INTENT: intent, DECISION: decision, EXECUTION: execution }[kind];
+  const [look, ...said] = drawn(event.payload, event);
   return el("li", { className: `card ${look}` }, head(kind, event), said, proof(event));
 }
 
@@ -75,67 +69,82 @@ function intent(payload, event) {
       who.verified ? " (verified)" : " (not verified)"),
     text(message, "The message is empty."),
     facts([
-      ["type", event.intent_type], ["tenant", who.tenant], ["roles", (who.roles ?? []).join(", ")],
-      ["wants model", envelope.requested_model_id], ["claims", envelope.inputs && pairs(envelope.inputs)],
-      ["tools", envelope.declared_tools?.join(", ")], ["tool scope", envelope.tool_scope],
-      ["asks for", envelope.budget && budget(envelope.budget)], ["form", envelope.form],
-      ["besides", pairs(rest)],
+      ["type", id(event.intent_type)],
+      ["tenant", who.tenant && id(who.tenant)],
+      ["roles", (who.roles ?? []).join(", ")],
+      ["wants model", envelope.requested_model_id && id(envelope.requested_model_id)],
+      ["claims", envelope.inputs && lines(envelope.inputs)],
+      ["tools", envelope.declared_tools?.join(", ")],
+      ["tool scope", envelope.tool_scope],
+      ["asks for", envelope.budget && budget(envelope.budget)],
+      ["form", envelope.form],
+      ["besides", lines(rest)],
     ])];
 }
 
 function decision(payload) {
   const allowed = payload.result === "ALLOW";
+  const reasons = payload.reasons ?? payload.reason_codes.map((why) => ({ code: why }));
   return [allowed ? "allowed" : "denied",
     el("p", { className: "verdict" }, mark(allowed ? "worked" : "refused"), payload.result),
-    el("ul", { className: "reasons", ariaLabel: "Reasons" }, (payload.reasons ?? payload.reason_codes.map((code) => ({ code }))).map(reason)),
+    el("ul", { className: "reasons", ariaLabel: "Reasons" }, reasons.map(reason)),
     facts([
-      ["decided by", id(payload.policy_id ?? "the gateway")], ["pack", payload.policy_digest && digest(payload.policy_digest)],
-      ["snapshot", payload.snapshot && digest(payload.snapshot)], ["provider", payload.provider && id(payload.provider)],
-      ["model", payload.model_id && id(payload.model_id)], ["budget", payload.budget && budget(payload.budget)],
+      ["decided by", id(payload.policy_id ?? "the gateway")],
+      ["pack", payload.policy_digest && digest(payload.policy_digest)],
+      ["snapshot", payload.snapshot && digest(payload.snapshot)],
+      ["provider", payload.provider && id(payload.provider)],
+      ["model", payload.model_id && id(payload.model_id)],
+      ["budget", payload.budget && budget(payload.budget)],
     ]),
     payload.facts && folded(`Facts that it saw (${Object.keys(payload.facts).length})`, () =>
       pairs(payload.facts) ?? el("p", { className: "soft" }, "None."))];
 }
 
-function reason({ code, gate, because }) {
-  return el("li", {}, el("code", {}, String(code)), because && el("bdi", {}, String(because)),
+function reason({ code: why, gate, because }) {
+  return el("li", {}, code(why), because && el("bdi", {}, String(because)),
     gate && [" at ", el("code", {}, String(gate))]);
 }
 
 function execution(payload, event) {
   const about = [
-    ["provider", payload.provider && id(payload.provider)], ["model", payload.model_id && id(payload.model_id)],
+    ["provider", payload.provider && id(payload.provider)],
+    ["model", payload.model_id && id(payload.model_id)],
     ["took", event.obs.latency_ms === undefined ? null : `${number(event.obs.latency_ms)} ms`],
+    ["was sent", payload.release_digest ? digest(payload.release_digest) : "nothing"],
   ];
-  const sent = ["was sent", payload.release_digest ? digest(payload.release_digest) : "nothing"];
   const { error } = payload;
   if (error === undefined)
-    return ["answered", el("p", { className: "verdict" }, mark("worked"), "ok"), text(payload.output_text, "The answer is empty."),
-      facts([...about, ["usage", pairs(payload.usage ?? {})], sent])];
-  return ["erred", el("p", { className: "verdict" }, mark("failed"), "error"),
-    el("p", { className: "whose" }, WHOSE[error.responsibility] ?? id(error.responsibility), " error: ", el("code", {}, String(error.code))),
+    return ["answered",
+      el("p", { className: "verdict" }, mark("worked"), "ok"),
+      text(payload.output_text, "The answer is empty."),
+      facts([...about, ["usage", lines(payload.usage ?? {})]])];
+  return ["erred",
+    el("p", { className: "verdict" }, mark("failed"), "error"),
+    el("p", { className: "whose" }, WHOSE[error.responsibility] ?? id(error.responsibility), " error: ",
+      code(error.code)),
     text(error.message, "It says no more."),
-    facts([["status", number(error.status_code)], ["try again", error.retryable ? "may help" : "will not help"], ...about, sent])];
+    facts([
+      ["status", String(error.status_code)],
+      ["try again", error.retryable ? "may help" : "will not help"],
+      ...about,
+    ])];
 }
 
 function text(value, empty) {
-  return value === "" || value === undefined || value === null
-    ? el("p", { className: "soft" }, empty)
-    : el("div", { className: "text", dir: "auto", tabIndex: String(value).length > 500 ? 0 : -1 }, String(value));
+  const said = typeof value === "string" ? value : JSON.stringify(value) ?? "";
+  if (said === "") return el("p", { className: "soft" }, empty);
+  // What is so long that it is scrolled can be reached by keys too.
+  const reached = said.length > 400 || said.split("\n").length > 10 ? { tabIndex: 0, role: "group" } : {};
+  return el("div", { className: "text", dir: "auto", ...reached }, said);
 }
 
 function budget({ max_tokens: tokens, max_duration_ms: duration }) {
   return [duration && `${number(duration / 1000)} s`, tokens && `${number(tokens)} tokens`].filter(Boolean).join(", ");
 }
 
-function pairs(members) {
-  const rows = Object.entries(members).map(([name, value]) =>
-    [id(name), id(typeof value === "string" ? value : JSON.stringify(value))]);
-  return facts(rows);
-}
-
 function proof(event) {
   return el("div", { className: "proof" },
     facts([["digest", digest(event.digest)], ["after", digest(event.prev_event_digest)]]),
-    folded("Raw event", () => el("pre", { tabIndex: 0, ariaLabel: "Raw event" }, JSON.stringify(event, null, 2))));
+    folded("Raw event", () =>
+      el("pre", { tabIndex: 0, ariaLabel: "Raw event" }, JSON.stringify(event, null, 2))));
 }

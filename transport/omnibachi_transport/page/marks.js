@@ -1,5 +1,5 @@
 // How things are put on the page: elements made of names and texts, marks that tell states apart without colour, and
-// lists that change in place. Text from a server only ever becomes a text node or an attribute's value.
+// lists that change in place. Text from a server becomes a text node or the value of an attribute, never markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 const MARKS = {
@@ -15,7 +15,7 @@ const MARKS = {
   chain: "M6.8 9.2a2.8 2.8 0 0 0 4 0l2-2a2.8 2.8 0 0 0-4-4l-.8.8M9.2 6.8a2.8 2.8 0 0 0-4 0l-2 2a2.8 2.8 0 0 0 4 4l.8-.8",
 };
 
-/** Make an element; properties that are no property of it become attributes, and texts among its parts text nodes. */
+/** Make an element; what is no property of it becomes an attribute, and texts among its parts become text nodes. */
 export function el(name, properties = {}, ...parts) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {
@@ -49,6 +49,11 @@ export function id(text, properties = {}) {
   return el("bdi", { className: "id", ...properties }, String(text));
 }
 
+/** Make a code, which is broken where its words end. */
+export function code(text) {
+  return el("code", {}, String(text).split(/(?<=[._])/).map((word, index) => [index ? el("wbr") : null, word]));
+}
+
 /** Make a digest short enough to read; the whole of it stands behind it and in the raw event. */
 export function digest(text) {
   const whole = String(text);
@@ -71,6 +76,21 @@ export function facts(rows) {
   return told.length
     ? el("dl", { className: "facts" }, told.map(([term, value]) => [el("dt", {}, term), el("dd", {}, value)]))
     : null;
+}
+
+/** Make a list of names and values that are whatever somebody said. */
+export function pairs(members) {
+  return facts(Object.entries(members).map(([name, value]) => [id(name), id(plain(value))]));
+}
+
+/** Make the same as lines, where there is little room; null where there are none. */
+export function lines(members) {
+  const told = Object.entries(members);
+  return told.length ? told.map(([name, value]) => el("div", {}, id(name), ": ", id(plain(value)))) : null;
+}
+
+function plain(value) {
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 /** Make something that is folded away; its content is made when it is first opened. */

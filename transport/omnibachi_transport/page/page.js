@@ -1,8 +1,9 @@
 // What is shown, and what is asked for it. The address says what: `#/thread/<id>/turn/<id>`, `#/signals`, or all
 // threads. Whatever the observer tells through `/live`, the same questions are asked anew and the page drawn again.
 
-import { card, cardsOf, stateMark, stateOf, summary } from "/cards.js";
-import { arrows, count, el, folded, id, keyed, mark, marked, number } from "/marks.js";
+import { card, cardsOf, stateOf, summary } from "/cards.js";
+import { arrows, count, el, id, keyed, mark, marked, number } from "/marks.js";
+import { noThreads, signalRow, threadRow, toThread, toTurn, turnRow } from "/rows.js";
 import { Refused, ask, follow, send, useToken } from "/server.js";
 
 const THREADS = 50;
@@ -11,6 +12,7 @@ const SIGNALS = 100;
 const CALM = 250; // ms between two drawings
 const BEAT = 5000; // signals rise with time too, so it is asked without a change
 const SEVERITIES = ["critical", "warn", "info"];
+const HEADINGS = { start: "threads-head", signals: "overview-head", thread: "turns-head", turn: "turn-head" };
 
 const at = (name) => document.getElementById(name);
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -21,42 +23,41 @@ const now = { offset: 0, turns: TURNS, live: false, reached: null, asked: false,
 // ---- where
 
 function place() {
+  const found = location.hash.match(/^#\/(?:(signals)|thread\/([^/]+)(?:\/turn\/([^/]+))?)$/);
   try {
-    const [, view, thread, , turn] = location.hash.match(/^#\/(thread|signals)(?:\/([^/]+)(\/turn\/([^/]+))?)?$/) ?? [];
-    if (view === "signals") return { view };
-    if (view === "thread" && thread)
-      return { view: turn ? "turn" : "thread", thread: decodeURIComponent(thread), turn: turn && decodeURIComponent(turn) };
+    const [, signals, thread, turn] = found ?? [];
+    if (signals) return { view: "signals" };
+    if (turn) return { view: "turn", thread: decodeURIComponent(thread), turn: decodeURIComponent(turn) };
+    if (thread) return { view: "thread", thread: decodeURIComponent(thread) };
   } catch { /* an address that is none leads to the start */ }
   return { view: "start" };
 }
 
-function toThread(thread) { return `#/thread/${enc(thread)}`; }
-function toTurn(thread, turn) { return `${toThread(thread)}/turn/${enc(turn)}`; }
-
-// ---- asking
+// ---- asking and drawing, one after the other
 
 async function load(where) {
-  const thread = where.thread && `/threads/${enc(where.thread)}?limit=${now.turns}`;
-  const [status, signals, threads, story] = await Promise.all(
-    [ask("/status"), ask("/signals"), ask(`/threads?limit=${THREADS}&offset=${now.offset}`), thread && ask(thread)]);
+  const [status, signals, threads, story] = await Promise.all([
+    ask("/status"),
+    ask("/signals"),
+    ask(`/threads?limit=${THREADS}&offset=${now.offset}`),
+    where.thread === undefined ? null : ask(`/threads/${enc(where.thread)}?limit=${now.turns}`),
+  ]);
   const turn = where.turn ?? story?.turns.at(-1)?.turn_id;
   const row = story?.turns.find((one) => one.turn_id === turn);
-  const events = turn === undefined ? null
-    : await eventsOf(where.thread, turn, row && `${row.correlation_id} ${row.last_index}`);
+  const version = row && `${row.correlation_id} ${row.last_index}`;
+  const events = turn === undefined ? null : await eventsOf(where.thread, turn, version);
   return { status, signals: signals.signals, threads, story, turn, events };
 }
 
-/** Ask for a turn's events; what was asked for stays good until the turn has a further one. */
+/** Ask for a turn's events by kind; what was told stays good until the turn has a further one. */
 async function eventsOf(thread, turn, version) {
   const name = JSON.stringify([thread, turn, version]);
   if (version && now.events?.name === name) return now.events.found;
-  const found = await ask(`/events?thread_id=${enc(thread)}&turn_id=${enc(turn)}`);
-  const kinds = found?.events.length ? Object.fromEntries(found.events.map((event) => [event.kind, event])) : null;
-  now.events = { name, found: kinds };
-  return kinds;
+  const answer = await ask(`/events?thread_id=${enc(thread)}&turn_id=${enc(turn)}`);
+  const found = answer?.events.length ? Object.fromEntries(answer.events.map((event) => [event.kind, event])) : null;
+  now.events = { name, found };
+  return found;
 }
-
-// ---- drawing again, one at a time
 
 function refresh() {
   now.asked = true;
@@ -70,7 +71,10 @@ async function again() {
       now.asked = false;
       const where = place();
       const found = await load(where).catch(failed);
-      if (JSON.stringify(where) !== JSON.stringify(place())) { now.asked = true; continue; }
+      if (JSON.stringify(where) !== JSON.stringify(place())) {
+        now.asked = true;
+        continue;
+      }
       if (found) {
         now.reached = new Date();
         notice(null);
@@ -99,18 +103,17 @@ function draw(where, found) {
     drawTurns(where, found);
     drawTurn(where, found);
   }
-  const names = { start: [], signals: ["Signals"], thread: [where.thread], turn: [where.turn, where.thread] }[where.view];
+  const names = where.view === "signals" ? ["Signals"] : [where.turn, where.thread].filter(Boolean);
   document.title = [...names, "Observer"].join(" · ");
   keepFocus(where);
   tell(where, found);
 }
 
 /** Where what had the focus is not shown any more, the heading of what is has it. */
-function keepFocus(where) {
+function keepFocus({ view }) {
   const held = document.activeElement;
-  if (now.view && now.view !== where.view && (held === document.body || !held.checkVisibility()))
-    at({ start: "threads-head", signals: "overview-head", thread: "turns-head", turn: "turn-head" }[where.view]).focus();
-  now.view = where.view;
+  if (now.view && now.view !== view && (held === document.body || !held.checkVisibility())) at(HEADINGS[view]).focus();
+  now.view = view;
 }
 
 // ---- the parts
@@ -119,21 +122,25 @@ function keepFocus(where) {
 function drawStates(status, signals) {
   const waiting = now.reached ? "Reconnecting" : "Connecting";
   const rows = [{ key: "stream", look: now.live ? "live" : "away", words: now.live ? "Live" : waiting }];
-  if (status) {
-    rows.push(status.verified ? { key: "chain", look: "chain", words: "Chain verified" }
-      : { key: "chain", look: "critical", words: "Fold stopped", href: "#/signals" });
-    if (silent(signals)) rows.push({ key: "gateway", look: "warn", words: "Gateway silent", href: "#/signals" });
-  }
-  for (const severity of SEVERITIES) {
-    const many = signals?.filter((one) => one.severity === severity).length ?? 0;
-    if (many) rows.push({ key: severity, look: severity, words: `${many} ${severity}`, href: "#/signals" });
-  }
-  if (!rows.some((row) => SEVERITIES.includes(row.key)) && signals)
-    rows.push({ key: "none", look: "quiet", words: "No signals", href: "#/signals" });
+  if (status) rows.push(...statesOf(status, signals));
   keyed(at("states"), rows, (row) => row.key, ({ look, words, href }) => {
     const said = look === "quiet" ? words : marked(look, words);
-    return el("li", { className: look }, href ? el("a", { href }, said) : said);
+    return el("li", { className: look }, href ? el("a", { href }, said) : el("span", {}, said));
   });
+}
+
+function statesOf(status, signals) {
+  const href = "#/signals";
+  const chain = status.verified ? { look: "chain", words: "Chain verified" }
+    : { look: "critical", words: "Chain broken", href };
+  const rows = [{ key: "chain", ...chain }];
+  if (silent(signals)) rows.push({ key: "gateway", look: "warn", words: "Gateway silent", href });
+  for (const severity of SEVERITIES) {
+    const many = status.active_signals[severity];
+    if (many) rows.push({ key: severity, look: severity, words: `${number(many)} ${severity}`, href });
+  }
+  if (!signals.length) rows.push({ key: "none", look: "quiet", words: "No signals", href });
+  return rows;
 }
 
 function silent(signals) {
@@ -142,34 +149,24 @@ function silent(signals) {
 
 function drawThreads(where, { threads, signals }) {
   const { threads: rows, total } = threads;
-  const raised = new Map(signals.filter((one) => one.scope === "thread").map((one) => [one.key, one.severity]).reverse());
   const last = now.offset + rows.length;
-  at("threads-count").textContent = total ? `${number(now.offset + 1)}–${number(last)} of ${number(total)}, newest first` : "";
+  at("threads-count").textContent = total
+    ? `${number(now.offset + 1)}–${number(last)} of ${number(total)}, newest first` : "";
   at("pager").hidden = total <= THREADS;
   at("newer").disabled = now.offset === 0;
   at("older").disabled = last >= total;
   at("find").hidden = total === 0;
-  const items = rows.map((row) => ({ ...row, raised: raised.get(row.thread_id), here: row.thread_id === where.thread }));
-  keyed(at("threads"), items.length ? items : [{ silent: silent(signals) }], (row) => row.thread_id ?? "", (row) =>
-    row.thread_id ? threadRow(row) : noThreads(row.silent));
+  // The most severe stands first, and of several rows of a map the last one stays.
+  const raised = new Map(ofThreads(signals).map((one) => [one.key, one.severity]).reverse());
+  const items = rows.map((row) => (
+    { ...row, raised: raised.get(row.thread_id), here: row.thread_id === where.thread }));
+  const none = { silent: silent(signals), elsewhere: total > 0 };
+  keyed(at("threads"), items.length ? items : [none], (row) => row.thread_id ?? "", (row) =>
+    row.thread_id ? threadRow(row) : noThreads(row));
 }
 
-function noThreads(unheard) {
-  return el("li", { className: "empty" },
-    el("p", {}, el("b", {}, "No thread yet.")),
-    el("p", {}, unheard ? "The gateway does not answer. It is asked again by itself."
-      : "What the gateway records appears here by itself. To send it a first intent:"),
-    !unheard && el("p", {}, el("code", {}, "omnibachi witness happy_path")));
-}
-
-function threadRow(row) {
-  const counts = [["worked", row.execution_ok_total], ["refused", row.deny_total], ["failed", row.execution_error_total],
-    ["waiting", row.pending_total]].filter(([, many]) => many);
-  return el("li", {}, el("a", { href: toThread(row.thread_id), "aria-current": row.here && "true" },
-    el("span", { className: "name" }, id(row.thread_id), row.raised && marked(row.raised, row.raised)),
-    el("span", { className: "counts" }, el("span", {}, count(row.turns_total, "turn")),
-      counts.map(([state, many]) => el("span", { className: `marked ${state}`, title: state }, mark(state),
-        el("span", {}, number(many), el("span", { className: "unseen" }, ` ${state} `)))))));
+function ofThreads(signals) {
+  return signals.filter((one) => one.scope === "thread");
 }
 
 function drawTurns(where, { story, signals, turn }) {
@@ -179,34 +176,29 @@ function drawTurns(where, { story, signals, turn }) {
   const rows = (story?.turns ?? []).map((row) => ({ ...row, here: row.turn_id === turn })).reverse();
   keyed(at("turns"), rows, (row) => row.turn_id, (row) => turnRow(where.thread, row));
   at("more").parentNode.hidden = !story || story.thread.turns_total <= rows.length;
-  keyed(at("thread-signals"), signals.filter((one) => one.scope === "thread" && one.key === where.thread), (one) => one.id, signalRow);
+  const own = ofThreads(signals).filter((one) => one.key === where.thread);
+  keyed(at("thread-signals"), own, (one) => one.id, signalRow);
 }
 
-function turnRow(thread, row) {
-  const state = stateOf(row);
-  const why = row.error_code ?? (state === "refused" ? row.reason_codes.join(", ") : null);
-  return el("li", {}, el("a", { href: toTurn(thread, row.turn_id), "aria-current": row.here && "true" },
-    el("span", { className: "name" }, id(row.turn_id), stateMark(state)),
-    el("span", { className: "counts" }, why && el("code", {}, why), row.latency_ms !== null && el("span", {}, `${number(row.latency_ms)} ms`),
-      el("span", {}, `#${row.first_index}–${row.last_index}`))));
-}
-
-function drawTurn(where, { story, turn, events }) {
+function drawTurn(where, { turn, events }) {
   at("back-to-turns").href = toThread(where.thread);
   document.body.classList.toggle("no-turn", turn === undefined);
   if (turn === undefined) return;
   at("turn-head").replaceChildren(where.turn === undefined ? "Newest turn " : "Turn ", id(turn));
-  const first = events?.INTENT ?? Object.values(events ?? {})[0];
-  at("turn-place").replaceChildren(...(first ? placeOf(where.thread, first) : ["The observer knows no such turn. It appears here once the gateway has recorded it."]));
-  at("summary").replaceChildren(...(events ? summary(events).flat() : []));
-  keyed(at("cards"), events ? cardsOf(events).map((one) => ({ ...one, turn: first.correlation_id })) : [], (one) => one.kind, card);
+  const first = events && Object.values(events)[0];
+  at("turn-place").replaceChildren(...(first ? placeOf(where.thread, first)
+    : ["The observer knows no such turn. It appears here once the gateway has recorded it."]));
+  at("summary").replaceChildren(...(events ? summary(events) : []));
+  const cards = events ? cardsOf(events).map((one) => ({ ...one, of: first.correlation_id })) : [];
+  keyed(at("cards"), cards, (one) => one.kind, card);
   drawPicture(first?.correlation_id, Object.keys(events ?? {}).length);
 }
 
 function placeOf(thread, event) {
   const parent = event.parent_turn_id;
-  return ["correlation ", id(event.correlation_id), ...(parent ? [", after ", el("a", { href: toTurn(thread, parent) }, id(parent))] : []),
-    `, ${event.stream_id} / ${event.lane}, ${String(event.obs.at ?? "").slice(0, 10)} UTC`];
+  const after = parent === null ? [] : [", after ", el("a", { href: toTurn(thread, parent) }, id(parent))];
+  return ["correlation ", id(event.correlation_id), ...after, ", ", id(event.stream_id), " / ", id(event.lane),
+    `, ${String(event.obs.at ?? "").slice(0, 10)} UTC`];
 }
 
 async function drawPicture(correlation, events) {
@@ -217,25 +209,25 @@ async function drawPicture(correlation, events) {
   if (correlation === undefined) return;
   try {
     const answer = await send(`/picture?correlation_id=${enc(correlation)}`);
-    if (!answer.ok) throw new Error((await answer.json()).detail);
     const text = await answer.text();
-    if (name !== now.picture) return;
-    const old = at("drawing").src;
-    at("drawing").src = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
-    if (old) URL.revokeObjectURL(old);
-    at("drawing").hidden = false;
-    at("caption").textContent = plain(text.match(/<desc>([^<]*)<\/desc>/)?.[1] ?? "");
+    if (!answer.ok) throw new Error(JSON.parse(text).detail);
+    if (name === now.picture) showPicture(text);
   } catch (error) {
     if (name !== now.picture) return;
-    now.picture = null;
+    now.picture = null; // The next drawing asks again.
     at("drawing").hidden = true;
     at("caption").textContent = `It cannot be drawn now: ${error.message}`;
   }
 }
 
-function plain(text) {
+function showPicture(text) {
+  const before = at("drawing").src;
+  at("drawing").src = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
+  if (before) URL.revokeObjectURL(before);
+  at("drawing").hidden = false;
   const signs = { lt: "<", gt: ">", quot: '"', "#x27": "'", amp: "&" };
-  return text.replace(/&(lt|gt|quot|#x27|amp);/g, (_, name) => signs[name]);
+  const told = text.match(/<desc>([^<]*)<\/desc>/)?.[1] ?? "";
+  at("caption").textContent = told.replace(/&(lt|gt|quot|#x27|amp);/g, (_, sign) => signs[sign]);
 }
 
 function drawSignals({ signals }) {
@@ -245,26 +237,22 @@ function drawSignals({ signals }) {
     one.id ? signalRow(one) : el("li", { className: "empty" }, el("b", {}, one.words)));
 }
 
-function signalRow(one) {
-  const about = one.scope === "thread" ? ["thread ", el("a", { href: toThread(one.key) }, id(one.key))] : ["the whole ledger"];
-  return el("li", { className: `signal ${one.severity}` },
-    el("p", { className: "name" }, marked(one.severity, one.severity), el("b", {}, one.title)),
-    el("p", {}, el("bdi", {}, one.detail)),
-    el("p", { className: "soft" }, about, one.at_index === null || one.at_index < 0 ? null : `, at event ${number(one.at_index)}`, " · ", el("code", {}, one.id)),
-    folded("Evidence", () => el("pre", { tabIndex: 0, ariaLabel: "Evidence" }, JSON.stringify(one.evidence, null, 2))));
-}
-
 function drawFigures(status) {
-  const { latency_ms: took } = status;
-  const ms = (value) => (value === null || value === undefined ? "–" : `${number(value)} ms`);
+  const took = status.latency_ms;
+  const ms = (value) => (value === null ? "–" : `${number(value)} ms`);
+  const behind = status.lag ? `${number(status.lag)} behind the gateway` : "none missing";
   const rows = [
-    ["Events", number(status.event_count), status.lag === null ? "the gateway has not answered yet" : status.lag ? `${number(status.lag)} behind the gateway` : "none missing"],
-    ["Threads", number(status.thread_count)], ["Turns", number(status.turn_count)],
+    ["Events", number(status.event_count), status.lag === null ? "the gateway has not answered yet" : behind],
+    ["Threads", number(status.thread_count)],
+    ["Turns", number(status.turn_count)],
     ["Denied", status.turn_count ? `${Math.round(status.deny_rate * 100)} %` : "–", "of the turns"],
-    ["Latency, p50", ms(took.p50), `of ${count(took.sample_count, "call")}`], ["Latency, p95", ms(took.p95)], ["Latency, p99", ms(took.p99)],
+    ["Latency, p50", ms(took.p50), `of ${count(took.sample_count, "call")}`],
+    ["Latency, p95", ms(took.p95)],
+    ["Latency, p99", ms(took.p99)],
   ];
   keyed(at("figures"), rows, ([term]) => term, ([term, value, more]) =>
-    el("div", {}, el("dt", {}, term), el("dd", {}, el("b", {}, value), more && el("span", { className: "soft" }, more))));
+    el("div", {}, el("dt", {}, term),
+      el("dd", {}, el("b", {}, value), more && el("span", { className: "soft" }, more))));
 }
 
 async function drawRules() {
@@ -273,8 +261,10 @@ async function drawRules() {
     const { rules } = await ask("/signals/rules");
     keyed(at("rules-list"), rules, (rule) => rule.id, (rule) => el("li", { className: "signal" },
       el("p", { className: "name" }, marked(rule.severity, rule.severity), el("code", {}, rule.id)),
-      el("p", {}, rule.raised_while))));
-  } catch (error) { notice(unreached(error)); }
+      el("p", {}, rule.raised_while)));
+  } catch (error) {
+    failed(error);
+  }
 }
 
 // ---- what is said aloud, and what is wrong
@@ -285,8 +275,9 @@ function tell(where, { signals, story, threads }) {
   const before = now.told;
   now.told = { thread: where.thread, states, signals: signals.map((one) => one.id), total: threads.total };
   if (before.signals === undefined) return;
-  const news = signals.filter((one) => !before.signals.includes(one.id)).map((one) => `New ${one.severity} signal: ${one.title}.`);
-  if (before.thread === where.thread) {
+  const news = signals.filter((one) => !before.signals.includes(one.id))
+    .map((one) => `New ${one.severity} signal: ${one.title}.`);
+  if (before.thread === where.thread && story) {
     const moved = Object.entries(states).filter(([turn, state]) => before.states[turn] !== state);
     news.push(...moved.slice(-3).map(([turn, state]) => `Turn ${turn}: ${state}.`));
   }
@@ -295,8 +286,9 @@ function tell(where, { signals, story, threads }) {
 }
 
 function unreached(error) {
-  const as_of = now.reached ? ` What stands here is as of ${now.reached.toLocaleTimeString("en-GB")}.` : "";
-  return [mark("away"), el("span", {}, el("b", {}, "The observer cannot be reached."), `${as_of} It is asked again by itself. (${error.message})`)];
+  const since = now.reached ? ` What stands here is as of ${now.reached.toLocaleTimeString("en-GB")}.` : "";
+  return [mark("away"), el("span", {}, el("b", {}, "The observer cannot be reached."),
+    `${since} It is asked again by itself. (${error.message})`)];
 }
 
 function notice(parts) {
@@ -311,14 +303,16 @@ function notice(parts) {
 function askForToken(why) {
   if (at("token")) return;
   const field = el("input", { id: "token", type: "password", autocomplete: "off", required: true });
-  const form = el("form", { className: "row" }, el("label", { htmlFor: "token" }, "Token with the role `read`"), field, el("button", {}, "Use it"));
+  const form = el("form", { className: "row" },
+    el("label", { htmlFor: "token" }, "Token with the role “read”"), field, el("button", {}, "Use it"));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     useToken(field.value.trim());
     notice(null);
     refresh();
   });
-  notice([el("p", {}, el("b", {}, "This observer asks for a token."), ` ${why} It is kept in this page alone and gone when it is closed.`), form]);
+  notice([el("p", {}, el("b", {}, "This observer asks for a token."),
+    ` It says: ${why}. The token is kept in this page alone and is gone when it is closed.`), form]);
   field.focus();
 }
 
@@ -336,16 +330,26 @@ function step(by) {
 }
 
 function start() {
-  window.addEventListener("hashchange", () => { now.turns = TURNS; now.moved?.(); refresh(); });
+  window.addEventListener("hashchange", () => {
+    now.turns = TURNS;
+    now.moved?.();
+    refresh();
+  });
   document.addEventListener("visibilitychange", () => document.hidden || refresh());
-  at("skip").addEventListener("click", (event) => { event.preventDefault(); at("main").focus(); });
+  at("skip").addEventListener("click", (event) => {
+    event.preventDefault(); // The address says what is shown, not where one reads.
+    at("main").focus();
+  });
   at("find").addEventListener("submit", (event) => {
     event.preventDefault();
     if (at("find-id").value) location.hash = toThread(at("find-id").value);
   });
   at("newer").addEventListener("click", () => step(-THREADS));
   at("older").addEventListener("click", () => step(THREADS));
-  at("more").addEventListener("click", () => { now.turns += TURNS; refresh(); });
+  at("more").addEventListener("click", () => {
+    now.turns += TURNS;
+    refresh();
+  });
   at("rules").addEventListener("toggle", drawRules);
   arrows(at("threads"));
   arrows(at("turns"));

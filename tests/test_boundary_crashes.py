@@ -1,0 +1,143 @@
+"""A serving gateway that is killed at every commit and in the middle of a call, and started again: each story is
+complete, the past is a prefix, and no provider is asked twice."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crash_cases import fresh_place
+from felled import AFTER, BEFORE, KILLED, Felled, felled
+from governing import events, stories
+from knocking import final, intend, knock
+from model_house import ModelHouse
+from serving import until
+
+place = fresh_place
+THOROUGH = bool(os.environ.get("OMNIBACHI_THOROUGH"))
+WORKED, DENIED = ["INTENT", "DECISION ALLOW", "EXECUTION ok"], ["INTENT", "DECISION DENY"]
+UNKNOWN = [*WORKED[:2], "EXECUTION outcome_unknown"]
+SENT = {"a": "hello", "b": "x" * 400}
+
+
+@pytest.fixture(scope="module", name="open_house")
+def the_open_house() -> Iterator[ModelHouse]:
+    with ModelHouse() as house:
+        yield house
+
+
+@pytest.fixture(name="house")
+def a_quiet_house(open_house: ModelHouse) -> ModelHouse:
+    open_house.asked.clear()
+    return open_house
+
+
+def options(house: ModelHouse, model: str = "m") -> tuple[str, ...]:
+    return ("--policy", "demo", "--provider", "openai", "--provider-url", house.base, "--model", model)
+
+
+def send(server: Felled) -> None:
+    """Send both intents and wait for their ends, as long as somebody answers."""
+    with contextlib.suppress(OSError, HTTPException):
+        for correlation, message in SENT.items():
+            intend(server.url, correlation, message)
+            final(server.url, correlation)
+
+
+def past(root: Path) -> list[dict[str, Any]]:
+    return events(root) if (root / "store.db").exists() else []
+
+
+def messages(house: ModelHouse) -> Counter[str]:
+    return Counter(json.loads(item.body)["messages"][0]["content"] for item in house.asked)
+
+
+def check(root: Path, house: ModelHouse, before: list[dict[str, Any]]) -> list[str]:
+    """Start again, and assert what must be so as soon as the door is open; return what became of the first intent."""
+    with felled(root, *options(house)) as server:
+        page = knock(server.url, "/snapshot?limit=2000&offset=0").value["events"]
+        assert page[: len(before)] == before
+        told = stories(root)
+        assert {tuple(story) for story in told.values()} <= {tuple(WORKED), tuple(UNKNOWN), tuple(DENIED)}
+        known = dict(told)
+        for correlation, message in SENT.items():
+            answer = intend(server.url, correlation, message)
+            assert (answer.status, answer.value["replayed"]) == (202, correlation in known)
+            final(server.url, correlation)
+        assert server.stop() == 0
+    assert past(root)[: len(page)] == page
+    told = stories(root)
+    assert {name: told[name] for name in known} == known and told.keys() == SENT.keys() and told["b"] == DENIED
+    assert max(messages(house).values(), default=0) <= 1 and not messages(house)["x" * 400]
+    assert told["a"] == UNKNOWN or messages(house)["hello"] == 1
+    return told["a"]
+
+
+def test_killed_at_its_commits(place: Path, house: ModelHouse) -> None:
+    with felled(place / "whole", *options(house)) as server:
+        send(server)
+        assert server.stop() == 0
+    assert stories(place / "whole") == {"a": WORKED, "b": DENIED}
+    # INTENT; DECISION and departure; answer; EXECUTION. INTENT; DECISION.
+    assert server.count == 6
+    moments = [(number, AFTER) for number in range(1, server.count + 1)]
+    moments += [(number, BEFORE) for number in range(1, server.count + 1)] if THOROUGH else [(3, BEFORE)]
+    met, ends = Counter[tuple[str, ...]](), Counter[str]()
+    for number, moment in moments:
+        root = place / f"{moment}{number}"
+        house.asked.clear()
+        with felled(root, *options(house), fatal=number, moment=moment) as server:
+            send(server)
+            assert server.wait() == KILLED, (number, moment)
+        before = past(root)
+        met[tuple(stories(root).get("a", ()))] += 1
+        ends[check(root, house, before)[-1]] += 1
+        shutil.rmtree(root)
+    assert {("INTENT",), tuple(WORKED[:2]), tuple(WORKED)} <= met.keys()
+    assert 0 < ends["EXECUTION outcome_unknown"] < ends["EXECUTION ok"] and len(ends) == 2
+
+
+def test_killed_while_the_provider_thinks(tmp_path: Path, house: ModelHouse) -> None:
+    """The call has left and is never made again; the intents beside it, which had not, are."""
+    with felled(tmp_path, *options(house, "late")) as server:
+        assert intend(server.url, "a", "hello").value["queued"]
+        until(lambda: house.asked)
+        before = past(tmp_path)
+        os.kill(server.pid, signal.SIGKILL)
+        assert server.wait() == KILLED
+    house.release.set()
+    assert stories(tmp_path) == {"a": WORKED[:2]} and messages(house) == {"hello": 1}
+    assert check(tmp_path, house, before) == UNKNOWN and messages(house) == {"hello": 1}
+    house.release.clear()
+
+
+@pytest.mark.skipif(not THOROUGH, reason="OMNIBACHI_THOROUGH is not set")
+def test_killed_again_while_it_recovers(place: Path, house: ModelHouse) -> None:
+    """Recovery itself runs before the door is open; whoever is killed in it leaves no more than was there."""
+    for number in range(1, 7):
+        root = place / f"left{number}"
+        house.asked.clear()
+        with felled(root, *options(house), fatal=number) as server:
+            send(server)
+            server.wait()
+        before = past(root)
+        for seconds in (0.0, 0.05, 0.1, 0.15, 0.2, 0.3):
+            child = os.fork()
+            if child == 0:
+                with felled(root, *options(house)):
+                    os._exit(0)
+            with contextlib.suppress(AssertionError):
+                until(lambda: False, seconds)
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        check(root, house, before)
