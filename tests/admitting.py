@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
 from hypothesis import strategies as st
 
+from omnibachi import Workspace
+from omnibachi.intent_types import intent_types
 from omnibachi_transport.admission import Admitted, admit
 from omnibachi_transport.reasons import REASONS, REFUSAL, refusal
 
 Json = dict[str, Any]
+ROOT = Path(__file__).resolve().parent.parent
 IDENTITY: Json = {"principal": "local", "tenant": None, "verified": False, "roles": ["intent", "read"]}
 DRAWN = "c-drawn"
+TYPES = intent_types(Workspace(ROOT).load())
 MESSAGE: Json = {"intent_type": "chat.message", "payload": {"message": "hello"}}
 ANCHORED: Json = {"stream_id": "s", "lane": "l", "actor": "a", "thread_id": "t", "turn_id": "u", **MESSAGE}
 _SHAPE = jsonschema_rs.Draft202012Validator(REFUSAL)
@@ -62,7 +67,7 @@ def in_form(form: str, fields: Json, correlation: str | None = "c") -> Json:
 def judged(body: Any, media_type: str | None = "application/json", identity: Json = IDENTITY) -> Any:
     """Return what admission makes of a body (bytes, or a value): the intent, or the refusal as (status, body)."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    found = admit(data, media_type, identity, draw=lambda: DRAWN)
+    found = admit(data, media_type, identity, draw=lambda: DRAWN, intent_types=TYPES)
     if isinstance(found, Admitted):
         return found
     status, told = refusal(found)

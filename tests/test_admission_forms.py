@@ -104,7 +104,7 @@ def test_equal_correlations_are_equal_requests(one: Json, other: Json) -> None:
     assert ids[0] == derived(found[0].anchors, found[0].intent, "local")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(said, min_size=1, max_size=3))
 def test_the_gateway_takes_whatever_was_admitted_once_in_any_form(
     tmp_path_factory: pytest.TempPathFactory, drawn: list[Json]
@@ -127,6 +127,21 @@ def test_the_gateway_takes_whatever_was_admitted_once_in_any_form(
         assert payload.pop("_envelope")["identity"] == IDENTITY and payload == fields["payload"]
 
 
+def test_a_flat_body_that_is_sent_again_is_recognised(tmp_path: Path) -> None:
+    """Without a correlation of its own; another message in its turn is refused, and the same of somebody else too."""
+    body = {**MESSAGE, "thread_id": "t", "turn_id": "u"}
+    other = {**body, "payload": {"message": "other"}}
+    with gateway(tmp_path) as door:
+        found = []
+        for sent, who in ((body, "local"), (body, "local"), (other, "local"), (body, "anna")):
+            intent = accepted(sent, identity={**IDENTITY, "principal": who})
+            done = door.govern(intent.anchors, intent.intent, intent.identity)
+            found.append((done.index, done.replayed, done.refused))
+    conflict = (None, False, "admission.turn_conflict")
+    assert found == [(0, False, None), (0, True, None), conflict, conflict]
+    assert len(events(tmp_path)) == 3
+
+
 def test_one_intent_in_three_forms_has_one_verdict(tmp_path: Path) -> None:
     """The facts and the verdict that are recorded are equal, for one that is allowed and one that is not."""
     with gateway(tmp_path, policy="demo") as door:
@@ -141,3 +156,33 @@ def test_one_intent_in_three_forms_has_one_verdict(tmp_path: Path) -> None:
         assert {item["result"] for item in told} == {result} and len({item["facts_digest"] for item in told}) == 1
         assert told[0]["facts"] == told[1]["facts"] == told[2]["facts"]
         assert told[0]["reason_codes"] == told[1]["reason_codes"] == told[2]["reason_codes"]
+
+
+def deep(levels: int) -> Any:
+    value: Any = 0
+    for level in range(levels):
+        value = {"x": value} if level % 2 else [value]
+    return value
+
+
+EXTREME = [
+    {"$withheld": "hmac-sha256:" + "0" * 64}, {"x": {"$withheld": "hmac-sha256:" + "0" * 64}},
+    {"$secret": "DBL_PROVIDER"}, {"x": [{"$secret": "DBL_PROVIDER"}]}, {"$first": [1]}, {"": {"": [""]}},
+    {"numbers": [1e-5, -1e-5, 999999999999999.9, 2**53 - 1, 1 - 2**53, -0.0, 1.0]}, {"deep": deep(29)},
+    {"deep": deep(14)}, {"wide": ["x"] * 40_000}, {"long": "\u2028\x1f\x7f" * 9_000},
+    {f"k{n}": n for n in range(15_000)},
+    {"$.payload": "$.nodes.verdict", "obs": {"at": "never"}, "decision": "ALLOW", "result": "ALLOW", "identity": {}},
+]  # fmt: skip
+
+
+def test_what_is_extreme_and_well_formed_is_governed_as_it_was_said(tmp_path: Path) -> None:
+    with gateway(tmp_path) as door:
+        for number, more in enumerate(EXTREME):
+            payload = {"message": "m", **more}
+            found = accepted({**MESSAGE, "correlation_id": f"c{number}", "payload": payload})
+            done = door.govern(found.anchors, found.intent, found.identity)
+            assert (done.refused, done.state, done.replayed) == (None, "EXECUTED", False), more
+            again = accepted(in_form("v3", {**MESSAGE, "payload": payload}, f"c{number}"))
+            assert door.govern(again.anchors, again.intent, again.identity).replayed
+    kept = [event["payload"] for event in events(tmp_path) if event["kind"] == "INTENT"]
+    assert [{**item, "_envelope": 0} for item in kept] == [{"message": "m", **more, "_envelope": 0} for more in EXTREME]

@@ -125,19 +125,17 @@ def test_killed_while_the_provider_thinks(tmp_path: Path, house: ModelHouse) -> 
 def test_killed_again_while_it_recovers(place: Path, house: ModelHouse) -> None:
     """Recovery itself runs before the door is open; whoever is killed in it leaves no more than was there."""
     for number in range(1, 7):
-        root = place / f"left{number}"
-        house.asked.clear()
-        with felled(root, *options(house), fatal=number) as server:
-            send(server)
-            server.wait()
-        before = past(root)
-        for seconds in (0.0, 0.05, 0.1, 0.15, 0.2, 0.3):
-            child = os.fork()
-            if child == 0:
-                with felled(root, *options(house)):
-                    os._exit(0)
-            with contextlib.suppress(AssertionError):
-                until(lambda: False, seconds)
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-        check(root, house, before)
+        for again in range(1, 9):
+            root = place / f"left{number}-{again}"
+            house.asked.clear()
+            with felled(root, *options(house), fatal=number) as server:
+                send(server)
+                assert server.wait() == KILLED
+            before = past(root)
+            with felled(root, *options(house), fatal=again, moment=BEFORE, early=True) as server:
+                died = not server.url
+                assert server.wait() == KILLED if died else server.stop() == 0
+            check(root, house, before)
+            shutil.rmtree(root)
+            if not died:
+                break

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from deciding import AT, LEDGER, anchors, asked, tell
 from front_door import Call, call
@@ -20,6 +22,8 @@ from omnibachi_ledger.decisions.checkpoints import checkpoint_of, departs
 from omnibachi_ledger.decisions.verifying import Verdict, verify_export
 from omnibachi_model.decisions import DECISION, EXECUTION, INTENT, ZERO, event_of, normative_digest
 from omnibachi_model.digests import encode
+from omnibachi_model.values import admit
+from omnibachi_policy.again import Again
 from retelling import export_of, retold
 
 __all__ = ["call"]
@@ -173,3 +177,42 @@ def test_a_line_of_any_length_and_depth_is_judged_and_no_more(story: list[Json],
             said = call(command, "bad.jsonl", "--json")
             assert said.status == 4
             assert said.json()["ledgers"][0]["first_bad_index"] == 1
+
+
+anything: Any = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 999) | st.floats(0.5, 9.5) | st.text("abc…/~", max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc_", max_size=3), inner, max_size=3),
+    max_leaves=6,
+).map(admit)
+CODES = st.sampled_from(["allow", "gateway.recovered", "policy.evaluation_error", "policy.unavailable"])
+MEMBERS = (
+    "reasons", "policy_id", "policy_version", "policy_digest", "snapshot", "facts", "facts_digest", "budget",
+    "provider", "model_id", "more",
+)  # fmt: skip
+SAID = ("form", "inputs", "budget", "declared_tools", "tool_scope", "requested_model_id")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    said=st.dictionaries(st.sampled_from(SAID), anything), message=anything,
+    identity=st.dictionaries(st.just("roles"), anything),
+    decision=st.dictionaries(st.sampled_from(MEMBERS), anything), code=CODES, allow=st.booleans(), pack=anything,
+)  # fmt: skip
+def test_nothing_that_holds_breaks_a_replay(
+    said: Json, message: Any, identity: Json, decision: Json, code: str, allow: bool, pack: Any
+) -> None:
+    """Whoever writes all digests anew may say anything in a payload: it differs, and nothing is raised. What allows is
+    never taken as recorded."""
+    result = "ALLOW" if allow else "DENY"
+    made = {**decision, "decision": result, "result": result, "reason_codes": [code]}
+    where, envelope = {**anchors(1), "kind": INTENT, "actor": "user", "obs": {}}, {**said, "identity": identity}
+    ledger = retold([
+        {**where, "payload": {"message": message, "_envelope": envelope}},
+        {**where, "kind": DECISION, "actor": "policy", "payload": made},
+    ])  # fmt: skip
+    assert judged(export_of(ledger)).reason is None
+    policy = {"address": "dbl::PL_X_V0", "digest": ZERO, "pack": pack}
+    for again in (Again(lambda *_: None), Again(lambda *_: policy), Again(lambda *_: None, policy)):
+        found = [item for event in ledger for item in again.take(event)]
+        assert again.decisions == 1 and (found or again.kept or again.untold)
+        assert not (allow and again.kept) and [item["field"] for item in found] == sorted(i["field"] for i in found)

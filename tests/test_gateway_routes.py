@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,9 @@ def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving("gateway", "--data-root", str(root / "data"), "--policy", "demo") as server:
         yield server
         assert server.stop() == 0
+        ready, *lines = server.said().splitlines()
+        assert ready == f"omnibachi: gateway at {server.url}"
+        assert {"at", "event"} <= set.intersection(*(set(json.loads(line)) for line in lines))
 
 
 @pytest.fixture(name="document", scope="module")

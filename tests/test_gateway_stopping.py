@@ -7,6 +7,8 @@ import os
 import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -206,6 +208,16 @@ def test_why_it_does_not_begin(
                   *options])  # fmt: skip
     told = json.loads(capfdbinary.readouterr().out)
     assert [item["code"] for item in told["diagnostics"]] == [code] and found == status
+
+
+@pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
+def test_without_the_http_stack(tmp_path: Path, missing: str) -> None:
+    program = f"import sys; sys.modules['{missing}'] = None; from omnibachi.__main__ import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "serve", "gateway", "--data-root", str(tmp_path / "data"), "--port", "0"],
+        capture_output=True, text=True, timeout=SECONDS, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3 and "error[OB933]" in done.stderr and "`omnibachi[serve]`" in done.stderr
 
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:

@@ -58,6 +58,19 @@ def test_an_event_cannot_be_replaced_through_its_path(ledger: Ledger, root: str)
     db.close()
 
 
+def test_no_row_is_replaced_through_its_place_in_the_table(ledger: Ledger, root: str) -> None:
+    """A table without a key of integers numbers its rows by itself, and a statement can name such a number."""
+    perform(ledger, "run", REGISTER, "IDEMPOTENT", {"key": "k", "value": {}}, REGISTRY)
+    with raw(root) as db:
+        for statement in (
+            "INSERT OR REPLACE INTO events (rowid, run, seq, path, body, obs) VALUES (1, 'x', 1, '', x'', x'')",
+            "INSERT OR REPLACE INTO workflows (rowid, digest, sealed) VALUES (1, 'x', x'')",
+        ):
+            with pytest.raises(sqlite3.IntegrityError, match="written once"):
+                db.execute(statement)
+    db.close()
+
+
 def test_a_registry_never_changes_a_key_whoever_asks(ledger: Ledger) -> None:
     perform(ledger, "run", REGISTER, "IDEMPOTENT", {"key": "k", "value": {"a": 1}}, REGISTRY)
     held = journal(ledger, "other")

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -14,8 +13,8 @@ import pytest
 from browsing import Page, browsing
 from serving import Server, serving
 
-RTL = "‮evil‬ שלום"
-EVIL = f'<img src=x onerror="document.title=1"><script>document.title=2</script> {RTL}'
+TURNED, BACK = "\u202e", "\u202c"  # what follows is written from the right, until it is not
+EVIL = '<img src=x onerror="document.title=1"><script>document.title=2</script> שלום'
 LONG = "W" * 128
 
 
@@ -139,10 +138,11 @@ def test_a_failed_turn_says_whose_error_it_was(boundary: Boundary) -> None:
     ]
 
 
-@pytest.mark.parametrize(("thread", "turn", "message"), [(EVIL, f"{EVIL} 2", EVIL[:250]), (LONG, LONG, LONG * 2)])
+@pytest.mark.parametrize(
+    ("thread", "turn", "message"), [(EVIL, f"{EVIL} 2", f"{TURNED}{EVIL}{BACK} {TURNED}"), (LONG, LONG, LONG * 2)]
+)
 def test_whatever_is_said_stays_text(boundary: Boundary, thread: str, turn: str, message: str) -> None:
     """Nothing of it becomes markup, turns the page's own words round, or makes it wider than a telephone."""
-    thread, turn = thread.translate({0x202E: None, 0x202C: None}), turn.translate({0x202E: None, 0x202C: None})
     post(boundary.gateway, thread, turn, message)
     page = opened(boundary, thread, turn)
     cards(page)
@@ -152,12 +152,15 @@ def test_whatever_is_said_stays_text(boundary: Boundary, thread: str, turn: str,
     assert page.look("document.title") == f"{turn} · {thread} · Observer"
     assert page.look("document.querySelectorAll('main img:not(#drawing), main script').length") == 0
     page.look("document.querySelectorAll('details').forEach(fold => { fold.open = true; })")
+    page.until("document.querySelectorAll('#cards pre').length === 3")
+    raw = page.look("document.querySelector('#cards pre').textContent")
+    assert TURNED not in raw and json.loads(raw)["payload"]["message"] == message
     for width in (360, 800, 1440):
         page.size(width)
         assert page.look("document.documentElement.scrollWidth") <= width
 
 
-def test_signals_are_told_apart_by_mark_and_word(boundary: Boundary, tmp_path: Path) -> None:
+def test_signals_are_told_apart_by_mark_and_word(boundary: Boundary) -> None:
     for number in range(5):
         post(boundary.gateway, "denied", f"d{number}", "y" * 300)
     for number in range(3):
@@ -220,11 +223,8 @@ def test_a_narrow_screen_shows_one_thing_at_a_time(boundary: Boundary) -> None:
     page.until("document.querySelector('#threads a')")
 
     def panes() -> list[str]:
-        return list(
-            page.look(
-                "[...document.querySelectorAll('.pane')].filter(pane => pane.checkVisibility()).map(pane => pane.className)"
-            )
-        )
+        shown = "[...document.querySelectorAll('.pane')].filter(pane => pane.checkVisibility())"
+        return list(page.look(f"{shown}.map(pane => pane.className)"))
 
     assert panes() == ["pane threads", "pane overview"]
     page.look("[...document.querySelectorAll('#threads a')].find(link => link.innerText.includes('narrow')).click()")

@@ -67,6 +67,26 @@ def test_its_files_name_no_other_address_and_no_inline_script() -> None:
             assert set(named) <= {*FILES, "/threads", "/signals"}, path.name
 
 
+def test_the_browser_keeps_it_to_that_policy(page: Page) -> None:
+    """Markup, inline scripts and styles, and other addresses are refused even to whoever speaks from inside."""
+    with serving("observer", "--gateway", NOWHERE) as observer:
+        page.go(observer.url)
+        page.until("document.body.dataset.view")
+        assert page.console == []
+        assert (
+            page.look("try { document.body.innerHTML = '<b>x</b>'; 'made' } catch (error) { error.name }")
+            == "TypeError"
+        )
+        assert page.look("fetch('http://127.0.0.1:9/').then(() => 'asked', () => 'refused')") == "refused"
+        page.look(
+            "document.body.append(Object.assign(document.createElement('style'), {textContent: 'h1 {top: 7px}'}))"
+        )
+        assert page.look("getComputedStyle(document.querySelector('h1')).top") == "auto"
+        page.look("document.body.append(Object.assign(new Image(), {src: 'http://127.0.0.1:9/x.png'}))")
+        page.until("true")
+        assert len([said for said in page.console if "Content Security Policy" in said]) >= 3
+
+
 def test_an_observer_that_goes_and_comes_back(page: Page, gateway: Server) -> None:
     gateway.say("before", thread_id="before", turn_id="1")
     with serving("observer", "--gateway", gateway.url) as observer:

@@ -1,4 +1,4 @@
-"""The picture of a turn: its path follows from the events alone, is the one that the run took, and is drawn for pages."""
+"""The picture of a turn: its path follows from the events alone and is what the run walked; it is drawn for pages."""
 
 from __future__ import annotations
 

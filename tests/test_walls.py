@@ -115,7 +115,7 @@ def test_no_room_imports_a_third_party_that_no_contract_knows() -> None:
     named = {
         "orjson", "yaml", "networkx", "jsonschema", "jsonschema_rs", "graphviz", "graphviz_pure", "jsonpath_ng",
         "click", "rich", "pygls", "lsprotocol", "cryptography", "psycopg",
-        "Crypto", "eth_account", "eth_keys", "eth_utils", "mnemonic", "rlp",
+        "Crypto", "eth_account", "eth_keys", "eth_utils", "mnemonic", "rlp", "starlette", "uvicorn", "h11", "httpx2",
     }  # fmt: skip
     ours = {path.parent.name for root in SOURCE_ROOTS for path in (ROOT / root).glob("*/__init__.py")}
     strange = {

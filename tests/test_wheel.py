@@ -68,6 +68,8 @@ def test_the_wheel_holds_the_packages_and_what_is_shipped(wheel: Path) -> None:
     assert "omnibachi/shipped/protocol_snapshot/manifest.json" in names
     assert "omnibachi/shipped/protocols/std/domain.yaml" in names
     assert "omnibachi_model/codes.toml" in names
+    page = ROOT / "transport/omnibachi_transport/page"
+    assert {f"omnibachi_transport/page/{path.name}" for path in page.iterdir()} <= set(names)
     assert not [name for name in names if name.endswith((".keep", ".pyc")) or "/tests/" in name]
     shipped = {name.removeprefix("omnibachi/shipped/") for name in names if name.startswith("omnibachi/shipped/")}
     ours = {

@@ -13,10 +13,11 @@ from . import wiring
 from .exits import FINDINGS
 
 
-def needs_http() -> None:
-    """Refuse (OB933) where what HTTP needs is not installed."""
+def needs_http(*names: str) -> None:
+    """Refuse (OB933) where what HTTP needs is not installed; `names` are those of `wiring` that will be used."""
     try:
-        _ = wiring.serve, wiring.gateway_app
+        for name in names or ("serve", "gateway_app"):
+            getattr(wiring, name)
     except ImportError as error:
         message = f"what HTTP needs cannot be loaded: {str(error).splitlines()[0]}"
         raise Refused([Diagnostic("OB933", message)], FINDINGS) from error

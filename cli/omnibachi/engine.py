@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from omnibachi_model.values import JSON, Answer
 
     from .catalogue import Capabilities
-    from .wiring import Ledger, Program, Sealed, Snapshot
+    from .wiring import Ledger, Program, Sealed, Snapshot, Turns
 
 PROGRAM = f"omnibachi {wiring.VERSION}"
 CHANCE = 16  # bytes that the waits of a run are drawn from
@@ -53,7 +53,8 @@ class Engine:
     `past` gives the record of an earlier run that has no journal (its trace), by id; `forced` answers of nodes by
     name, for scenarios; `note` says in this process's lock file what it publishes (`traces_folder.note`), `mirrors`
     where the mirrors of a server go; `linked` is shared by engines that force nothing on one snapshot, so that each
-    workflow is linked once; `secrets` gives the text behind the name of a secret.
+    workflow is linked once; `secrets` gives the text behind the name of a secret; `turns` are the order in which this
+    engine and those `beside` it write.
     """
 
     __slots__ = (
@@ -68,6 +69,7 @@ class Engine:
         "_own",
         "_past",
         "_stamps",
+        "_turns",
         "data_root",
         "secrets",
         "snapshot",
@@ -87,6 +89,7 @@ class Engine:
         mirrors: str | None = None,
         linked: dict[str, Linked] | None = None,
         secrets: Callable[[str], str | None] = os.environ.get,
+        turns: Turns | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.data_root = data_root
@@ -98,6 +101,7 @@ class Engine:
         self._forced = forced
         self._note = note
         self._mirrors = mirrors
+        self._turns = turns
         self._ledger: Ledger | None = None
         self._linked: dict[str, Linked] = {} if linked is None else linked
         self._own: dict[str, Linked] = {}  # of workflows with secrets: these are committed to by this data root's key
@@ -120,6 +124,7 @@ class Engine:
         return Engine(
             self.snapshot, self._capabilities, self.data_root, clock=self._clock, entropy=self._entropy,
             past=self._past, forced=self._forced, note=self._note, mirrors=self._mirrors, secrets=self.secrets,
+            turns=self._turns,
         )  # fmt: skip
 
     def close(self, *, done: bool = True) -> None:
@@ -132,7 +137,9 @@ class Engine:
     def ledger(self) -> Ledger:
         """The data root's ledger, opened when first asked for; raises Trouble."""
         if self._ledger is None:
-            self._ledger = wiring.open_root(self.data_root, note=self._note, mirrors=self._mirrors)
+            self._ledger = wiring.open_root(
+                self.data_root, note=self._note, mirrors=self._mirrors, turns=self._turns
+            )  # fmt: skip
         return self._ledger
 
     @property

@@ -22,6 +22,7 @@ from omnibachi_model.sealed import FAULT
 from . import wiring
 from .clocks import SystemClock
 from .exits import FINDINGS, TROUBLE
+from .intent_types import intent_types
 from .packs import in_force
 
 TYPE_CHECKING = False
@@ -89,6 +90,10 @@ class Govern:
 
     def __enter__(self) -> Govern:
         return self
+
+    def intent_types(self) -> dict[str, dict[str, Any]]:
+        """Return the types of intent that are declared, each with the JSON Schema of its payload."""
+        return intent_types(self._engine.snapshot)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._engine.close(done=kind is None)
@@ -229,7 +234,8 @@ def open_gateway(
         raise Refused([Diagnostic("OB861", f"the provider `{provider}` is asked for no model")], FINDINGS)
     access = _access(provider, provider_url, api_key_env)
     engine = workspace.engine(
-        data_root, clock=clock, entropy=entropy, secrets=lambda name: access if name == SECRET else None
+        data_root, clock=clock, entropy=entropy, secrets=lambda name: access if name == SECRET else None,
+        turns=wiring.Turns(),
     )  # fmt: skip
     for workflow in (GOVERN, CLOSE):
         engine.linked(workflow)

@@ -141,6 +141,7 @@ PLACES = {
     "end_left": "omnibachi_runtime.cancelling",
     "shown_root": "omnibachi_ledger.addresses:shown",
     "acquire": "omnibachi_ledger.locks",
+    "Turns": "omnibachi_ledger.turns",
     "open_snapshot": "omnibachi_runtime.load",
     "openlineage": "omnibachi_observer.exports.openlineage",
     "otlp": "omnibachi_observer.exports.otlp",

@@ -19,7 +19,7 @@ from omnibachi_model.providers import PROVIDERS, STUB
 from . import wiring
 from .doors import listening_at, needs_http
 from .gateway_checkpoints import checkpoints_for
-from .governing import LEDGER, open_gateway
+from .governing import LEDGER, Govern, open_gateway
 from .workspace import Workspace
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def serve_gateway(workspace: Workspace, asked: Asked) -> str:
         walkers.start()
         tails = wiring.Tails(open_ledger, readers, lines)
         stack.callback(tails.close)
-        gateway = wiring.Gateway(_about(asked, first.boundary), walkers, readers, tails)
+        gateway = wiring.Gateway(_about(asked, first), walkers, readers, tails)
         app = wiring.gateway_app(gateway, tokens=tokens, lines=lines)
         seconds = wiring.serve(app, listening, ready=lambda: _ready(address), stopping=tails.stop)
         left = walkers.close(seconds)
@@ -111,7 +111,8 @@ def _ledger(root: str) -> Iterator[Ledger]:
         yield opened.decisions(LEDGER)
 
 
-def _about(asked: Asked, boundary: dict[str, Any]) -> About:
+def _about(asked: Asked, first: Govern) -> About:
+    boundary: dict[str, Any] = first.boundary
     policy, model = boundary["policy"], boundary["model_id"]
     shown = {
         "name": asked.policy, "id": policy["address"], "version": policy["pack"]["version"], "digest": policy["digest"],
@@ -119,4 +120,4 @@ def _about(asked: Asked, boundary: dict[str, Any]) -> About:
     models = {name: [usual] if usual else [] for name, (usual, _) in PROVIDERS.items()}
     if model not in models[asked.provider]:
         models[asked.provider].append(model)
-    return wiring.About(wiring.VERSION, policy["snapshot"], shown, asked.provider, model, models)
+    return wiring.About(wiring.VERSION, policy["snapshot"], shown, asked.provider, model, models, first.intent_types())

@@ -116,6 +116,7 @@ if TYPE_CHECKING:
     from omnibachi_ledger.decisions.verifying import Verdict as Verdict
     from omnibachi_ledger.decisions.verifying import verify_export as verify_export
     from omnibachi_ledger.locks import acquire as acquire
+    from omnibachi_ledger.turns import Turns as Turns
     from omnibachi_model.linked_expressions import ExpressionFault as ExpressionFault
     from omnibachi_model.linked_expressions import link as _link_expression
     from omnibachi_observer.examine import examine as examine

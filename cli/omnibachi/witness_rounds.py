@@ -30,7 +30,6 @@ class Servers:
     intents: Intents
     gateway: Reader
     observer: Reader
-    patience: float = PATIENCE
 
 
 @dataclass(slots=True)
@@ -105,8 +104,8 @@ def _sent(scenario: Scenario, correlation: str, servers: Servers) -> Story:
     def final() -> bool:
         return asked(servers.gateway, "/status", correlation_id=correlation).get("state") in FINAL
 
-    if not _until(final, servers.patience):
-        raise wiring.Unanswered(servers.gateway.url, f"`{correlation}` has no end after {servers.patience:g} s")
+    if not _until(final, PATIENCE):
+        raise wiring.Unanswered(servers.gateway.url, f"`{correlation}` has no end after {PATIENCE:g} s")
     page = asked(servers.gateway, "/snapshot", correlation_id=correlation, offset="0", limit="20")
     events = page.get("events")
     if not isinstance(events, list):
@@ -126,8 +125,8 @@ def _observed(story: Story, servers: Servers) -> Story:
             found = {} if status == 404 else _object(servers.observer, path, status, value)
             return caught_up(story.events, found)
 
-        if not _until(there, servers.patience):
-            because = f"it does not show `{story.correlation_id}` after {servers.patience:g} s"
+        if not _until(there, PATIENCE):
+            because = f"it does not show `{story.correlation_id}` after {PATIENCE:g} s"
             raise wiring.Unanswered(servers.observer.url, because)
         projection = found
     signals = asked(servers.observer, "/signals").get("signals")

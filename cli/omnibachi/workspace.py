@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from .recovery import Recoverer
     from .results import CallResult, Compiled, LoadResult
-    from .wiring import Snapshot
+    from .wiring import Snapshot, Turns
 
 SNAPSHOT = "protocol_snapshot"
 PROTOCOLS = "protocols"
@@ -121,16 +121,18 @@ class Workspace:
         strict: bool = False,
         forced: Mapping[str, Answer] | None = None,
         secrets: Callable[[str], str | None] = os.environ.get,
+        turns: Turns | None = None,
     ) -> Engine:
         """Return an engine for many runs; without `data_root` its state lives in memory.
 
         `clock` and `entropy` default to the machine's; `forced` are answers of nodes by name, for scenarios; `secrets`
-        gives the text behind the name of a secret. Raises Refused as `load` does.
+        gives the text behind the name of a secret; with `turns` engines `beside` it write one after another. Raises
+        Refused as `load` does.
         """
         root = None if data_root is None else os.fspath(data_root)
         snapshot = self.load(seal=seal, strict=strict)
         return Engine(
-            snapshot, self.capabilities, root, clock=clock, entropy=entropy, forced=forced, secrets=secrets
+            snapshot, self.capabilities, root, clock=clock, entropy=entropy, forced=forced, secrets=secrets, turns=turns
         )  # fmt: skip
 
     def run(

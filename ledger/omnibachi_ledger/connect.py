@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .reading import Reader
+    from .turns import Turns
 
 FILE = "store.db"
 BUSY_SECONDS = 5.0
@@ -28,13 +29,17 @@ NETWORKS = frozenset(("nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "f
 class Database:
     """One connection in autocommit mode; statements are prepared once for each text by sqlite3's own cache.
 
-    `version` is that of its schema, which is an older one only where the database is merely read.
+    `version` is that of its schema, which is an older one only where the database is merely read. With `turns` it writes
+    when its turn comes among the connections of this process that share them.
     """
 
-    __slots__ = ("_connection", "_durable", "_execute", "path", "version")
+    __slots__ = ("_connection", "_durable", "_execute", "_log", "_mine", "_turns", "path", "version")
 
-    def __init__(self, connection: sqlite3.Connection | Reader, path: str) -> None:
+    def __init__(self, connection: sqlite3.Connection | Reader, path: str, turns: Turns | None = None) -> None:
         self._durable = False
+        self._turns = turns
+        self._mine = False  # it is this connection's turn
+        self._log = -1
         self._connection = connection
         self._execute = connection.execute
         self.path = path
@@ -93,6 +98,10 @@ class Database:
 
     def begin(self, *, durable: bool = False) -> None:
         """Open a write transaction; SQLite lets nobody else write until it ends."""
+        if self._turns is not None:
+            self._begin_in_turn(self._turns)
+            self._durable = durable
+            return
         if durable is not self._durable:
             # Not inside of it, where SQLite would not take it.
             self.run("PRAGMA synchronous=FULL" if durable else "PRAGMA synchronous=NORMAL")
@@ -106,24 +115,62 @@ class Database:
     def commit(self, stands: Callable[[], bool]) -> None:
         """Commit the write transaction; nothing lies between SQLite and this process that could lose the answer."""
         self.run("COMMIT")
+        if self._mine:
+            self._mine = False
+            assert self._turns is not None
+            number = self._turns.committed()
+            if self._durable:
+                self._flush(self._turns, number)
 
     def rollback(self) -> None:
         """Undo the open transaction, if there is one (SQLite has undone it already after some errors)."""
-        if self.in_transaction:
-            self.run("ROLLBACK")
+        try:
+            if self.in_transaction:
+                self.run("ROLLBACK")
+        finally:
+            self._give()
 
     def close(self, last: Callable[[], None] | None = None) -> None:
         """Undo what is open and close the connection; then do the `last` thing, whatever came of it."""
         try:
+            if self._log >= 0:
+                os.close(self._log)
+                self._log = -1
             self._connection.close()
         except sqlite3.Error as error:
             raise of_sqlite(error, self.path) from error
         finally:
+            self._give()
             if last is not None:
                 last()
 
+    def _begin_in_turn(self, turns: Turns) -> None:
+        if not turns.take(BUSY_SECONDS):
+            raise Trouble(Diagnostic("OB721", f"the database `{self.path}` stayed locked by this very process"))
+        try:
+            self.run("BEGIN IMMEDIATE")
+        except BaseException:
+            turns.give()
+            raise
+        self._mine = True
 
-def connect(root: str | None, *, create: bool, reading: bool = False) -> Database:
+    def _give(self) -> None:
+        if self._mine:
+            self._mine = False
+            assert self._turns is not None
+            self._turns.give()
+
+    def _flush(self, turns: Turns, number: int) -> None:
+        # The log is the same file as long as this connection is open: only the last one to close removes it.
+        try:
+            if self._log < 0:
+                self._log = os.open(f"{self.path}-wal", os.O_RDWR)
+            turns.flush(number, self._log)
+        except OSError as error:
+            raise of_system(error, self.path) from error
+
+
+def connect(root: str | None, *, create: bool, reading: bool = False, turns: Turns | None = None) -> Database:
     """Open the database of a data root, in memory where `root` is None or where nothing is there to be opened.
 
     With `reading` nothing is made and nothing there changes, its schema neither. Raises Trouble: OB720 unusable, OB721
@@ -144,7 +191,7 @@ def connect(root: str | None, *, create: bool, reading: bool = False) -> Databas
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
         raise of_system(error, str(error.filename or path)) from error
-    return _open(path, path)
+    return _open(path, path, turns)
 
 
 def _look(root: str) -> Database | None:
@@ -169,7 +216,7 @@ def _look(root: str) -> Database | None:
     return db
 
 
-def _open(name: str, path: str) -> Database:
+def _open(name: str, path: str, turns: Turns | None = None) -> Database:
     try:
         connection = sqlite3.connect(
             # A call that is under way is watched by a thread of its own, while the first one waits for it.
@@ -177,9 +224,14 @@ def _open(name: str, path: str) -> Database:
         )  # fmt: skip
     except sqlite3.Error as error:
         raise of_sqlite(error, path) from error
-    db = Database(connection, path)
+    db = Database(connection, path, turns)
     try:
         db.run("PRAGMA synchronous=NORMAL")
+        if turns is not None:
+            # Many write much: pages that are written again and again are moved once.
+            from .turns import LOG_PAGES
+
+            db.run(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
         version = _number(db, "PRAGMA user_version")
         if 0 <= version < VERSION:
             version = _lay(db)

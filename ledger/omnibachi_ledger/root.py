@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .decisions.verifying import Sound
     from .loads import Facts
     from .seam import Database, Holders
+    from .turns import Turns
 
 LOCKS = "locks"
 ACCOUNTS = "accounts"  # of all kinds of state the one that has both keyed records and a stream
@@ -55,15 +56,17 @@ _STORES = (
 
 
 def open_root(
-    path: str | None, *, create: bool = True, reading: bool = False, note: bytes = b"", mirrors: str | None = None
-) -> Ledger:
+    path: str | None, *, create: bool = True, reading: bool = False, note: bytes = b"", mirrors: str | None = None,
+    turns: Turns | None = None,
+) -> Ledger:  # fmt: skip
     """Open a data root, a folder or the address of a PostgreSQL; None is a ledger in memory.
 
     With `create` false nothing is made: where no database lies, an empty ledger in memory answers. With `reading`
     nothing changes either, whoever may write there: no file, no schema, and nothing can be recorded. `note` is what the
     process's lock file says of it, for those who must finish its work; `mirrors` is the folder of the mirrors of a
-    server. Raises Trouble: OB720 unusable, OB721 busy, OB722 newer schema, OB723 damaged, OB724 disk full, OB725
-    network file system; and of a server OB783 address, OB784 lost, OB788 no driver.
+    server; `turns` share those of this process who write beside one another. Raises Trouble: OB720 unusable, OB721 busy,
+    OB722 newer schema, OB723 damaged, OB724 disk full, OB725 network file system; and of a server OB783 address, OB784
+    lost, OB788 no driver.
     """
     if path is not None and ":" in path:  # Few paths have one: for the others nothing more is loaded.
         from .addresses import is_address, shown
@@ -76,7 +79,7 @@ def open_root(
             if found is not None:
                 return Ledger(*found, mirrors)
             path = None
-    db = connect(path, create=create, reading=reading)
+    db = connect(path, create=create, reading=reading, turns=turns)
     root = path if db.path != "memory" else None
     return Ledger(db, Locks(None if root is None else os.path.join(root, LOCKS), note), root)
 

@@ -1,8 +1,8 @@
 """The tables of schema version 4, as docs/formats.md describes them ("Journal"), and the way there from older versions.
 
-Tables with short rows have no rowid: a commit then touches fewer pages. (That of `events` had none either, once; it is
-read and written in the same words.) Triggers guard what is written once; they
-also look before an insert, because `INSERT OR REPLACE` deletes without firing a delete trigger.
+Tables with short rows have no rowid: a commit then touches fewer pages. In older databases that of `events` has none
+either, and no statement can tell. Triggers guard what is written once; they also look before an insert, because
+`INSERT OR REPLACE` deletes without firing a delete trigger.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _TABLES = (
         run TEXT PRIMARY KEY, workflow TEXT NOT NULL, workflow_digest TEXT NOT NULL, seal TEXT,
         payload_digest TEXT NOT NULL, started_at TEXT NOT NULL, fence INTEGER NOT NULL, holder TEXT,
         seq INTEGER NOT NULL, exit TEXT, status TEXT, digest TEXT) WITHOUT ROWID""",
-    # Their rows hold inputs and outputs: beside a key, in an index, each above a kilobyte would take a page of its own.
+    # With a rowid: a row that holds inputs above a kilobyte would take a page more in a tree of keys.
     """CREATE TABLE events (
         run TEXT NOT NULL, seq INTEGER NOT NULL, path TEXT NOT NULL, body BLOB NOT NULL, obs BLOB NOT NULL,
         PRIMARY KEY (run, seq))""",
@@ -89,9 +89,12 @@ _DECISIONS = (
 
 # Tables whose rows are written once: what makes a row one that is there already, and in `only` which rows these are.
 ONCE: dict[str, tuple[tuple[str, ...], str]] = {
-    "events": (("run = NEW.run AND seq = NEW.seq", "run = NEW.run AND path = NEW.path AND path <> ''"), ""),
+    "events": (
+        ("run = NEW.run AND seq = NEW.seq", "run = NEW.run AND path = NEW.path AND path <> ''", "rowid = NEW.rowid"),
+        "",
+    ),
     "receipts": (("number = NEW.number", "run = NEW.run AND path = NEW.path"), ""),
-    "workflows": (("digest = NEW.digest",), ""),
+    "workflows": (("digest = NEW.digest", "rowid = NEW.rowid"), ""),
     "streams": (("store = NEW.store AND sequence = NEW.sequence",), ""),
     "records": (("store = NEW.store AND key = NEW.key",), "fixed"),
     "loads": (("number = NEW.number",), ""),

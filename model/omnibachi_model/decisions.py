@@ -132,7 +132,8 @@ def misshapen(event: Mapping[str, Any]) -> str | None:
         return "its kind is none"
     for name in (*ANCHORS, "actor", "normative_digest", "prev_event_digest"):
         value = event.get(name)
-        if not (type(value) is str and 0 < len(value) <= LONGEST) and not (name == PARENT and name in event and value is None):
+        none = name == PARENT and name in event and value is None
+        if not none and not (type(value) is str and 0 < len(value) <= LONGEST):
             return f"its {name} is no text of 1 to {LONGEST} characters"
     if type(event.get("index")) is not int or event["index"] < 0:
         return "its index is no number"

@@ -21,12 +21,14 @@ from omnibachi_model.values import admit as canonical
 
 from .forms import VERSION, fields_of, form_of, normalise
 from .reasons import MOST, REASONS, Finding
-from .request_schemas import FLAT, FORMS, INTENT_TYPES, LARGEST_MESSAGE, Schema, judge_of
+from .request_schemas import FLAT, FORMS, LARGEST_MESSAGE, Schema, judge_of
 from .secret_texts import named, place, secrets_in
 from .strict_json import read_object
 
 LARGEST_BODY = 256 * 1024  # bytes
 MEDIA_TYPE = "application/json"
+# What a declared type asks for, in words.
+_WORDS = {"string": "a text", "integer": "a whole number", "object": "an object", "array": "a list"}
 _ORDER = {reason: index for index, reason in enumerate(REASONS)}
 
 
@@ -45,11 +47,12 @@ def admit(
     identity: dict[str, Any],
     *,
     draw: Callable[[], str],
-    intent_types: Mapping[str, Schema] = INTENT_TYPES,
+    intent_types: Mapping[str, Schema],
 ) -> Admitted | list[Finding]:
     """Judge a request; return the intent, or the findings of the first stage that fails, in the order of REASONS.
 
-    `media_type` is the header as it came, or None; `draw` makes a correlation where none is named and none follows.
+    `media_type` is the header as it came, or None; `draw` makes a correlation where none is named and none follows;
+    `intent_types` are the schemas of message payloads by the types that are declared.
     """
     found = judge_head(len(body), media_type)
     if found:
@@ -149,8 +152,9 @@ def _misfits(
                 detail = f"no field is called {named(name)}{_elsewhere(name, known, schema)}"
                 yield Finding("admission.unknown_field", detail, place((*path, name)))
         elif path not in told:
-            wanted = _at(schema, error.schema_path[:-1]).get("description", "what its type asks for")
-            yield Finding("admission.invalid_field", f"{_called(path)} is not {wanted}", place(path))
+            wanted = _at(schema, error.schema_path[:-1])
+            known = wanted.get("description") or _WORDS.get(str(wanted.get("type")), "what its type asks for")
+            yield Finding("admission.invalid_field", f"{_called(path)} is not {known}", place(path))
         told.add(path)
     if not told:
         yield Finding("admission.invalid_field", f"{_called(at)} is not what its type asks for", place(at))

@@ -7,9 +7,10 @@ govern, readers read. These functions carry from one to the other, and wait no l
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -28,6 +29,7 @@ from omnibachi_model.diagnostics import Refused, Trouble
 from . import reading
 from .admission import LARGEST_BODY, Admitted, admit
 from .answers import encoded, http_error, refused, refused_for, told
+from .drawn_ids import Draws
 from .gateway_schemas import operations_of
 from .guards import READ, Guards, Identify, body_of, cut
 from .log_lines import Lines
@@ -35,13 +37,14 @@ from .openapi import document
 from .queries import query_of
 from .reading import Readers
 from .reasons import REASONS, Finding
-from .request_schemas import FORMS, INTENT_TYPES, LARGEST_MESSAGE, Schema
+from .request_schemas import FORMS, LARGEST_MESSAGE, Schema
 from .tailing import BEHIND, HEADERS, MOST_TAILS, Tails
 from .tokens import LOCAL
 from .writing import Walkers
 
 RUN_SECONDS = 0.25  # that an answer waits for its run to end
 _AGAIN_SECONDS = 0.02
+_LARGE = 16 * 1024  # bytes of a body
 # What the ledger refused, in words, and the field of the body that it is about.
 _REFUSALS = {
     "admission.correlation_conflict": ("this correlation is another request's", "correlation_id"),
@@ -62,7 +65,7 @@ class About:
     provider: str
     model_id: str
     providers: dict[str, list[str]]
-    intent_types: Mapping[str, Schema] = field(default_factory=lambda: INTENT_TYPES)
+    intent_types: Mapping[str, Schema]  # the schema of the payload of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,6 @@ class Gateway:
     walkers: Walkers
     readers: Readers
     tails: Tails
-    draw: Callable[[], str] = lambda: f"c-{os.urandom(16).hex()}"
 
 
 def gateway_app(gateway: Gateway, *, tokens: Identify | None, lines: Lines) -> Starlette:
@@ -121,6 +123,8 @@ class _Routes:
     def __init__(self, gateway: Gateway, openapi: bytes) -> None:
         self._gateway = gateway
         self._openapi = openapi
+        self._draws = Draws()
+        self._judging = asyncio.Semaphore(1)
 
     async def post_intent(self, request: Request) -> Response:
         about, scope = self._gateway.about, request.scope
@@ -131,10 +135,16 @@ class _Routes:
             return Response(status_code=408)
         if isinstance(body, Finding):
             return refused(scope, [body], {"connection": "close"})
-        admitted = admit(
-            body, request.headers.get("content-type"), scope["state"]["identity"], draw=self._gateway.draw,
+        judge = functools.partial(
+            admit, body, request.headers.get("content-type"), scope["state"]["identity"],
             intent_types=about.intent_types,
         )  # fmt: skip
+        if len(body) <= _LARGE:
+            admitted = judge(draw=self._correlation)
+        else:
+            # Judging it may take a while, in which others shall be answered; so one of these at a time.
+            async with self._judging:
+                admitted = await asyncio.to_thread(judge, draw=lambda: f"c-{os.urandom(16).hex()}")
         if isinstance(admitted, list):
             return refused(scope, admitted)
         scope["state"]["correlation_id"] = admitted.anchors["correlation_id"]
@@ -210,6 +220,9 @@ class _Routes:
 
     async def openapi(self, request: Request) -> Response:
         return encoded(self._openapi)
+
+    def _correlation(self) -> str:
+        return f"c-{self._draws.hex(16)}"
 
     async def _read(self, request: Request, read: Callable[[Ledger], bytes | None]) -> Response:
         try:

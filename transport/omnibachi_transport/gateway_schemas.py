@@ -1,4 +1,4 @@
-"""What the gateway answers, as JSON Schemas (2020-12): the OpenAPI document shows them, and tests hold answers to them."""
+"""What the gateway answers, as JSON Schemas (2020-12): OpenAPI shows them, and tests hold answers to them."""
 
 from __future__ import annotations
 

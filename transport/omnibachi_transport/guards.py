@@ -8,7 +8,6 @@ it. A crash behind the guards is an answer in the error shape, and its line in t
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -17,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .answers import refused_for
+from .drawn_ids import Draws
 from .log_lines import Lines
 from .reasons import Finding
 
@@ -62,6 +62,7 @@ class Guards:
         self._tokens = tokens
         self._local = local
         self._lines = lines
+        self._draws = Draws()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or refuse it."""
@@ -70,7 +71,7 @@ class Guards:
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])
         state = scope.setdefault("state", {})
-        state["request_id"] = request_id = _request_id(headers.get(b"x-request-id"))
+        state["request_id"] = request_id = _request_id(headers.get(b"x-request-id")) or self._draws.hex(8)
         status = 0
 
         async def answered(message: Message) -> None:
@@ -95,10 +96,8 @@ class Guards:
                 scope, receive, answered
             )
         finally:
-            self._lines.say(
-                "request", request_id=request_id, route=_route(scope), status=status or None,
-                code=state.get("code"), reason_code=state.get("reason_code"), correlation_id=state.get("correlation_id"),
-            )  # fmt: skip
+            said = {name: state.get(name) for name in ("code", "reason_code", "trouble", "correlation_id")}
+            self._lines.say("request", request_id=request_id, route=_route(scope), status=status or None, **said)
 
     def _refusal(self, scope: Scope, headers: dict[bytes, bytes]) -> Finding | None:
         """Say why a request may not pass, and put beside one that may who asks."""
@@ -147,9 +146,9 @@ def cut(scope: Scope) -> None:
         abort()
 
 
-def _request_id(given: bytes | None) -> str:
+def _request_id(given: bytes | None) -> str | None:
     text = (given or b"").decode("latin-1")
-    return text if _ID.match(text) else os.urandom(8).hex()
+    return text if _ID.match(text) else None
 
 
 def _is_local(host: bytes) -> bool:

@@ -93,17 +93,6 @@ FORMS: Mapping[str, Schema] = {
     V2: _envelope(2, ("stream_id", "lane", "actor", "intent_type", "thread_id", "turn_id", "payload")),
     V3: _envelope(3, ("intent_type", "payload")),
 }
-# What ships: type of intent -> JSON Schema of its message payload. Further members are kept as evidence.
-INTENT_TYPES: Mapping[str, Schema] = {
-    "chat.message": {
-        "type": "object",
-        "properties": {"message": {"type": "string", "description": "a text, which may be empty"}},
-        "required": ["message"],
-        "description": "an object",
-    }
-}
-
-
 # What the meaning of a body asks for beyond its shape, as far as a schema can say it.
 _CLAIM: Schema = {"type": ["string", "integer", "boolean", "null", "array", "object"]}
 _MEANT: Schema = {
@@ -115,7 +104,7 @@ _MEANT: Schema = {
 }
 
 
-def body_schema(intent_types: Mapping[str, Schema] = INTENT_TYPES) -> Schema:
+def body_schema(intent_types: Mapping[str, Schema]) -> Schema:
     """Return the schema of a body of any form, for OpenAPI: the very forms, and what the types of intent ask for."""
     typed = [
         {"properties": {"intent_type": {"const": name}, "payload": payload}} for name, payload in intent_types.items()

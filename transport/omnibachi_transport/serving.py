@@ -7,6 +7,7 @@ have a bound and an end in time, and a connection can be cut whose other side do
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -145,5 +146,19 @@ def serve(
         server_header=False, proxy_headers=False, timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=int(STOP_SECONDS), h11_max_incomplete_event_size=MOST_HEADERS, backlog=BACKLOG,
     )  # fmt: skip
-    _Server(config, ready, stop).run(sockets=[listening])
+    with _unheard("uvicorn.error", "asyncio"):
+        _Server(config, ready, stop).run(sockets=[listening])
     return max(0.0, until[0] - time.monotonic())
+
+
+@contextlib.contextmanager
+def _unheard(*names: str) -> Iterator[None]:
+    """Let loggers say nothing: what they would tell is not one JSON line an event, and might hold what was sent."""
+    loggers = [(logger, logger.disabled) for logger in map(logging.getLogger, names)]
+    for logger, _ in loggers:
+        logger.disabled = True
+    try:
+        yield
+    finally:
+        for logger, before in loggers:
+            logger.disabled = before

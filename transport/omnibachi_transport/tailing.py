@@ -28,8 +28,9 @@ MOST_TAILS = 64
 BEHIND = 2000  # events that may wait before a socket
 HEARTBEAT_SECONDS = 15.0
 POLL_SECONDS = 0.015
-AT_ONCE = 500  # events of a page that catches up
-_JUMP = 1000  # new events, beyond which tails read pages
+AT_ONCE = 200  # events of a page that catches up
+_JUMP = 200  # new events, beyond which tails read pages
+_HELD = 32 << 20  # bytes of events that are held for all tails
 _PIECE = 64 * 1024  # bytes that are sent at once
 COMMENT = b": still here\n\n"
 HEADERS = [(b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no")]
@@ -56,7 +57,8 @@ class Tails:
         self._open_ledger, self._readers, self._lines = open_ledger, readers, lines
         self._heartbeat = heartbeat
         self._tails: set[_Tail] = set()
-        self._frames: deque[Frame] = deque(maxlen=BEHIND)
+        self._frames: deque[Frame] = deque()  # the last events
+        self._held = 0  # bytes of these
         self._length = 0  # of the ledger, as far as the watcher told
         self._wanted, self._stopped = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
@@ -146,7 +148,11 @@ class Tails:
         """Learn in the event loop how long the ledger is now; `frames` are its last events, or there are too many."""
         if not frames or frames[0][0] != self._length:
             self._frames.clear()
+            self._held = 0
         self._frames.extend(frames)
+        self._held += sum(len(data) for _, _, data in frames)
+        while len(self._frames) > BEHIND or self._held > _HELD:
+            self._held -= len(self._frames.popleft()[2])
         self._length = length
         for tail in self._tails:
             tail.live = tail.live and bool(frames)

@@ -32,7 +32,7 @@ ARCHIVE = b"PK\3\4"
 )
 @click.option("--signature", metavar="FILE", help="A signature of the run.  [default: <ID>.sig.json beside the record]")
 @click.option("--proof", metavar="FILE", help="A proof of inclusion.  [default: <ID>.tlog-proof beside the record]")
-@click.option("--checkpoint", metavar="FILE", help="What a ledger of decisions was, as `data export` writes it.")
+@click.option("--checkpoint", metavar="FILE", help="What a ledger was, as a gateway or `data export` says.")
 @click.option("--trust", "trust_file", metavar="FILE", help="Whose word counts.  [default: <workspace>/trust.json]")
 def verify(
     output: Output, workspace: Workspace, target: str, require: str, signature: str | None, proof: str | None,

@@ -83,17 +83,19 @@ def try_all(
     hands = []
     try:
         for first in range(min(workers, len(trials))):
-            ours, theirs = context.Pipe(duplex=False)
-            task = (theirs, compilation, folder, selector, trials[first::workers])
-            process = context.Process(target=work, args=task, daemon=True)
+            ours, theirs = context.Pipe()
+            process = context.Process(target=work, args=(theirs,), daemon=True)
             process.start()
             theirs.close()
             hands.append((process, ours))
+            # By the pipe, not with the start: a process that dies over it must not leave this one waiting.
+            with suppress(ConnectionError):
+                ours.send((compilation, folder, selector, trials[first::workers]))
         for number in range(len(trials)):
             process, connection = hands[number % workers]
             try:
                 yield connection.recv()
-            except EOFError:
+            except (EOFError, ConnectionError):
                 process.join(PATIENCE)
                 message = f"a process that tried mutants died (exit status {process.exitcode})"
                 help = "see what it wrote on standard error, and try them in one process: `--workers 1`"
@@ -107,9 +109,10 @@ def try_all(
                 process.join()
 
 
-def work(connection: Connection, compilation: Compilation, folder: str, selector: str, trials: Sequence[Trial]) -> None:
-    """Try mutants one after the other and send of each whether it was noticed."""
+def work(connection: Connection) -> None:
+    """Try the mutants that come by the pipe, one after the other, and send of each whether it was noticed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Only who leads has to hear it.
+    compilation, folder, selector, trials = connection.recv()
     bench = Bench(compilation, Capabilities(folder), selector)
     gc.freeze()  # What was compiled stays to the end, and is not looked through again.
     with suppress(ConnectionError):

@@ -1,6 +1,6 @@
 // What a turn's three events say: who asked what, who decided and why, who failed or what was answered.
 
-import { code, digest, el, facts, folded, id, lines, mark, marked, number, pairs } from "/marks.js";
+import { code, digest, el, facts, folded, id, lines, mark, marked, number, pairs, raw } from "/marks.js";
 
 const WHOSE = { caller: "the caller’s", gateway: "the gateway’s", provider: "the provider’s" };
 const STATES = { worked: "Worked", failed: "Failed", refused: "Refused", waiting: "Waiting" };
@@ -134,7 +134,8 @@ function text(value, empty) {
   const said = typeof value === "string" ? value : JSON.stringify(value) ?? "";
   if (said === "") return el("p", { className: "soft" }, empty);
   // What is so long that it is scrolled can be reached by keys too.
-  const reached = said.length > 400 || said.split("\n").length > 10 ? { tabIndex: 0, role: "group" } : {};
+  const scrolled = said.length > 400 || said.split("\n").length > 10;
+  const reached = scrolled ? { tabIndex: 0, role: "group", ariaLabel: "Text that is scrolled" } : {};
   return el("div", { className: "text", dir: "auto", ...reached }, said);
 }
 
@@ -145,6 +146,5 @@ function budget({ max_tokens: tokens, max_duration_ms: duration }) {
 function proof(event) {
   return el("div", { className: "proof" },
     facts([["digest", digest(event.digest)], ["after", digest(event.prev_event_digest)]]),
-    folded("Raw event", () =>
-      el("pre", { tabIndex: 0, ariaLabel: "Raw event" }, JSON.stringify(event, null, 2))));
+    folded("Raw event", () => raw(event, "Raw event")));
 }

@@ -12,7 +12,8 @@ const MARKS = {
   info: "M8 1.8a6.2 6.2 0 1 0 0 12.4A6.2 6.2 0 0 0 8 1.8ZM8 7.4v3.8M8 4.9v.1",
   live: "M8 5.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5ZM3.4 3.4a6.5 6.5 0 0 0 0 9.2M12.6 3.4a6.5 6.5 0 0 1 0 9.2",
   away: "M2.5 8a5.5 5.5 0 0 1 9.6-3.7M13.5 8a5.5 5.5 0 0 1-9.6 3.7M12.4 1.6v3h-3M3.6 14.4v-3h3",
-  chain: "M6.8 9.2a2.8 2.8 0 0 0 4 0l2-2a2.8 2.8 0 0 0-4-4l-.8.8M9.2 6.8a2.8 2.8 0 0 0-4 0l-2 2a2.8 2.8 0 0 0 4 4l.8-.8",
+  chain: "M6.8 9.2a2.8 2.8 0 0 0 4 0l2-2a2.8 2.8 0 0 0-4-4l-.8.8"
+    + "M9.2 6.8a2.8 2.8 0 0 0-4 0l-2 2a2.8 2.8 0 0 0 4 4l.8-.8",
 };
 
 /** Make an element; what is no property of it becomes an attribute, and texts among its parts become text nodes. */
@@ -49,9 +50,9 @@ export function id(text, properties = {}) {
   return el("bdi", { className: "id", ...properties }, String(text));
 }
 
-/** Make a code, which is broken where its words end. */
+/** Make a code or another word that is no prose. */
 export function code(text) {
-  return el("code", {}, String(text).split(/(?<=[._])/).map((word, index) => [index ? el("wbr") : null, word]));
+  return el("code", {}, String(text));
 }
 
 /** Make a digest short enough to read; the whole of it stands behind it and in the raw event. */
@@ -98,6 +99,13 @@ export function folded(title, make) {
   const box = el("details", {}, el("summary", {}, title));
   box.addEventListener("toggle", () => box.open && box.children.length === 1 && box.append(make()));
   return box;
+}
+
+/** Make the JSON of a value as it is; signs that nobody sees, or that turn a line round, stand there as escapes. */
+export function raw(value, title) {
+  const text = JSON.stringify(value, null, 2).replace(/[\p{Cf}\p{Zl}\p{Zp}\x7f-\x9f]/gu, (found) =>
+    [...Array(found.length).keys()].map((at) => `\\u${found.charCodeAt(at).toString(16).padStart(4, "0")}`).join(""));
+  return el("pre", { tabIndex: 0, ariaLabel: title }, text);
 }
 
 /** Bring a list to show these items in this order: what did not change stays the element that it was, with its focus,

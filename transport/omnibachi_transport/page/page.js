@@ -177,7 +177,7 @@ function drawTurns(where, { story, signals, turn }) {
   keyed(at("turns"), rows, (row) => row.turn_id, (row) => turnRow(where.thread, row));
   at("more").parentNode.hidden = !story || story.thread.turns_total <= rows.length;
   const own = ofThreads(signals).filter((one) => one.key === where.thread);
-  keyed(at("thread-signals"), own, (one) => one.id, signalRow);
+  keyed(at("thread-signals"), own, (one) => one.id, (one) => signalRow(one, true));
 }
 
 function drawTurn(where, { turn, events }) {
@@ -246,9 +246,7 @@ function drawFigures(status) {
     ["Threads", number(status.thread_count)],
     ["Turns", number(status.turn_count)],
     ["Denied", status.turn_count ? `${Math.round(status.deny_rate * 100)} %` : "–", "of the turns"],
-    ["Latency, p50", ms(took.p50), `of ${count(took.sample_count, "call")}`],
-    ["Latency, p95", ms(took.p95)],
-    ["Latency, p99", ms(took.p99)],
+    ["Latency, p95", ms(took.p95), `p50 ${ms(took.p50)}, p99 ${ms(took.p99)}, of ${count(took.sample_count, "call")}`],
   ];
   keyed(at("figures"), rows, ([term]) => term, ([term, value, more]) =>
     el("div", {}, el("dt", {}, term),

@@ -1,7 +1,7 @@
 // The rows of the page's lists, threads, turns and signals, and where they lead.
 
 import { stateMark, stateOf } from "/cards.js";
-import { code, count, el, folded, id, mark, marked, number } from "/marks.js";
+import { code, count, el, folded, id, mark, marked, number, raw } from "/marks.js";
 
 const enc = encodeURIComponent;
 
@@ -40,22 +40,21 @@ export function threadRow(row) {
 export function turnRow(thread, row) {
   const state = stateOf(row);
   const why = row.error_code ?? (state === "refused" ? row.reason_codes.join(", ") : null);
-  const took = row.latency_ms === null ? null : el("span", {}, `${number(row.latency_ms)} ms`);
+  const took = why || row.latency_ms === null ? null : el("span", {}, `${number(row.latency_ms)} ms`);
   const where = el("span", { title: "Events" }, `#${row.first_index}–${row.last_index}`);
   return el("li", {}, el("a", { href: toTurn(thread, row.turn_id), "aria-current": row.here && "true" },
     el("span", { className: "name" }, id(row.turn_id), stateMark(state)),
     el("span", { className: "counts" }, why && code(why), took, where)));
 }
 
-/** Draw a signal. */
-export function signalRow(one) {
+/** Draw a signal; of one that stands with its thread, `own`, it is not said again which. */
+export function signalRow(one, own = false) {
   const about = one.scope === "thread" ? ["thread ", el("a", { href: toThread(one.key) }, id(one.key))]
     : "the whole ledger";
   const since = one.at_index === null ? null : `, at event ${number(one.at_index)}`;
   return el("li", { className: `signal ${one.severity}` },
     el("p", { className: "name" }, marked(one.severity, one.severity), el("b", {}, one.title)),
     el("p", {}, el("bdi", {}, one.detail)),
-    el("p", { className: "soft" }, about, since, " · ", code(one.id)),
-    folded("Evidence", () =>
-      el("pre", { tabIndex: 0, ariaLabel: "Evidence" }, JSON.stringify(one.evidence, null, 2))));
+    !own && el("p", { className: "soft" }, about, since, " · ", code(one.id)),
+    folded("Evidence", () => raw(one.evidence, "Evidence")));
 }
