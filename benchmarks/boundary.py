@@ -4,8 +4,8 @@
 of the three of a story one waits for the disk. All providers are the stub. What is compared takes turns in one process
 tree; of each side the first decile counts, and the quartiles of the ratios of neighbours tell how calm the machine was.
 
-Run it as `python benchmarks/boundary.py [--json] [govern] [hot] [large]`; without names, all, which
-takes some minutes. The status is 1 where a target is missed.
+Run it as `python benchmarks/boundary.py [--json] [govern] [http] [hot] [large] [projection] [catchup]`; without names,
+all, which takes some minutes. The status is 1 where a target is missed.
 """
 
 from __future__ import annotations
@@ -23,14 +23,17 @@ from typing import Any
 
 from measured import compared, machine
 from ready import Appending, anchors, blocks, post
+from served import Client, caught_up, serving
 
 from omnibachi import Workspace
 from omnibachi.governing import LEDGER, Govern, open_gateway
 
 ROOT = Path(__file__).resolve().parent.parent
-NAMES = ("govern", "hot", "large")
 MOST = 300_000  # events of the large ledger
 PAGE = 500
+CONNECTIONS, RATE, PACED = 8, 50, 500  # intents a second, and how many of them
+PROJECTED_MS = 300.0  # p99
+CATCH_UP = 9_000  # events
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,43 @@ def govern(bench: Bench) -> Iterator[Row]:
     yield rates("intents governed in process", 0.20, bench.raw(120), ours, 60, ("events", "intents"))
 
 
+def http(bench: Bench) -> Iterator[Row]:
+    """Measure intents a second over HTTP, on connections that are kept."""
+    with serving("gateway", "--data-root", str(bench.folder / "http")) as port, Client(
+        port, 0, CONNECTIONS, "http"
+    ) as client:  # fmt: skip
+        client.ask("burst 200")
+        raw = bench.raw(60)
+        case = f"intents over HTTP, {CONNECTIONS} kept connections"
+        yield rates(case, 0.10, raw, lambda: client.ask("burst 160") / 160, 20, ("events", "intents"))
+
+
+def projection(bench: Bench) -> Iterator[Row]:
+    """Measure how long after its 202 a story is in the observer's projection."""
+    with (
+        serving("gateway", "--data-root", str(bench.folder / "projected")) as gateway,
+        serving("observer", "--gateway", f"http://127.0.0.1:{gateway}") as observer,
+        Client(gateway, observer, 1, "paced") as client,
+    ):
+        client.ask(f"paced {RATE} {RATE}")
+        delays = sorted(client.ask(f"paced {PACED} {RATE}"))
+    p50, p95, p99 = (delays[int(len(delays) * part)] * 1e3 for part in (0.5, 0.95, 0.99))
+    yield Row(
+        f"202 to projection at {RATE} intents/s, p99 (quartiles: p50 to p95)", f"{PROJECTED_MS:.0f} ms",
+        f"{p99:.1f} ms", p99 / PROJECTED_MS, p50 / PROJECTED_MS, p95 / PROJECTED_MS, most=1.0,
+    )  # fmt: skip
+
+
+def catchup(bench: Bench) -> Iterator[Row]:
+    """Measure how fast an observer reads a ledger from its beginning."""
+    filled = bench.appending("caught").fill(
+        anchors(number, f"thread-{number % 100}") for number in range(CATCH_UP // 3)
+    )
+    with serving("gateway", "--data-root", str(bench.folder / "caught")) as port:
+        case, raw = f"an observer reads {filled:,} events from nothing", bench.raw(300)
+        yield rates(case, 0.5, raw, lambda: caught_up(port, filled) / filled, 4, ("events", "events"))
+
+
 def hot(bench: Bench) -> Iterator[Row]:
     """Measure late turns of one thread against early ones."""
     doors = []
@@ -152,12 +192,12 @@ def large(bench: Bench) -> Iterator[Row]:
     yield times("the status", 1.5, *taking(lambda ledger: ledger.status()), 300)
 
 
-MEASURES = {"govern": govern, "hot": hot, "large": large}
+MEASURES = {"govern": govern, "http": http, "hot": hot, "projection": projection, "catchup": catchup, "large": large}
 
 
 def main(arguments: list[str]) -> int:
     """Measure what is named, print the table or one JSON object."""
-    wanted = [name for name in arguments if name in MEASURES] or list(NAMES)
+    wanted = [name for name in arguments if name in MEASURES] or list(MEASURES)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         bench = Bench(Path(name), stack)

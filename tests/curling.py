@@ -1,6 +1,7 @@
-"""Examples that ask a gateway with `curl`: it is opened over what ships, in this process, and asked as they say.
+"""Examples that ask a server with `curl`: it is opened over what ships, in this process, and asked as they say.
 
-`$ omnibachi serve gateway OPTIONS &` opens one on the folder's own `data`, `$ curl …` asks it, `$ kill %1` stops it.
+`$ omnibachi serve gateway OPTIONS &` opens one on the folder's own `data`, `$ omnibachi serve observer OPTIONS &` one
+that follows nobody; `$ curl …` asks it, `$ kill %1` stops it.
 All is what the command does, but for the socket: requests go to the application without one. Other lines are left to
 the caller.
 """
@@ -18,11 +19,10 @@ from unittest import mock
 
 import httpx2
 
-from omnibachi import Workspace, wiring
-from omnibachi.serving_gateway import Asked, serve_gateway
+from omnibachi import Workspace, serving_gateway, serving_observer, wiring
 
 ROOT = Path(__file__).resolve().parent.parent
-CURL, SERVE, KILL = "$ curl ", "$ omnibachi serve gateway", "$ kill "
+CURL, SERVE, KILL = "$ curl ", "$ omnibachi serve ", "$ kill "
 
 
 def last_answer(lines: list[str], folder: Path, do: Callable[[str], Any]) -> tuple[int, Any]:
@@ -42,7 +42,7 @@ def last_answer(lines: list[str], folder: Path, do: Callable[[str], Any]) -> tup
 
 
 def _served(line: str, asked: list[str], folder: Path) -> list[httpx2.Response]:
-    words = [word for word in shlex.split(line)[4:] if word != "&"]
+    which, *words = [word for word in shlex.split(line)[3:] if word != "&"]
     options = {name[2:].replace("-", "_"): value for name, value in zip(words[::2], words[1::2], strict=True)}
     answers: list[httpx2.Response] = []
 
@@ -56,7 +56,10 @@ def _served(line: str, asked: list[str], folder: Path) -> list[httpx2.Response]:
         contextlib.chdir(folder), open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere),
         mock.patch.object(wiring, "serve", serve, create=True),
     ):  # fmt: skip
-        serve_gateway(workspace, Asked(**{"port": 0, **options}))  # type: ignore[arg-type]
+        if which == "gateway":
+            serving_gateway.serve_gateway(workspace, serving_gateway.Asked(**{"port": 0, **options}))  # type: ignore[arg-type]
+        else:
+            serving_observer.serve_observer(workspace, serving_observer.Asked(**{"port": 0, **options}), print)  # type: ignore[arg-type]
     return answers
 
 

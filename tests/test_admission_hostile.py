@@ -20,7 +20,7 @@ from omnibachi_transport.admission import Admitted
 from omnibachi_transport.reasons import MOST
 from spoilt_bodies import KEYS, LARGE, TOKENS, spoilt
 
-MANY = 20_000 if os.environ.get("OMNIBACHI_THOROUGH") else 300
+MANY = 2_000 if os.environ.get("OMNIBACHI_THOROUGH") else 200
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 with open(os.path.join(ROOT, "protocol_snapshot", "dbl", "WF_GOVERN_INTENT_V0.json"), "rb") as file:

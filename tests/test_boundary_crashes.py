@@ -6,10 +6,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import shutil
 import signal
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -119,6 +123,56 @@ def test_killed_while_the_provider_thinks(tmp_path: Path, house: ModelHouse) -> 
     assert stories(tmp_path) == {"a": WORKED[:2]} and messages(house) == {"hello": 1}
     assert check(tmp_path, house, before) == UNKNOWN and messages(house) == {"hello": 1}
     house.release.clear()
+
+
+def test_killed_again_and_again_under_many_clients(tmp_path: Path, house: ModelHouse) -> None:
+    """Eight clients post until they are answered, whoever is killed meanwhile; nobody asks a provider twice."""
+    chance = random.Random(5)
+    waiting = [f"c{number}" for number in range(4000 if THOROUGH else 400)]
+    lock, gone, accepted = threading.Lock(), threading.Event(), set[str]()
+
+    def client(url: str) -> None:
+        while not gone.is_set():
+            with lock:
+                if not waiting:
+                    return
+                correlation = waiting.pop()
+            try:
+                answer = intend(url, correlation, correlation if int(correlation[1:]) % 5 else "x" * 400)
+                assert answer.status in (202, 503), answer.value
+                if answer.status == 202:
+                    accepted.add(correlation)
+                    continue
+            except (OSError, HTTPException):
+                pass
+            with lock:
+                waiting.append(correlation)
+
+    before: list[dict[str, Any]] = []
+    for _ in range(12 if THOROUGH else 3):
+        with felled(tmp_path, *options(house)) as server, ThreadPoolExecutor(8) as threads:
+            assert past(tmp_path)[: len(before)] == before
+            gone.clear()
+            clients = [threads.submit(client, server.url) for _ in range(8)]
+            time.sleep(chance.uniform(0.05, 0.3))
+            os.kill(server.pid, signal.SIGKILL)
+            assert server.wait() == KILLED
+            gone.set()
+            for ended in clients:
+                ended.result()
+        before = past(tmp_path)
+        # What was accepted is there, durable, and everything that is there can be completed.
+        assert accepted <= {event["correlation_id"] for event in before}
+    with felled(tmp_path, *options(house)) as server:
+        told = stories(tmp_path)
+        assert past(tmp_path)[: len(before)] == before and accepted <= told.keys()
+        assert server.stop() == 0
+    assert {tuple(story) for story in told.values()} <= {tuple(WORKED), tuple(UNKNOWN), tuple(DENIED)}
+    calls = messages(house)
+    assert len(accepted) > 10 and set(calls.values()) == {1} and not calls["x" * 400]
+    for correlation, story in told.items():
+        assert (story == DENIED) == (int(correlation[1:]) % 5 == 0)
+        assert story != WORKED or calls[correlation] == 1
 
 
 @pytest.mark.skipif(not THOROUGH, reason="OMNIBACHI_THOROUGH is not set")

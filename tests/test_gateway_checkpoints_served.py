@@ -69,4 +69,5 @@ def test_a_ledger_that_was_cut_is_read_and_not_gone_on_from(tmp_path: Path) -> N
         assert len(server.events()) == 3 and server.read("/status")["ledger"]["length"] == 3
         server.stop()
         assert "OB822" in [line.get("code") for line in server.log()]
+        assert "warning[OB822]" in server.said() and "it had 6 events, and 3 of them are there" in server.said()
     assert kept.read_bytes() == before

@@ -179,6 +179,38 @@ def test_what_nobody_could_notice_is_no_mutant(tmp_path: Path) -> None:
     assert not {"the payload's `maxLength` at `/id` is gone", "the payload's `maximum` at `/count` is gone"} & made
 
 
+def test_a_bound_that_the_compiler_has_shown_to_hold_is_no_mutant(tmp_path: Path) -> None:
+    contract = """
+contract: CC_FEW_V0
+summary: Tell whether these are few.
+inputs: {id: {type: string, minLength: 1}, count: {type: integer, minimum: 1, maximum: 20}}
+start: few
+nodes:
+  few:
+    decide: [{when: count <= 10, outcome: SUCCESS}, {outcome: TOO_MANY}]
+    with: {count: $.inputs.count}
+    next: {SUCCESS: SUCCESS, TOO_MANY: TOO_MANY}
+outcomes: {SUCCESS: {}, TOO_MANY: {}}
+"""
+    text = TILL[: TILL.index("  few:")] + TILL[TILL.index("  keep:") :]
+    text = text.replace(
+        "nodes:",
+        """nodes:
+  more:
+    compute: {count: count + 1}
+    with: {count: $.payload.count}
+    next: {SUCCESS: few}
+  few:
+    use: CC_FEW_V0
+    with: {id: $.payload.id, count: $.nodes.more.count}
+    next: {SUCCESS: keep, TOO_MANY: refused}""",
+    ).replace("start: few", "start: more")
+    found = mutated(tmp_path, f"{contract.strip()}\n---{text}", "")
+    inputs = {item["change"] for item in found.survivors if (item["node"], item["kind"]) == ("few", "check")}
+    # What is counted may be too many. That there is an id and that it is not empty, its intent says.
+    assert inputs == {"`minimum` at `/count` is gone", "`maximum` at `/count` is gone"}
+
+
 def test_processes_find_what_one_finds(tmp_path: Path) -> None:
     compilation = ordering.laid(tmp_path, TILL, WEAK)
     capabilities = Capabilities(str(tmp_path / "capabilities"))

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
 import pytest
 
 from browsing import Page, browsing
+from model_house import ModelHouse
 from serving import Server, serving
 
 TURNED, BACK = "\u202e", "\u202c"  # what follows is written from the right, until it is not
@@ -58,7 +60,7 @@ def post(gateway: Server, thread: str, turn: str, message: str, **more: object) 
 
 
 def opened(boundary: Boundary, *place: str, name: str = "thread") -> Page:
-    """Open the page at a thread and turn, or at `#/name`."""
+    """Open the page at a thread and turn, or at `#/name`; one that it does not know is all threads."""
     page = boundary.page
     ends = "/".join(quote(part, safe="") for part in place[:1]) + "".join(
         f"/turn/{quote(t, safe='')}" for t in place[1:]
@@ -240,3 +242,31 @@ def test_a_narrow_screen_shows_one_thing_at_a_time(boundary: Boundary) -> None:
     page.until("document.body.dataset.view === 'thread'")
     page.look("history.back()")
     page.until("document.body.dataset.view === 'turn'")
+
+
+def test_a_turn_is_followed_while_its_provider_thinks(boundary: Boundary, tmp_path: Path) -> None:
+    """What is not there yet is said to be awaited; what comes then is drawn beside what was there."""
+    provider = ("--provider", "openai", "--model", "late")
+    with (
+        ModelHouse() as house,
+        serving("gateway", "--data-root", str(tmp_path), *provider, "--provider-url", house.base) as gateway,
+        serving("observer", "--gateway", gateway.url) as observer,
+    ):
+        page = opened(boundary._replace(observer=observer))
+        post(gateway, "slow", "s1", "think about it")
+        page.until("document.querySelector('#threads .marked.waiting')")
+        page.look("document.querySelector('#threads a').click()")
+        assert cards(page, 2)[2].endswith("Nothing has come of it yet.")
+        assert page.text("#summary") == "Waiting for what comes of it: it was allowed."
+        page.until("document.getElementById('caption').innerText.endsWith('record_allow, and no end yet.')")
+        page.look("window.kept = document.querySelector('#cards > li')")
+        house.release.set()
+        assert "late heard think about it" in cards(page)[2]
+        page.until("document.getElementById('caption').innerText.endsWith('record_execution → executed.')")
+        assert page.look("kept === document.querySelector('#cards > li')"), "the card of the INTENT is as it was"
+        post(gateway, "slow", "s2", "and again", requested_model_id="status-503")
+        page.until("document.getElementById('turn-head').innerText.includes('s2')")
+        assert "the provider’s error: overloaded" in cards(page)[2] and "may help" in cards(page)[2]
+        page.until("document.getElementById('caption').innerText.includes('call (PROVIDER_ERROR)')")
+        page.go("about:blank")
+        page.asked.clear()

@@ -166,6 +166,29 @@ steps:
     assert found[0].help == "the run took: words SUCCESS, remember SUCCESS"
 
 
+ASKED = """
+test: greeting
+workflow: WF_GREET_V0
+given: {answers: {remember: {outcome: ALREADY_EXISTS, output: {value: {text: Hello}}}}}
+steps:
+  - payload: {name: World}
+    expect:
+      exit: again
+      asked: %s
+"""
+
+
+def test_what_a_call_was_given_shows_behind_a_forced_answer(workspace: Path) -> None:
+    report = play(workspace, ASKED % '{remember: {key: World, value: {text: "Hello, World!"}}, words: {$any: true}}')
+    assert (report.ok, said(report)) == (True, [])
+    report = play(workspace, ASKED % "{remember: {key: World, value: {text: Hi}}, remembr: {}}")
+    assert said(report) == [
+        'step 1: in what `remember` was given, `/value/text` is `"Hello, World!"`, expected `"Hi"`',
+        "step 1: `remembr` was not called",
+    ]
+    assert report.scenarios[0].failures[1].help == "did you mean `remember`?"
+
+
 def test_unknown_names_and_misspelt_matchers_fail_the_scenario(workspace: Path) -> None:
     report = play(
         workspace,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -214,3 +217,21 @@ def test_a_gateway_that_changes_what_was_said(call: Call, gateway: Server) -> No
 def test_a_command_line_that_cannot_be_understood(call: Call, arguments: tuple[str, ...]) -> None:
     said = call("witness", *arguments)
     assert said.status == 2 and "OB752" in said.err and said.out == ""
+
+
+def alone(*arguments: str, before: str = "", **env: str) -> subprocess.CompletedProcess[bytes]:
+    """Witness in a process of its own."""
+    code = f"import sys; {before or 0}; from omnibachi.__main__ import main; sys.exit(main(['witness', *sys.argv[1:]]))"
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, env={**os.environ, **env}, capture_output=True, timeout=60, check=False)
+
+
+def test_without_what_http_needs(gateway: Server) -> None:
+    said = alone("--gateway", gateway.url, before="sys.modules['httpx2'] = None")
+    assert said.returncode == 3 and b"OB933" in said.stderr and said.stdout == b""
+
+
+def test_where_only_ascii_can_be_written(gateway: Server, observer: Server) -> None:
+    said = alone("policy_deny", "--gateway", gateway.url, "--observer", observer.url, PYTHONIOENCODING="ascii")
+    assert (said.returncode, said.stderr) == (0, b"")
+    assert said.stdout.isascii() and b"+- ledger -" in said.stdout and b"\\u2026" in said.stdout

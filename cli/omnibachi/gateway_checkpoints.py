@@ -120,15 +120,19 @@ class Checkpoints:
         held = wiring.read_checkpoint(data)
         if held is None:
             return 0, not_a_checkpoint(self.path)
-        length, there, shown = held["length"], ledger.head()["length"], wiring.shown_root(self._root)
+        length, there = held["length"], ledger.head()["length"]
         if held["store"] != self._store:
-            return length, departed(shown, self.path, f"it is of the ledger `{held['store']}`")
+            return length, self._departed(f"it is of the ledger `{held['store']}`")
         if length > there:
-            return length, departed(shown, self.path, f"it had {length} events, and {there} of them are there")
+            return length, self._departed(f"it had {length} events, and {there} of them are there")
         last = ledger.tail(length - 2, limit=1) if length else []
         if held["v_digest"] != (last[0]["digest"] if last else ZERO):
-            return length, departed(shown, self.path, f"its first {length} events were others")
+            return length, self._departed(f"its first {length} events were others")
         return length, None
+
+    def _departed(self, reason: str) -> Diagnostic:
+        help = "ask who could write there since; where a new ledger was begun on purpose, take the file away"
+        return departed(wiring.shown_root(self._root), self.path, reason, help)
 
 
 def checkpoints_for(

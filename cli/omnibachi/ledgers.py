@@ -130,6 +130,6 @@ def not_a_checkpoint(name: str) -> Diagnostic:
     return Diagnostic("OB823", f"`{name}` is no checkpoint of a ledger of decisions")
 
 
-def departed(shown: str, name: str | None, reason: str) -> Diagnostic:
+def departed(shown: str, name: str | None, reason: str, help: str | None = None) -> Diagnostic:
     """Say that a ledger is not what a checkpoint says."""
-    return Diagnostic("OB822", f"`{shown}` is not what `{name}` says it was: {reason}")
+    return Diagnostic("OB822", f"`{shown}` is not what `{name}` says it was: {reason}", help=help)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from omnibachi_model.providers import PROVIDERS, STUB
 
 from . import wiring
+from .commands.output import show
 from .doors import listening_at, needs_http
 from .gateway_checkpoints import checkpoints_for
 from .governing import LEDGER, Govern, open_gateway
@@ -101,6 +102,7 @@ def _suspect(readers: Readers, checkpoints: Checkpoints, lines: Lines) -> bool:
         return True
     doubt = checkpoints.doubt()
     if doubt is not None:
+        show([doubt.as_warning()])
         _say(lines, doubt)
     return doubt is not None and doubt.code == DEPARTED
 

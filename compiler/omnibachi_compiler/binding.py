@@ -14,6 +14,7 @@ from omnibachi_model.diagnostics import Diagnostic, Span
 from omnibachi_model.digests import encode
 from omnibachi_model.nearest import nearest
 
+from .doubts import doubts
 from .facts import MOST_EXPLAINED, Facts, first_wanted, path_without, producers, walk
 from .fits import Fit, Presence, array_of, fits, join_all, literal, object_of
 from .fixes import renamed, replaced
@@ -304,7 +305,7 @@ def bind(
             continue
         elif verdict is Fit.CHECK:
             check = True
-            reader.check(template.span, f"`{name}` may not fit")
+            reader.check(template.span, f"`{name}` may not fit{doubts(actual, schema)}")
         elif filler(schema) is not None:
             check = True
         if isinstance(template, Perhaps):

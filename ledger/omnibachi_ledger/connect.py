@@ -29,8 +29,8 @@ NETWORKS = frozenset(("nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "f
 class Database:
     """One connection in autocommit mode; statements are prepared once for each text by sqlite3's own cache.
 
-    `version` is that of its schema, which is an older one only where the database is merely read. With `turns` it writes
-    when its turn comes among the connections of this process that share them.
+    `version` is that of its schema, which is an older one only where the database is merely read. With `turns` it
+    writes when it is its turn among the connections of this process that share them.
     """
 
     __slots__ = ("_connection", "_durable", "_execute", "_log", "_mine", "_turns", "path", "version")

@@ -64,9 +64,9 @@ def open_root(
     With `create` false nothing is made: where no database lies, an empty ledger in memory answers. With `reading`
     nothing changes either, whoever may write there: no file, no schema, and nothing can be recorded. `note` is what the
     process's lock file says of it, for those who must finish its work; `mirrors` is the folder of the mirrors of a
-    server; `turns` share those of this process who write beside one another. Raises Trouble: OB720 unusable, OB721 busy,
-    OB722 newer schema, OB723 damaged, OB724 disk full, OB725 network file system; and of a server OB783 address, OB784
-    lost, OB788 no driver.
+    server; `turns` share those of this process who write beside one another. Raises Trouble: OB720 unusable, OB721
+    busy, OB722 newer schema, OB723 damaged, OB724 disk full, OB725 network file system; and of a server OB783 address,
+    OB784 lost, OB788 no driver.
     """
     if path is not None and ":" in path:  # Few paths have one: for the others nothing more is loaded.
         from .addresses import is_address, shown

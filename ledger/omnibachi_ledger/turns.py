@@ -1,7 +1,7 @@
 """Turns: the writers of one process on one data root, one after another, and one wait for the disk for all who wait.
 
-SQLite lets in one writer at a time. Whoever comes meanwhile sleeps and looks again, so of eight threads some sleep for a
-second while others pass. Here threads write in the order in which they asked; other processes are SQLite's affair.
+SQLite lets in one writer at a time. Whoever comes meanwhile sleeps and looks again, so of eight threads some sleep for
+a second while others pass. Here threads write in the order in which they asked; other processes are SQLite's affair.
 
 What must outlive a power failure is committed into the log as everything is, the turn is given up, and then the log is
 flushed, once for all whose commits are in it. A commit at `synchronous=FULL` does the same, but for itself alone and

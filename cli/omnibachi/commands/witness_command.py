@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import click
 
 from omnibachi import wiring
+from omnibachi.doors import needs_http
 from omnibachi.exits import FAILED, FINDINGS, OK, TROUBLE
 from omnibachi.terminal import has_colour
 from omnibachi.witness_panels import drawn, shown
@@ -51,6 +52,7 @@ def command(output: Output, scenarios: tuple[str, ...], gateway_url: str | None,
     named = observer_url is not None or bool(os.environ.get(OBSERVER))
     urls = _url(gateway_url, "--gateway", GATEWAY), _url(observer_url, "--observer", OBSERVER)
     wanted = [_scenario(name) for name in dict.fromkeys(scenarios or SCENARIOS)]
+    needs_http("Intents", "Reader")
     try:
         with _servers(*urls) as servers:
             told = in_force(servers)
@@ -162,10 +164,11 @@ def _of_story(story: Story) -> list[Diagnostic]:
 
 
 def _lines(seen: Round, left_out: list[Scenario], told: dict[str, object]) -> list[str]:
-    colour = has_colour(sys.stdout)
-    plain = not (sys.stdout.encoding or "").lower().startswith("utf")
+    encoding = sys.stdout.encoding or "utf-8"
+    plain = not encoding.lower().startswith("utf")
     columns = shutil.get_terminal_size((100, 24)).columns
-    lines = drawn(seen.stories, width=columns, colour=colour, plain=plain).splitlines()
+    page = drawn(seen.stories, width=columns, colour=has_colour(sys.stdout), plain=plain)
+    lines = page.encode(encoding, "backslashreplace").decode(encoding).splitlines()
     if left_out and seen.stories:
         lines.append("")
     for item in left_out:

@@ -10,6 +10,9 @@ from omnibachi.mishaps import shown
 from omnibachi.results import RunResult
 from omnibachi.wiring import plain
 from omnibachi_model.diagnostics import Diagnostic, Span
+from omnibachi_model.digests import decode
+from omnibachi_model.nearest import nearest
+from omnibachi_model.record import CALLED
 
 from .matching import differences, mistakes
 from .stage import Stage
@@ -42,6 +45,8 @@ def unmet(
                 yield Diagnostic("OB743", message, span)
         elif entry.key == "result":
             yield from _compared(f"step {number}: in the result, ", wanted, result.result, span)
+        elif entry.key == "asked":
+            yield from _asked(number, entry.value, result)
         elif entry.key == "stores":
             yield from _stores(number, entry.value, engine, stage, domain)
 
@@ -51,6 +56,20 @@ def misspelt(expect: Any) -> Iterator[Diagnostic]:
     for entry in expect.entries if expect else ():
         for mistake in mistakes(plain(entry.value)):
             yield Diagnostic("OB743", mistake, entry.key_span)
+
+
+def _asked(number: int, tree: Any, result: RunResult) -> Iterator[Diagnostic]:
+    """Compare what calls were given, as it is recorded: what a forced answer hides, and what would leave the house."""
+    bodies = [decode(body) for _, body, _ in result.events]
+    given = {body["path"]: body["inputs"] for body in bodies if body["kind"] == CALLED}
+    for entry in tree.entries:
+        if entry.key not in given:
+            near = nearest(entry.key, given)
+            help = f"did you mean `{near}`?" if near else _went(result)
+            yield Diagnostic("OB743", f"step {number}: `{entry.key}` was not called", entry.key_span, help=help)
+            continue
+        where = f"step {number}: in what `{entry.key}` was given, "
+        yield from _compared(where, plain(entry.value), given[entry.key], entry.key_span)
 
 
 def _stores(number: int, tree: Any, engine: Engine, stage: Stage, domain: str) -> Iterator[Diagnostic]:

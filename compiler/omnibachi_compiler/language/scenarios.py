@@ -74,6 +74,11 @@ _EXPECT = record(
             named("a node and its outcome", f"{_PATH} (?:{OUTCOME}|{REJECTED_EXIT})", "register ALREADY_EXISTS"),
         ),
         "result": DATA,
+        "asked": entries(
+            "a mapping of nodes to what they were given",
+            named("the path of a node", _PATH, "notify", "mint_all[3]/read"),
+            {"type": "object", "title": "a mapping"},
+        ),
         "stores": entries(
             "a mapping of stores to what they hold",
             _STORE,
