@@ -17,9 +17,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from measured import compared, machine
 from ready import Appending, anchors, blocks, post
@@ -33,7 +34,11 @@ MOST = 300_000  # events of the large ledger
 PAGE = 500
 CONNECTIONS, RATE, PACED = 8, 50, 500  # intents a second, and how many of them
 PROJECTED_MS = 300.0  # p99
-CATCH_UP = 9_000  # events
+CATCH_UP = 30_000  # events
+
+Both: TypeAlias = (
+    "tuple[Callable[[], float], Callable[[], float]]"  # what is compared with, and ours: seconds that one took
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +65,18 @@ class Row:
         return f"≥ {self.least:.2f}" if self.least is not None else f"≤ {self.most:.2f}" if self.most else ""
 
 
-def rates(
-    case: str, least: float | None, against: Callable[[], float], ours: Callable[[], float], rounds: int,
-    units: tuple[str, str],
-) -> Row:  # fmt: skip
+def rates(case: str, least: float, both: Both, rounds: int, units: tuple[str, str]) -> Row:
     """Compare how many a second two things do, each giving the seconds that one took."""
-    found = compared(case, None, against, ours, rounds)
+    found = compared(case, None, both[0], both[1], rounds)
     return Row(
         case, f"{1 / found.floor:,.0f} {units[0]}/s", f"{1 / found.ours:,.0f} {units[1]}/s", found.floor / found.ours,
         1 / found.high, 1 / found.low, least=least,
     )  # fmt: skip
 
 
-def times(case: str, most: float, against: Callable[[], float], ours: Callable[[], float], rounds: int) -> Row:
+def times(case: str, most: float, both: Both, rounds: int) -> Row:
     """Compare how long two things take."""
-    found = compared(case, None, against, ours, rounds)
+    found = compared(case, None, both[0], both[1], rounds)
     return Row(
         case, f"{found.floor * 1e3:.2f} ms", f"{found.ours * 1e3:.2f} ms", found.ours / found.floor, found.low,
         found.high, most=most,
@@ -109,21 +111,20 @@ class Bench:
 
 def govern(bench: Bench) -> Iterator[Row]:
     """Measure intents a second in process."""
-    door = bench.gateway("governed")
     # A round is long enough to hold checkpoints of the log on both sides.
-    ours = blocks(60, lambda number: post(door, number), bench.numbers)
-    yield rates("intents governed in process", 0.20, bench.raw(120), ours, 60, ("events", "intents"))
+    both = bench.raw(150), blocks(130, partial(post, bench.gateway("governed")), bench.numbers)
+    yield rates("intents governed in process", 0.20, both, 60, ("events", "intents"))
 
 
 def http(bench: Bench) -> Iterator[Row]:
     """Measure intents a second over HTTP, on connections that are kept."""
-    with serving("gateway", "--data-root", str(bench.folder / "http")) as port, Client(
-        port, 0, CONNECTIONS, "http"
-    ) as client:  # fmt: skip
+    with (
+        serving("gateway", "--data-root", str(bench.folder / "http")) as port,
+        Client(port, 0, CONNECTIONS, "http") as client,
+    ):
         client.ask("burst 200")
-        raw = bench.raw(60)
-        case = f"intents over HTTP, {CONNECTIONS} kept connections"
-        yield rates(case, 0.10, raw, lambda: client.ask("burst 160") / 160, 20, ("events", "intents"))
+        both = bench.raw(150), lambda: float(client.ask("burst 200") / 200)
+        yield rates(f"intents over HTTP, {CONNECTIONS} kept connections", 0.10, both, 25, ("events", "intents"))
 
 
 def projection(bench: Bench) -> Iterator[Row]:
@@ -137,40 +138,30 @@ def projection(bench: Bench) -> Iterator[Row]:
         delays = sorted(client.ask(f"paced {PACED} {RATE}"))
     p50, p95, p99 = (delays[int(len(delays) * part)] * 1e3 for part in (0.5, 0.95, 0.99))
     yield Row(
-        f"202 to projection at {RATE} intents/s, p99 (quartiles: p50 to p95)", f"{PROJECTED_MS:.0f} ms",
+        f"202 to projection at {RATE} intents/s: p99 (as quartiles: p50 and p95)", f"{PROJECTED_MS:.0f} ms",
         f"{p99:.1f} ms", p99 / PROJECTED_MS, p50 / PROJECTED_MS, p95 / PROJECTED_MS, most=1.0,
     )  # fmt: skip
 
 
 def catchup(bench: Bench) -> Iterator[Row]:
     """Measure how fast an observer reads a ledger from its beginning."""
-    filled = bench.appending("caught").fill(
-        anchors(number, f"thread-{number % 100}") for number in range(CATCH_UP // 3)
-    )
+    filled = bench.appending("caught").fill(anchors(n, f"thread-{n % 100}") for n in range(CATCH_UP // 3))
     with serving("gateway", "--data-root", str(bench.folder / "caught")) as port:
-        case, raw = f"an observer reads {filled:,} events from nothing", bench.raw(300)
-        yield rates(case, 0.5, raw, lambda: caught_up(port, filled) / filled, 4, ("events", "events"))
+        both = bench.raw(300), lambda: caught_up(port, filled) / filled
+        yield rates(f"an observer reads {filled:,} events from nothing", 0.5, both, 3, ("events", "events"))
 
 
 def hot(bench: Bench) -> Iterator[Row]:
     """Measure late turns of one thread against early ones."""
-    doors = []
-    for name, turns in (("early", 400), ("late", 4900)):
-        stories = (anchors(number, "hot", number - 1 if number else None) for number in range(turns))
+
+    def turns(name: str, before: int) -> Callable[[], float]:
+        stories = (anchors(number, "hot", number - 1 if number else None) for number in range(before))
         bench.appending(name).fill(stories)
-        doors.append((bench.gateway(name), count(turns)))
+        door = bench.gateway(name)
+        return blocks(1, lambda number: post(door, number, thread="hot", parent=number - 1), count(before))
 
-    def turn(door: Govern, numbers: Iterator[int]) -> Callable[[], float]:
-        def measure() -> float:
-            number = next(numbers)
-            begun = time.perf_counter()
-            post(door, number, thread="hot", parent=number - 1)
-            return time.perf_counter() - begun
-
-        return measure
-
-    yield rates("turns 4,900 to 5,000 of a thread, against 400 to 500", 0.9, *(turn(*door) for door in doors), 99,
-                ("turns", "turns"))  # fmt: skip
+    both = turns("early", 400), turns("late", 4900)
+    yield rates("turns 4,900 to 5,000 of a thread against 400 to 500", 0.9, both, 99, ("turns", "turns"))
 
 
 def large(bench: Bench) -> Iterator[Row]:
@@ -179,17 +170,17 @@ def large(bench: Bench) -> Iterator[Row]:
     filled = bench.appending("large").fill(anchors(10**8 + n, f"thread-{n % 1000}") for n in range(MOST // 3))
     bytes_ = (bench.folder / "large" / "store.db").stat().st_size
     print(f"{filled:,} events: {time.perf_counter() - begun:.1f} s, {bytes_ / 1e6:.0f} MB", file=sys.stderr, flush=True)
-    doors = [bench.gateway(name) for name in ("empty", "large")]
-    sides = [blocks(30, lambda number, door=door: post(door, number), bench.numbers) for door in doors]  # type: ignore[misc]
-    yield rates(f"intents, a ledger of {MOST:,} events against an empty one", 0.8, *sides, 40, ("intents", "intents"))
-    ledgers = [door._engine.ledger.decisions(LEDGER) for door in doors]
+    empty, full = (bench.gateway(name) for name in ("empty", "large"))
+    both = blocks(30, partial(post, empty), bench.numbers), blocks(30, partial(post, full), bench.numbers)
+    yield rates(f"intents, a ledger of {MOST:,} events against an empty one", 0.8, both, 40, ("intents", "intents"))
 
-    def taking(ask: Callable[[Any], object]) -> list[Callable[[], float]]:
-        return [blocks(3, lambda _, ledger=ledger: ask(ledger), count()) for ledger in ledgers]  # type: ignore[misc]
+    def taking(ask: Callable[[Any], object]) -> Both:
+        small, big = (door._engine.ledger.decisions(LEDGER) for door in (empty, full))
+        return blocks(3, lambda _: ask(small), count()), blocks(3, lambda _: ask(big), count())
 
     # The empty one has by now the few thousand events of the intents above.
-    yield times(f"the newest page of {PAGE}", 1.5, *taking(lambda ledger: ledger.page(limit=PAGE)), 60)
-    yield times("the status", 1.5, *taking(lambda ledger: ledger.status()), 300)
+    yield times(f"the newest page of {PAGE}", 1.5, taking(lambda ledger: ledger.page(limit=PAGE)), 60)
+    yield times("the status", 1.5, taking(lambda ledger: ledger.status()), 300)
 
 
 MEASURES = {"govern": govern, "http": http, "hot": hot, "projection": projection, "catchup": catchup, "large": large}

@@ -22,6 +22,9 @@ from typing import Any
 
 ASK_SECONDS = 0.004
 LONGEST = 60.0
+HEAD = (
+    b"POST /ingress/intent HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+)
 
 
 class Line:
@@ -35,9 +38,8 @@ class Line:
     def send(self, name: str) -> None:
         """Post an intent under a name of its own."""
         body = json.dumps({"correlation_id": name, "payload": {"message": "hello"}, "intent_type": "chat.message"})
-        head = f"POST /ingress/intent HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
         self.came = b""
-        self.socket.sendall(f"{head}\r\n\r\n{body}".encode())
+        self.socket.sendall(HEAD % len(body) + body.encode())
 
     def answer(self) -> dict[str, Any] | None:
         """Read on; return the answer once it is whole, and refuse any other than 202."""

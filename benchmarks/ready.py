@@ -8,7 +8,7 @@ digests, head, counters, and the receipt of the effect with the one line of its 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from typing import Any
 
@@ -64,7 +64,7 @@ class Appending:
             self._receipt(kind)
             self._journal.commit()
 
-    def fill(self, stories: Iterator[dict[str, Any]]) -> int:
+    def fill(self, stories: Iterable[dict[str, Any]]) -> int:
         """Append many stories, given by their anchors, in transactions of many events; return how many events."""
         events = 0
         for where, actor in map(_split, stories):
@@ -102,7 +102,7 @@ def _split(named: dict[str, Any]) -> tuple[dict[str, Any], str]:
     return {name: named[name] for name in ANCHORS}, named["actor"]
 
 
-def blocks(times: int, once: Callable[[int], None], numbers: Iterator[int]) -> Callable[[], float]:
+def blocks(times: int, once: Callable[[int], object], numbers: Iterator[int]) -> Callable[[], float]:
     """Make of what is done once under a new number what does it `times` times: the seconds that one took."""
 
     def measure() -> float:

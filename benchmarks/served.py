@@ -1,4 +1,4 @@
-"""The servers of the decision boundary as processes, for what is measured of them: started, asked, and stopped again."""
+"""The servers of the decision boundary as processes, for what is measured of them: started, asked, and stopped."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONGEST = 120.0
 
 @contextmanager
 def serving(*command: str) -> Iterator[int]:
-    """Start `omnibachi serve` with these words on a free port; give the port once it answers, and stop it at the end."""
+    """Start `omnibachi serve` with these words on a free port; give the port once it answers, stop it at the end."""
     with tempfile.TemporaryFile() as told:
         full = [sys.executable, "-m", "omnibachi", "serve", *command, "--port", "0", "--workspace", str(HERE.parent)]
         process = subprocess.Popen(full, stderr=told, stdout=subprocess.DEVNULL)
@@ -81,7 +81,7 @@ def caught_up(gateway: int, events: int) -> float:
     """Let a fresh observer read a ledger of so many events; return the seconds that it took, once it had started."""
     with serving("observer", "--gateway", f"http://127.0.0.1:{gateway}") as port:
         begun = time.perf_counter()
-        first = asked(port, "/status")["event_count"]  # what it had before it could be asked does not count
+        first = int(asked(port, "/status")["event_count"])  # what it had before it could be asked does not count
         while asked(port, "/status")["event_count"] < events:
             time.sleep(0.01)
         return (time.perf_counter() - begun) * events / max(events - first, 1)

@@ -12,7 +12,10 @@ from omnibachi_model.decisions import ALLOW, DECISION, DENY, EXECUTION, INTENT
 from omnibachi_model.digests import digest, encode
 
 LEDGER = "dbl::ST_LEDGER_V0"
-SEALED = encode({"format": "omnibachi.workflow/1", "stores": {LEDGER: {"keeps": "decisions"}}})
+OTHER = "shop::ST_OTHER_V0"  # another ledger of the same data root
+SEALED = encode({
+    "format": "omnibachi.workflow/1", "stores": {LEDGER: {"keeps": "decisions"}, OTHER: {"keeps": "decisions"}},
+})  # fmt: skip
 AT = {"at": "2026-01-31T12:00:00.000Z"}
 _RUNS = itertools.count()
 
@@ -42,7 +45,9 @@ def done(status: str = "ok") -> dict[str, Any]:
     )
 
 
-def append(ledger: Ledger, kind: str, where: Mapping[str, Any], payload: Mapping[str, Any]) -> tuple[str, Any]:
+def append(
+    ledger: Ledger, kind: str, where: Mapping[str, Any], payload: Mapping[str, Any], store: str = LEDGER
+) -> tuple[str, Any]:
     """Append one event by a run of its own, with its receipt, as an effect does."""
     run = f"r{id(ledger)}-{next(_RUNS)}"
     journal = ledger.journal(
@@ -51,7 +56,7 @@ def append(ledger: Ledger, kind: str, where: Mapping[str, Any], payload: Mapping
     )  # fmt: skip
     journal.begin()
     try:
-        found = within(journal.store(LEDGER), kind, where, payload)
+        found = within(journal.store(store), kind, where, payload)
         journal.receipt("node", f"dbl::CS_LEDGER_V0.APPEND_{kind}", found[0])
         journal.finish("done", "COMPLETED", digest(b""))
         journal.commit()

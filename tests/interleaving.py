@@ -1,4 +1,4 @@
-"""Somebody who appends to a ledger of decisions whatever comes to mind, in any order, while others do the same.
+"""Somebody who appends to two ledgers of decisions whatever comes to mind, in any order, while others do the same.
 
 As a program: interleaving.py DATA_ROOT SEED STEPS; what each append was answered with is printed at the end.
 """
@@ -10,7 +10,7 @@ import random
 import sys
 from collections import Counter
 
-from deciding import anchors, append, asked, decided, done
+from deciding import LEDGER, OTHER, anchors, append, asked, decided, done
 from omnibachi_ledger import open_root
 from omnibachi_model.decisions import ALLOW, DECISION, DENY, EXECUTION, INTENT
 from omnibachi_model.diagnostics import Trouble
@@ -23,7 +23,7 @@ def wander(root: str, seed: int, steps: int) -> Counter[str]:
     chance, answers = random.Random(seed), Counter[str]()
     with open_root(root) as ledger:
         for _ in range(steps):
-            number = chance.randrange(CORRELATIONS)
+            number, store = chance.randrange(CORRELATIONS), chance.choice((LEDGER, LEDGER, OTHER))
             kind = chance.choice((INTENT, DECISION, DECISION, EXECUTION, EXECUTION))
             where = anchors(number, **({"lane": "wrong"} if chance.random() < 0.1 else {}))
             if chance.random() < 0.05:
@@ -33,7 +33,7 @@ def wander(root: str, seed: int, steps: int) -> Counter[str]:
                 EXECUTION: done(chance.choice(("ok", "error"))),
             }[kind]  # fmt: skip
             try:
-                answers[append(ledger, kind, where, payload)[0]] += 1
+                answers[append(ledger, kind, where, payload, store)[0]] += 1
             except Trouble as trouble:
                 if trouble.diagnostic.code != "OB721":  # many wait for one writer
                     raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
+import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -100,8 +101,27 @@ def test_a_repeated_post_without_a_name_is_recognised(tmp_path: Path) -> None:
     with serving("gateway", "--data-root", str(tmp_path)) as server:
         body = {key: value for key, value in flat("x").items() if key != "correlation_id"}
         first, second = (knock(server.url, "/ingress/intent", body).value for _ in range(2))
+        final(server.url, first["correlation_id"])
         assert first["correlation_id"] == second["correlation_id"] and first["correlation_id"].startswith("c-")
         assert (first["replayed"], second["replayed"], len(server.events())) == (False, True, 3)
+
+
+def test_a_repetition_that_has_to_wait_is_told_as_one(tmp_path: Path) -> None:
+    """While somebody else writes, nothing is appended; a repetition needs nothing appended to be known as one."""
+    with serving("gateway", "--data-root", str(tmp_path)) as server:
+        intend(server.url, "a")
+        final(server.url, "a")
+        db = sqlite3.connect(tmp_path / "store.db", isolation_level=None, check_same_thread=False)
+        with contextlib.closing(db), ThreadPoolExecutor(2) as threads:
+            db.execute("BEGIN IMMEDIATE")
+            again = intend(server.url, "a").value
+            assert (again["queued"], again["replayed"], again["index"], again["state"]) == (True, True, 0, "EXECUTED")
+            new = [threads.submit(intend, server.url, "b") for _ in range(2)]
+            until(lambda: server.read("/status")["queue"]["depth"] >= 2)
+            assert not [item for item in new if item.done()]  # nothing of it is durable
+            db.execute("ROLLBACK")
+            answers = [item.result().value for item in new]
+        assert sorted((item["replayed"], item["index"]) for item in answers) == [(False, 3), (True, 3)]
 
 
 def test_where_there_is_no_slot_nothing_is_kept(tmp_path: Path, house: ModelHouse) -> None:
@@ -137,21 +157,27 @@ def test_a_slow_provider_and_its_budget(tmp_path: Path, house: ModelHouse, provi
         until(lambda: house.asked)
         assert server.read("/status", correlation_id="slow")["state"] == "ALLOWED"
         assert server.read("/healthz") == {"status": "ok"}
-        quick = intend(server.url, "quick", requested_model_id="small")
-        assert (quick.value["queued"], quick.value["state"]) == (False, "EXECUTED")
-        assert intend(server.url, "lost", requested_model_id="stall", budget={"max_duration_ms": 1000}).value["queued"]
-        assert final(server.url, "lost")["state"] == "EXECUTED"
+        assert intend(server.url, "quick", requested_model_id="small").status == 202
+        assert final(server.url, "quick")["state"] == "EXECUTED"
+        assert server.read("/status", correlation_id="slow")["state"] == "ALLOWED"
         house.release.set()
         final(server.url, "slow")
         events = {(item["correlation_id"], item["kind"]): item for item in server.events()}
     said = json.loads(next(item.body for item in house.asked if b'"late"' in item.body))
     assert (said["max_tokens"] if provider == "openai" else said["options"]["num_predict"]) == 9
     assert events["slow", "EXECUTION"]["payload"]["output_text"] == "late heard hello"
-    error = events["lost", "EXECUTION"]["payload"]["error"]
+    assert events["slow", "DECISION"]["payload"]["budget"] == {"max_duration_ms": 60000, "max_tokens": 9}
+    assert len(house.asked) == 2
+
+
+def test_a_budget_that_runs_out(tmp_path: Path, house: ModelHouse) -> None:
+    with asking(tmp_path, house, model="stall") as server:
+        assert intend(server.url, "lost", budget={"max_duration_ms": 1000}).value["queued"]
+        assert final(server.url, "lost")["state"] == "EXECUTED"
+        execution = server.events()[2]
+    error = execution["payload"]["error"]
     assert (error["code"], error["responsibility"], error["retryable"]) == ("timeout", "provider", True)
-    assert events["lost", "EXECUTION"]["obs"]["latency_ms"] >= 1000
-    assert events["slow", "DECISION"]["payload"]["budget"]["max_tokens"] == 9
-    assert len(house.asked) == 3
+    assert execution["obs"]["latency_ms"] >= 1000 and len(house.asked) == 1
 
 
 def test_what_is_in_hand_is_ended_before_it_stops(tmp_path: Path, house: ModelHouse) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
-from knocking import enveloped, flat, knock, with_a_past
+from knocking import enveloped, final, flat, knock, with_a_past
 from serving import serving, until
 
 FORMS = ("flat", "v2", "v3")
@@ -65,7 +66,36 @@ def test_three_forms_of_one_intent_have_equal_facts_and_verdicts(tmp_path: Path)
             for form in FORMS:
                 name = f"{form}-{len(message)}"
                 assert knock(gateway.url, "/ingress/intent", body(form, name, message)).status == 202
+                final(gateway.url, name)
                 (decision,) = gateway.events(correlation_id=name, kind="DECISION")
                 said = decision["payload"]
                 found.append((said["facts"], said["facts_digest"], said["result"], said["reason_codes"]))
             assert found[0] == found[1] == found[2] and found[0][2] == ("DENY" if len(message) > 280 else "ALLOW")
+
+
+# Ids are texts: they mean nothing to a path, a query, a page or a shell.
+IDS = (
+    "a/b", "x/timeline", "timeline", "/", "a//b", "..", ".", "%2F", "?q=1", "#f", "a b", "a+b", "a;b&c=d", "-1", "a\\b",
+    "'\"<script>", "Grüße", "\N{PILE OF POO}", "x" * 128,
+)  # fmt: skip
+
+
+def test_whatever_id_is_accepted_is_found_again(tmp_path: Path) -> None:
+    with (
+        serving("gateway", "--data-root", str(tmp_path)) as gateway,
+        serving("observer", "--gateway", gateway.url) as observer,
+    ):
+        for name in IDS:
+            named = {"thread_id": name, "turn_id": name, "correlation_id": name, "actor": name}
+            body = {"intent_type": "chat.message", "payload": {"message": name}, **named}
+            assert knock(gateway.url, "/ingress/intent", body).status == 202, name
+        until(lambda: observer.read("/status")["last_index"] == 3 * len(IDS) - 1)
+        for name in IDS:
+            quoted = quote(name, safe="")
+            timeline = knock(gateway.url, f"/threads/{quoted}/timeline").value
+            assert (timeline["thread_id"], len(timeline["turns"])) == (name, 1)
+            assert knock(gateway.url, f"/status?correlation_id={quoted}").value["state"] == "EXECUTED"
+            assert knock(gateway.url, f"/snapshot?thread_id={quoted}").value["matched"] == 3
+            assert knock(observer.url, f"/threads/{quoted}").value["thread"]["thread_id"] == name
+            shown = knock(observer.url, f"/events?thread_id={quoted}&turn_id={quoted}").value
+            assert [event["kind"] for event in shown["events"]] == KINDS

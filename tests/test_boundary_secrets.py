@@ -102,7 +102,12 @@ def test_who_was_let_in_is_in_the_record_and_nobody_else_is(call: Call, tmp_path
         body = flat("c", actor="admin", payload={"message": "m", "principal": "admin", "identity": {"roles": ["read"]}})
         names = {"X-Principal": "admin", "X-Forwarded-User": "admin", "X-Roles": "ingest"}
         assert knock(gateway.url, "/ingress/intent", body, Authorization=f"Bearer {bearer}", **names).status == 202
-        page = knock(gateway.url, "/snapshot", None, Authorization=f"Bearer {bearer}").value["events"]
+
+        def told() -> Any:
+            found = knock(gateway.url, "/snapshot", None, Authorization=f"Bearer {bearer}").value["events"]
+            return found if len(found) == 3 else None
+
+        page = until(told)
         identity = page[0]["payload"]["_envelope"]["identity"]
         assert identity == {"principal": "alice", "tenant": None, "verified": True, "roles": ["intent", "read"]}
         assert page[1]["payload"]["facts"]["principal"] == "alice" and page[1]["payload"]["facts"]["verified"] is True

@@ -8,6 +8,8 @@ import os
 import random
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -340,6 +342,31 @@ def test_what_does_not_hold_is_replayed_as_far_as_it_does(call: Call, story: lis
         assert (done.status, done.json()["same"], found["first_bad_index"]) == (4, False, index)
         assert found["decisions"] == len(decisions(story[:index])) and found["differing"] == 0
         assert [item["code"] for item in done.json()["diagnostics"]] == ["OB821"]
+
+
+@everywhere
+def test_a_ledger_that_grows_meanwhile_is_replayed_as_it_was_at_some_moment(call: Call, root: str) -> None:
+    """Each answer is of one state, whatever is appended on the way."""
+    ended, lengths = threading.Event(), []
+
+    def grow() -> None:
+        with gateway(root, policy="demo") as door:
+            while not ended.is_set():
+                post(door, f"c-{len(lengths)}-{time.monotonic_ns()}", "x" * (len(lengths) * 90))
+
+    with gateway(root, policy="demo") as door:
+        post(door, "first")
+    thread = threading.Thread(target=grow)
+    thread.start()
+    try:
+        while len(lengths) < 5 or len(set(lengths)) < 3:
+            done = call("replay", root, "--json")
+            assert done.status == 0, done
+            lengths += [ledger["length"] for ledger in done.json()["ledgers"]]
+    finally:
+        ended.set()
+        thread.join()
+    assert lengths == sorted(lengths)
 
 
 def test_what_is_asked_for_is_told_apart(call: Call, story: list[Json], export: Any, tmp_path: Path) -> None:

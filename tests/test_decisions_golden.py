@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import json
 import runpy
@@ -11,10 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deciding import anchors, asked
+from omnibachi_audit.proofs.anchors import anchored_ledger
+from omnibachi_audit.proofs.keys import public_key
+from omnibachi_audit.proofs.trust import Trust, TrustEntry
 from omnibachi_ledger.decisions.fold import Fold
 from omnibachi_ledger.decisions.verifying import Verdict
 from omnibachi_ledger.decisions.verifying import verify_export as verify_file
@@ -32,8 +38,9 @@ from omnibachi_model.decisions import (
     normative_digest,
     said,
 )  # fmt: skip
-from omnibachi_model.digests import digest, encode
+from omnibachi_model.digests import digest, digest_of, encode
 from omnibachi_model.values import LIMIT, admit
+from omnibachi_policy.again import Again
 
 ROOT = Path(__file__).resolve().parent.parent
 VERIFIER = ROOT / "examples" / "verify_decisions.py"
@@ -91,6 +98,40 @@ def test_the_golden_ledger_holds_here_and_elsewhere(tmp_path: Path) -> None:
     assert stranger(tmp_path, EXPORT, encode(checkpoint)) == (0, told)
     for other in ({"length": 5}, {"length": 7}, {"v_digest": ZERO}, {"normative_head": ZERO}):
         assert stranger(tmp_path, EXPORT, encode({**checkpoint, **other}))[0] == 1
+
+
+def test_the_golden_checkpoint_is_signed_by_its_key(tmp_path: Path) -> None:
+    """By the page alone: what is signed, over what, in which words; and the key is that of its line."""
+    said = GOLDEN["checkpoint"]["signed"]
+    covered = GOLDEN["checkpoint"]["covered"].encode()
+    assert encode({name: value for name, value in said.items() if name != "signed"}) == covered
+    envelope, (name, _, line) = said["signed"], GOLDEN["checkpoint"]["key"].split("+", 2)
+    payload = base64.b64decode(envelope["payload"])
+    assert json.loads(payload) == {
+        "_type": "https://in-toto.io/Statement/v1", "predicateType": "urn:omnibachi:ledger:1",
+        "predicate": {"signed_at": said["at"]},
+        "subject": [{"name": said["store"], "digest": {"sha256": hashlib.sha256(covered).hexdigest()}}],
+    }  # fmt: skip
+    (signature,) = envelope["signatures"]
+    kind = envelope["payloadType"].encode()
+    signed = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+    key = Ed25519PublicKey.from_public_bytes(base64.b64decode(line)[1:])
+    key.verify(base64.b64decode(signature["sig"]), signed)
+    assert signature["keyid"].startswith(f"{name}+")
+    trust = Trust((TrustEntry(public_key(GOLDEN["checkpoint"]["key"]), ("checkpoint",)),)).written()
+    assert anchored_ledger(said, encode(said["signed"]), trust) == ([signature["keyid"]], [])
+    assert stranger(tmp_path, EXPORT, encode(said))[0] == 0
+
+
+def test_golden_decisions_are_made_again_in_any_year(tmp_path: Path) -> None:
+    """Whoever changes what facts are, or what a gate says, changes what was decided long ago."""
+    decided: dict[str, Any] = json.loads((ROOT / "tests/vectors/decided.json").read_text("utf-8"))
+    again = Again(lambda digest, _: decided["packs"].get(digest))
+    assert [item for event in decided["events"] for item in again.take(event)] == []
+    assert (again.decisions, again.kept, again.untold) == (6, {}, {})
+    export = b"".join(encode(event) + b"\n" for event in decided["events"])
+    assert verify_export(export).reason is None and stranger(tmp_path, export)[0] == 0
+    assert all(digest_of(pack) == digest for digest, pack in decided["packs"].items())
 
 
 def test_the_verifier_is_short_and_imports_nothing_of_the_house() -> None:

@@ -9,17 +9,16 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deciding import AT, anchors, asked, decided, done
+from deciding import AT, LEDGER, OTHER, SEALED, anchors, asked, decided, done
 from omnibachi_ledger import Ledger, open_root
 from omnibachi_model.decisions import ALLOW, DECISION, DENY, EXECUTION, INTENT, ZERO, next_head
-from omnibachi_model.digests import digest, encode
+from omnibachi_model.digests import digest
 from performing import everywhere, root
 
 __all__ = ["root"]
 
 Json = dict[str, Any]
-STORES = ("dbl::ST_LEDGER_V0", "shop::ST_OTHER_V0")
-SEALED = encode({"format": "omnibachi.workflow/1", "stores": {name: {"keeps": "decisions"} for name in STORES}})
+STORES = (LEDGER, OTHER)
 STATES = {
     (INTENT, None): "INTENTED",
     (DECISION, ALLOW): "ALLOWED",

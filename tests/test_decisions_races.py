@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from deciding import LEDGER, anchors, append, asked, everything
+from deciding import LEDGER, OTHER, anchors, append, asked, everything
 from interleaving import CORRELATIONS, wander
 from omnibachi_ledger import open_root
 from omnibachi_model.decisions import ALLOW, DECISION, DENY, EXECUTION, INTENT
@@ -26,7 +26,7 @@ STORIES = [(INTENT,), (INTENT, DENY), (INTENT, ALLOW), (INTENT, ALLOW, EXECUTION
 
 @everywhere
 def test_any_interleaving_leaves_the_three_stories(root: str) -> None:
-    """Four threads and two processes append at random to the same few correlations."""
+    """Four threads and two processes append at random to the same few correlations of two ledgers."""
     with open_root(root) as ledger:
         append(ledger, INTENT, anchors("first"), asked())
     command = [sys.executable, str(HERE / "interleaving.py"), root]
@@ -40,13 +40,14 @@ def test_any_interleaving_leaves_the_three_stories(root: str) -> None:
     assert all(found.get("SUCCESS", 0) + found.get("OUT_OF_ORDER", 0) for found in told)
     assert answers["SUCCESS"] + answers["OUT_OF_ORDER"] > 20
     with open_root(root, reading=True) as ledger:
-        decisions = ledger.decisions(LEDGER)
-        found = decisions.verify()
-        assert found.reason is None and found.fold.length == len(everything(ledger)) > 1
-        for number in range(CORRELATIONS):
-            story = decisions.story(f"c-{number}")
-            parts = tuple(event["payload"]["result"] if event["kind"] == DECISION else event["kind"] for event in story)
-            assert parts in STORIES or not parts
+        assert ledger.decisions(LEDGER).verify().fold.length == len(everything(ledger)) > 1
+        for decisions in map(ledger.decisions, (LEDGER, OTHER)):
+            found = decisions.verify()
+            assert found.reason is None and found.fold.length > 1
+            for number in range(CORRELATIONS):
+                told = decisions.story(f"c-{number}")
+                parts = tuple(one["payload"]["result"] if one["kind"] == DECISION else one["kind"] for one in told)
+                assert parts in STORIES or not parts
 
 
 @everywhere

@@ -104,6 +104,15 @@ def test_where_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert checkpoints_for(workspace, "data", LEDGER, path="elsewhere.json").path == "elsewhere.json"
 
 
+@everywhere
+def test_what_is_missing_on_the_way_there_is_made(root: str, tmp_path: Path) -> None:
+    filled(root, "ok")
+    keeper = checkpoints_for(Workspace(str(tmp_path)), root, LEDGER)
+    keeper.stopped()
+    assert json.loads(Path(keeper.path).read_text("utf-8"))["length"] == 3 and keeper.doubt() is None
+    assert Path(keeper.path).is_relative_to(tmp_path)
+
+
 def cut(root: str) -> None:
     """Take the last story away, so that what is left holds in itself."""
     shutil.rmtree(root)
@@ -139,6 +148,7 @@ def test_a_ledger_that_departed_never_overwrites_what_shows_it(tmp_path: Path, c
     again.keeper.stopped()
     assert again.codes == ["OB822"] and kept.path.read_bytes() == before
     assert call("verify", root, "--checkpoint", str(kept.path)).status != 0
+    assert not Path(root).exists() or "OB822" in call("verify", root).err
 
 
 @pytest.mark.parametrize("content", ["", "{}", "no JSON", '{"length": 1}', "[]"])
@@ -168,13 +178,14 @@ def test_what_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     root = str(tmp_path / "data")
     with open_root(root) as ledger:
         deny_many(ledger, 500)
+    (tmp_path / "no").write_text("a file", "utf-8")
     kept = Kept(root, tmp_path / "no" / "folder.json")
     with gateway(root, checkpoints=kept.keeper) as door:
         assert post(door, "a").state == "EXECUTED"
         assert kept.codes == ["OB629"] and not kept.path.exists()
         assert post(door, "b").state == "EXECUTED"
     assert kept.codes == ["OB629"]
-    (tmp_path / "no").mkdir()
+    (tmp_path / "no").unlink()
     kept.keeper.stopped()
     assert kept.said["length"] == 1006
 

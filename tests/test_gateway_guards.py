@@ -78,6 +78,11 @@ def test_what_a_token_may(server: Server, method: str, path: str, token: str | N
     assert ("www-authenticate" in found.headers) == (status == 401)
 
 
+def test_two_tokens_are_none(server: Server) -> None:
+    given: Any = [("authorization", f"Bearer {token}") for token in (WRITER, READER)]
+    assert server.client.get(f"{server.url}/status", headers=given).status_code == 401
+
+
 def test_no_token_is_in_the_log(server: Server) -> None:
     server.get("/status", bearer("omnibachi_unknown"))
     for token in (WRITER, READER, BOTH, "omnibachi_unknown"):
@@ -86,7 +91,7 @@ def test_no_token_is_in_the_log(server: Server) -> None:
 
 def test_a_slot_is_taken_before_anything_is_appended(tmp_path: Path) -> None:
     with ModelHouse() as house, gateway(tmp_path, provider="openai", model="late", provider_url=house.base) as door:
-        walkers = Walkers(door.beside, Lines(None), most=2, limit=2)
+        walkers = Walkers(door.beside, Lines(None), limit=2)
         walkers.start()
 
         def asked(name: str) -> Any:
@@ -118,7 +123,7 @@ def test_a_walker_whose_ledger_is_gone_says_so_and_tries_again(tmp_path: Path) -
             return gateway(tmp_path / "file" / "x") if len(doors_opened) == 2 else door.beside()
 
         (tmp_path / "file").write_text("no folder", "utf-8")
-        walkers = Walkers(opened, Lines(None))
+        walkers = Walkers(opened, Lines(None), limit=1)
         walkers.start()
         asked = (anchors("a"), {"payload": {"message": "x"}, "form": "flat"}, IDENTITY)
         until(lambda: len(doors_opened) >= 2)

@@ -193,7 +193,7 @@ def test_a_ledger_that_was_cut_departs_from_its_checkpoint(tmp_path: Path) -> No
     (["--provider", "ollama", "--model", "m", "--api-key-env", "NO_SUCH"], 3, "OB862"),
     (["--data-root", "/dev/null/x"], 6, "OB720"), (["--workspace", "/nowhere"], 3, "OB751"),
     (["--data-root", "postgresql://nobody@127.0.0.1:1/none"], 6, "OB720"), (["--checkpoint-key", "no"], 3, "OB613"),
-    (["--port", "99999"], 2, "OB752"),
+    (["--port", "99999"], 2, "OB752"), (["--workspace", str(ROOT / "examples" / "errors")], 3, "OB601"),
 ])  # fmt: skip
 def test_why_it_does_not_begin(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes], options: list[str],
@@ -208,6 +208,13 @@ def test_why_it_does_not_begin(
                   *options])  # fmt: skip
     told = json.loads(capfdbinary.readouterr().out)
     assert [item["code"] for item in told["diagnostics"]] == [code] and found == status
+
+
+def test_a_workspace_without_a_gateway(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert main(["init", str(tmp_path / "mine")]) == 0
+    assert main(["serve", "gateway", "--port", "0", "--workspace", str(tmp_path / "mine")]) == 3
+    assert b"error[OB934] no-gateway-in-the-snapshot" in capfdbinary.readouterr().err
+    assert not (tmp_path / "mine" / "data").exists()
 
 
 @pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
@@ -262,3 +269,18 @@ def test_a_database_that_went_away_and_came_back() -> None:
         until(lambda: len(server.get("/snapshot").json().get("events", [])) == 6)
         assert server.stop() == 0
         assert "Traceback" not in server.said()
+
+
+def test_what_a_dead_gateway_left_is_closed_by_one_that_lives(tmp_path: Path) -> None:
+    root = str(tmp_path / "data")
+    with ModelHouse() as house, serving("gateway", "--data-root", root) as one:
+        with serving("gateway", "--data-root", root, *model(house, "stall")) as two:
+            left = two.say(correlation_id="a")
+            until(lambda: house.asked)
+            two.process.kill()
+            two.process.wait(SECONDS)
+        assert one.settled(left) == "EXECUTED"
+        swept = until(lambda: [item for item in one.log() if item["event"] == "swept"])
+        assert {item["exit"] for item in swept} == {"executed"} and len(house.asked) == 1
+        assert one.stop() == 0
+    assert stories(root) == {"a": [*ALLOWED[:2], "EXECUTION outcome_unknown"]}

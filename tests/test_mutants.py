@@ -180,6 +180,7 @@ def test_the_command_tells_survivors_and_ends_with_1(call: Call, workspace: Path
     assert last == f"killed {told['mutants']['killed']} of {told['mutants']['of']}"
     assert said.out.count("survived  protocols/greeting/greet.yaml:") == len(told["mutants"]["survivors"])
     assert "OB775" in said.err
+    assert call("test", "--mutate", "--workers", "2").out == said.out
     assert {path: path.read_bytes() for path in before} == before
 
 

@@ -328,3 +328,21 @@ def test_a_device_that_is_only_for_reading(call: Call, here: Path, killed: bool)
 def test_a_folder_where_the_database_should_be(tmp_path: Path) -> None:
     (tmp_path / "store.db").mkdir()
     assert trouble(lambda: open_root(str(tmp_path), reading=True)) == "OB720"
+
+
+def test_a_writer_that_comes_when_a_reader_is_done_spoils_nothing(tmp_path: Path) -> None:
+    """What was read on a quiet file is answered, although the file is another one when the reader lets go of it."""
+    root = str(tmp_path / "data")
+
+    def write(run: str) -> None:
+        with open_root(root) as ledger:
+            perform(ledger, run, APPEND, "APPEND_ONLY", {"record": {"a": run}}, STREAM)
+
+    write("T1")
+    with open_root(root, reading=True) as ledger:
+        db = ledger._db
+        db.look()
+        before = db.rows("SELECT run FROM runs")
+        write("T2")
+        db.rollback()
+        assert (before, db.in_transaction, len(ledger.runs())) == ([("T1",)], False, 2)

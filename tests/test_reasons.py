@@ -25,7 +25,7 @@ from omnibachi_transport.tokens import new_token, token_entry, token_file
 from serving import Server, serving, until
 
 ASKER, READER = new_token(), new_token()
-INGEST = {"ingest.unverifiable", "ingest.conflict", "ingest.gap"}  # an observer's; tests/test_observer… provokes them
+INGEST = {"ingest.unverifiable", "ingest.conflict", "ingest.gap"}  # of an observer
 
 
 def posted(body: Any, *before: Any, **headers: str) -> Callable[[Server], httpx2.Response]:

@@ -190,6 +190,16 @@ def test_a_file_that_is_none_is_left_as_it_is(tmp_path: Path) -> None:
         assert file.read_bytes() == data
 
 
+def test_who_adds_while_another_does_is_refused_and_nothing_is_lost(tmp_path: Path) -> None:
+    file = kept(tmp_path)
+    (tmp_path / "tokens.json.new").touch()
+    told = made("--principal", "carl", "--role", "read", "--into", str(file), status=6)
+    assert [item["code"] for item in told["diagnostics"]] == ["OB629"] and len(load_tokens(file).entries) == 2
+    assert (tmp_path / "tokens.json.new").exists()
+    nowhere = made("--principal", "carl", "--role", "read", "--into", str(tmp_path / "none" / "x.json"), status=6)
+    assert [item["code"] for item in nowhere["diagnostics"]] == ["OB629"] and "token" not in nowhere
+
+
 @pytest.mark.parametrize("given", [
     [], ["--principal", "anna"], ["--role", "read"], ["--principal", " ", "--role", "read"],
     ["--principal", "anna", "--role", "admin"], ["--principal", "a\nb", "--role", "read"],

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from deciding import LEDGER, anchors, append, asked, tell
-from governing import gateway, post, stories
+from governing import events, gateway, post, stories
 from omnibachi_ledger import connect, open_root, turns
 from omnibachi_ledger.turns import Turns
 from omnibachi_model.decisions import INTENT
@@ -156,6 +156,37 @@ def test_a_flush_that_fails_is_told_and_the_turn_is_free(tmp_path: Path, monkeyp
         db.commit(lambda: True)
     assert told.value.diagnostic.code == "OB720" and order.take(0)
     db.close()
+
+
+def test_an_intent_is_on_the_disk_before_it_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever was decided: what was committed by then was flushed; the EXECUTION and what a replay adds need not be."""
+    flushed = [0]
+
+    def flush(log: int) -> None:
+        flushed[0] = events(tmp_path / "data")[-1]["index"]
+        os.fsync(log)
+
+    monkeypatch.setattr(turns, "_flush", flush)
+    for policy, ending in (("deny_all", "DENIED"), ("allow_all", "EXECUTED")):
+        with gateway(tmp_path / "data", policy=policy) as door:
+            for number in range(3):
+                found = post(door, f"{policy}-{number}")
+                assert (found.state, found.index) == (ending, flushed[0] - 1)
+                assert post(door, f"{policy}-{number}").replayed
+
+
+def test_what_cannot_be_flushed_is_answered_as_unavailable_and_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(log: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with gateway(tmp_path / "data", policy="deny_all") as door:
+        with monkeypatch.context() as patched:
+            patched.setattr(turns, "_flush", broken)
+            assert post(door, "a").refused == "store.unavailable"
+        again = post(door, "a")
+        assert again.replayed and again.state == "DENIED"
 
 
 def test_a_ledger_with_turns_is_read_by_one_without(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from omnibachi_model.formats import write_time
 
 from . import wiring
 from .clocks import SystemClock
-from .ledgers import departed, not_a_checkpoint
+from .ledgers import ENDING, departed, not_a_checkpoint
 from .trusting import private_key_in, unwritable
 
 TYPE_CHECKING = False
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from .workspace import Workspace
 
 EVERY = 1000  # events
-ENDING = ".checkpoint.json"
 _STORY = 3  # events of a correlation at most
 _LARGEST = 1 << 17
 
@@ -103,6 +102,7 @@ class Checkpoints:
             envelope = wiring.sealed_envelope(wiring.ledger_statement(made, at), self._key)
             made["signed"] = decode(envelope)
         try:
+            os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
             wiring.keep_checkpoint(self.path, made)
         except OSError as error:
             return unwritable(self.path, error).diagnostic

@@ -105,9 +105,16 @@ class Govern:
     def govern(self, anchors: dict[str, JSON], intent: dict[str, JSON], identity: dict[str, JSON]) -> Governed:
         """Record a normalised intent, decide it, and execute it where that is allowed; once for each correlation.
 
-        What stands in the way is told by `refused`, never raised.
+        Once it returns, INTENT and DECISION outlive a power failure. What stands in the way is told by `refused`, never
+        raised.
         """
         found = self._governed(anchors, intent, identity)
+        if found.state is not None and found.state != EXECUTED:
+            # Of what was executed, the word that the call would leave was flushed, and all before it.
+            try:
+                self._engine.ledger.decisions(LEDGER).flush()
+            except Trouble:
+                return Governed(found.run, None, None, refused=UNAVAILABLE)
         if self._checkpoints is not None and found.index is not None:
             self._checkpoints.passed(found.index, self._engine.ledger.decisions(LEDGER))
         return found

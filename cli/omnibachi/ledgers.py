@@ -23,6 +23,7 @@ Watching: TypeAlias = "Callable[[str | None], Callable[[dict[str, Any]], object]
 
 FIRST = b'{"actor":'  # how the first line of an export begins
 DATABASE = "store.db"
+ENDING = ".checkpoint.json"  # of what a gateway writes beside a data root
 NOTHING = "no ledger of decisions"
 
 
@@ -71,6 +72,15 @@ def is_export(target: str) -> bool:
             return file.read(len(FIRST)) == FIRST
     except (OSError, ValueError):
         return False
+
+
+def noted(target: str) -> str | None:
+    """Return the checkpoint that lies beside a data root; None where none does, and for other targets.
+
+    A server has no beside: the file of its gateways may be another server's.
+    """
+    path = os.path.abspath(target) + ENDING
+    return path if not wiring.is_address(target) and is_data_root(target) and os.path.lexists(path) else None
 
 
 def judged_root(root: str, held: Held | None, watching: Watching = None) -> Judged:

@@ -107,6 +107,9 @@ PLACES = {
     "Moments": "omnibachi_compiler.law_search",
     "binds": "omnibachi_compiler.laws",
     "broken_run": "omnibachi_compiler.law_search",
+    "Bound": "omnibachi_compiler.doubts",
+    "bounded_by": "omnibachi_compiler.doubts",
+    "bounds_of": "omnibachi_compiler.doubts",
     "PATTERN_LENGTH": "omnibachi_compiler.keywords",
     "courses_of": "omnibachi_compiler.laws",
     "inlined_uses": "omnibachi_compiler.laws",
@@ -177,6 +180,5 @@ PLACES = {
     "token_entries": "omnibachi_transport.tokens",
     "token_entry": "omnibachi_transport.tokens",
     "token_file": "omnibachi_transport.tokens",
-    "MOST_WALKERS": "omnibachi_transport.writing:LIMIT",
     "Walkers": "omnibachi_transport.writing",
 }

@@ -14,18 +14,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from omnibachi_model.diagnostics import Diagnostic, Refused
 from omnibachi_model.providers import PROVIDERS, STUB
 
 from . import wiring
 from .commands.output import show
 from .doors import listening_at, needs_http
+from .exits import FINDINGS
 from .gateway_checkpoints import checkpoints_for
-from .governing import LEDGER, Govern, open_gateway
+from .governing import GOVERN, LEDGER, Govern, open_gateway
 from .workspace import Workspace
 
 if TYPE_CHECKING:
     from omnibachi_model.boundary_ports import Ledger
-    from omnibachi_model.diagnostics import Diagnostic
 
     from .gateway_checkpoints import Checkpoints
     from .wiring import About, Lines, Readers
@@ -64,15 +65,12 @@ def serve_gateway(workspace: Workspace, asked: Asked) -> str:
             tell=functools.partial(_say, lines),
         )  # fmt: skip
         # What lies on disk is read once: all walkers are on this snapshot, whatever is compiled meanwhile.
-        first = open_gateway(
-            workspace, root, policy=asked.policy, provider=asked.provider, model=asked.model,
-            provider_url=asked.provider_url, api_key_env=asked.api_key_env, checkpoints=checkpoints,
-        )  # fmt: skip
+        first = _opened(workspace, asked, checkpoints)
         open_ledger = functools.partial(_ledger, root)
         readers = wiring.Readers(open_ledger)
         stack.callback(readers.close)
-        most = 1 if asked.provider == STUB else wiring.MOST_WALKERS
-        walkers = wiring.Walkers(first.beside, lines, most=most, suspect=_suspect(readers, checkpoints, lines))
+        suspect = _suspect(readers, checkpoints, lines)
+        walkers = wiring.Walkers(first.beside, lines, waits=asked.provider != STUB, suspect=suspect)
         walkers.start()
         tails = wiring.Tails(open_ledger, readers, lines)
         stack.callback(tails.close)
@@ -84,6 +82,19 @@ def serve_gateway(workspace: Workspace, asked: Asked) -> str:
             checkpoints.stopped()
         lines.say("stopped", left=left)
         return address
+
+
+def _opened(workspace: Workspace, asked: Asked, checkpoints: Checkpoints) -> Govern:
+    """Open a gateway. Raises Refused: OB934 where the snapshot has none, and as `open_gateway` does."""
+    try:
+        return open_gateway(
+            workspace, workspace.data_root, policy=asked.policy, provider=asked.provider, model=asked.model,
+            provider_url=asked.provider_url, api_key_env=asked.api_key_env, checkpoints=checkpoints,
+        )  # fmt: skip
+    except Refused as refused:
+        if "OB311" not in [item.code for item in refused.diagnostics]:
+            raise
+        raise Refused([Diagnostic("OB934", f"the snapshot holds no `{GOVERN}`")], FINDINGS) from None
 
 
 def _ready(address: str) -> None:

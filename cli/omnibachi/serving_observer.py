@@ -7,6 +7,7 @@ sends the gateway nothing but GET, and keeps at most one file, in a data root of
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -47,6 +48,8 @@ def serve_observer(workspace: Workspace, asked: Asked, show: Callable[[Diagnosti
     Raises Refused and Trouble where it cannot begin.
     """
     needs_http()
+    # What is folded is kept, and has no cycles: looking for garbage among it takes long and finds none.
+    gc.set_threshold(100_000, 50, 1000)
     with contextlib.ExitStack() as stack:
         url = _url(asked.gateway)
         tokens = wiring.load_tokens(asked.token_file) if asked.token_file is not None else None

@@ -66,6 +66,9 @@ if TYPE_CHECKING:
     from omnibachi_compiler.compile import Compilation as Compilation
     from omnibachi_compiler.compile import compile_sources as compile_sources
     from omnibachi_compiler.declarations import Scenario as Scenario
+    from omnibachi_compiler.doubts import Bound as Bound
+    from omnibachi_compiler.doubts import bounded_by as bounded_by
+    from omnibachi_compiler.doubts import bounds_of as bounds_of
     from omnibachi_compiler.editing.completion import Offer as Offer
     from omnibachi_compiler.editing.completion import complete as complete
     from omnibachi_compiler.editing.declaration import declarations as declarations
@@ -185,10 +188,8 @@ if TYPE_CHECKING:
     from omnibachi_transport.tokens import token_entries as token_entries
     from omnibachi_transport.tokens import token_entry as token_entry
     from omnibachi_transport.tokens import token_file as token_file
-    from omnibachi_transport.writing import LIMIT as _LIMIT
     from omnibachi_transport.writing import Walkers as Walkers
 
-    MOST_WALKERS = _LIMIT
     link_expression, link_template = _link_expression, _link_template
     shown_root = _shown
     keep_checkpoint, ledger_checkpoint = _keep_checkpoint, _ledger_checkpoint

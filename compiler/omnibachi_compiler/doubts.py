@@ -58,8 +58,8 @@ def doubts(given: Schema, asked: Schema) -> str:
     return f": {', '.join(found)}" if 0 < len(found) <= MOST_TOLD else ""
 
 
-def schema_at(schema: Schema, bound: Bound) -> Schema:
-    """Return the schema that has a bound."""
+def bounded_by(schema: Schema, bound: Bound) -> Schema:
+    """Return the schema, inside of another, that has a bound of it."""
     for member in bound.path:
         schema = schema["items"] if member is None else schema["properties"][member]
     return schema
@@ -67,7 +67,7 @@ def schema_at(schema: Schema, bound: Bound) -> Schema:
 
 def _alone(schema: Schema, bound: Bound) -> Schema:
     """Return a schema that has this bound and no other."""
-    at = schema_at(schema, bound)
+    at = bounded_by(schema, bound)
     alone: Schema = {bound.keyword: at[bound.keyword]}
     if bound.member is not None:
         alone = {"required": [bound.member]}

@@ -33,13 +33,14 @@ class Database:
     writes when it is its turn among the connections of this process that share them.
     """
 
-    __slots__ = ("_connection", "_durable", "_execute", "_log", "_mine", "_turns", "path", "version")
+    __slots__ = ("_connection", "_durable", "_execute", "_last", "_log", "_mine", "_turns", "path", "version")
 
     def __init__(self, connection: sqlite3.Connection | Reader, path: str, turns: Turns | None = None) -> None:
         self._durable = False
         self._turns = turns
         self._mine = False  # it is this connection's turn
-        self._log = -1
+        self._last = 0  # the number of its last commit
+        self._log = -1  # a descriptor of the log, once it was needed
         self._connection = connection
         self._execute = connection.execute
         self.path = path
@@ -118,9 +119,21 @@ class Database:
         if self._mine:
             self._mine = False
             assert self._turns is not None
-            number = self._turns.committed()
+            self._last = self._turns.committed()
             if self._durable:
-                self._flush(self._turns, number)
+                self.flush()
+
+    def flush(self) -> None:
+        """Return once all that this connection has committed in its turns outlives a power failure."""
+        if self._turns is None:
+            return
+        # The log is the same file as long as this connection is open: only the last one to close removes it.
+        try:
+            if self._log < 0:
+                self._log = os.open(f"{self.path}-wal", os.O_RDWR)
+            self._turns.flush(self._last, self._log)
+        except OSError as error:
+            raise of_system(error, self.path) from error
 
     def rollback(self) -> None:
         """Undo the open transaction, if there is one (SQLite has undone it already after some errors)."""
@@ -159,15 +172,6 @@ class Database:
             self._mine = False
             assert self._turns is not None
             self._turns.give()
-
-    def _flush(self, turns: Turns, number: int) -> None:
-        # The log is the same file as long as this connection is open: only the last one to close removes it.
-        try:
-            if self._log < 0:
-                self._log = os.open(f"{self.path}-wal", os.O_RDWR)
-            turns.flush(number, self._log)
-        except OSError as error:
-            raise of_system(error, self.path) from error
 
 
 def connect(root: str | None, *, create: bool, reading: bool = False, turns: Turns | None = None) -> Database:

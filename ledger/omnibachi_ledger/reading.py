@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     State: TypeAlias = "tuple[int, int, int]"
 
 LOG, INDEX = "-wal", "-shm"
+END = "ROLLBACK"
 _LOGGED, _STILL = "mode=ro&readonly_shm=1", "immutable=1"
 # The index is not yet what a reader could use: the process that makes it is about to. (Where log or index vanished
 # since they were seen, it is SQLITE_CANTOPEN.)
@@ -91,7 +92,8 @@ class Reader:
                 rows = self._connection.execute(sql, values).fetchall()
             except sqlite3.Error as error:
                 failed = error
-            if failed is None and (self._state is None or self._state == _still(self._path)):
+            # What ends a transaction has read nothing; asked again, it would find none open.
+            if failed is None and (self._state is None or sql == END or self._state == _still(self._path)):
                 return Rows(rows)
             if failed is not None and not self._passing(failed):
                 raise failed

@@ -64,6 +64,9 @@ class Database(Protocol):
         was to be committed is there; it may raise Trouble.
         """
 
+    def flush(self) -> None:
+        """Return once all that this connection has committed outlives a power failure, as far as it is ours to say."""
+
     def rollback(self) -> None:
         """Undo the open transaction, if there is one."""
 

@@ -177,10 +177,7 @@ class Folds:
         place = (event["stream_id"], event["thread_id"], event["turn_id"])
         found = self._places.get(place)
         if found is None:
-            old, turn = None, begun(event)
-            found = len(self.turns)
-            self._places[turn.stream_id, turn.thread_id, turn.turn_id] = found
-            self.turns.append(turn)
+            found, old, turn = len(self.turns), None, self._begin(begun(event))
         else:
             old = self.turns[found]
             turn = old._replace(last_index=event["index"])
@@ -202,6 +199,15 @@ class Folds:
                 turn = executed(turn, payload, latency)
         self.turns[found] = turn
         self._count(found, old, turn)
+
+    def _begin(self, turn: Turn) -> Turn:
+        """Put a turn that is new at its place, and return it; its thread's id is held once."""
+        thread = self.threads.get(turn.thread_id)
+        if thread is not None:
+            turn = turn._replace(thread_id=thread.thread_id)
+        self._places[turn.stream_id, turn.thread_id, turn.turn_id] = len(self.turns)
+        self.turns.append(turn)
+        return turn
 
     def _count(self, place: int, old: Turn | None, new: Turn) -> None:
         """Count a turn that is new, or another than it was, in its thread, which is the latest now."""
@@ -229,7 +235,8 @@ class Folds:
             "schema": FORMAT,
             "head": self.head,
             "normative_head": self.normative_head,
-            "turns": [tuple(turn) for turn in self.turns],
+            # By columns: so many small objects at once would make the collector of garbage look at all the others.
+            "turns": {name: [turn[place] for turn in self.turns] for place, name in enumerate(Turn._fields)},
             "asked": [(place, *asked) for place, asked in self.asked.items()],
             "latencies": list(self.latencies),
             "packs": list(self.packs),
@@ -247,11 +254,9 @@ def folds_of(value: Any) -> Folds:
         folds.head, folds.normative_head = value["head"], value["normative_head"]
         folds.latencies.extend(value["latencies"])
         folds.packs.extend(map(text, value["packs"]))
-        for place, row in enumerate(value["turns"]):
-            turn = held(Turn(*row))
-            folds.turns.append(turn)
-            folds._places[turn.stream_id, turn.thread_id, turn.turn_id] = place
-            folds._count(place, None, turn)
+        columns = [value["turns"][name] for name in Turn._fields]
+        for place, row in enumerate(zip(*columns, strict=True)):
+            folds._count(place, None, folds._begin(held(Turn(*row))))
         folds.asked = {place: Asked(*asked) for place, *asked in value["asked"]}
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("it holds something else") from error

@@ -89,7 +89,7 @@ def held(turn: Turn) -> Turn:
     """Return a turn with those texts that stand in many held once."""
     turn_id = turn.turn_id
     return turn._replace(
-        thread_id=turn_id if turn.thread_id == turn_id else sys.intern(turn.thread_id),
+        thread_id=turn_id if turn.thread_id == turn_id else turn.thread_id,
         stream_id=sys.intern(turn.stream_id),
         correlation_id=turn_id if turn.correlation_id == turn_id else turn.correlation_id,
         result=text(turn.result),

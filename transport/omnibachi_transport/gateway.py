@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
+import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +27,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from omnibachi_model.boundary_ports import Governed, Ledger
 from omnibachi_model.decisions import EMPTY, ENVELOPE, PROVIDER_ERRORS, next_state, said
 from omnibachi_model.diagnostics import Refused, Trouble
+from omnibachi_model.formats import write_time
 
 from . import reading
 from .admission import LARGEST_BODY, Admitted, admit
@@ -125,6 +128,7 @@ class _Routes:
         self._openapi = openapi
         self._draws = Draws()
         self._judging = asyncio.Semaphore(1)
+        self._in_hand = Counter[str]()  # correlations of requests that wait for their runs
 
     async def post_intent(self, request: Request) -> Response:
         about, scope = self._gateway.about, request.scope
@@ -148,7 +152,16 @@ class _Routes:
         if isinstance(admitted, list):
             return refused(scope, admitted)
         scope["state"]["correlation_id"] = admitted.anchors["correlation_id"]
-        return await _governed(self._gateway, scope, admitted)
+        correlation = str(admitted.anchors["correlation_id"])
+        # Whoever comes later than this, or while another waits under the same id, appends nothing.
+        arrived = None if self._in_hand[correlation] else write_time(time.time_ns())
+        self._in_hand[correlation] += 1
+        try:
+            return await _governed(self._gateway, scope, admitted, arrived)
+        finally:
+            self._in_hand[correlation] -= 1
+            if not self._in_hand[correlation]:
+                del self._in_hand[correlation]
 
     async def snapshot(self, request: Request) -> Response:
         query = _query(request, reading.SNAPSHOT)
@@ -257,8 +270,11 @@ class _Routes:
         }
 
 
-async def _governed(gateway: Gateway, scope: Scope, admitted: Admitted) -> Response:
-    """Govern an intent and say what became of it, or, where that takes longer, that it is recorded."""
+async def _governed(gateway: Gateway, scope: Scope, admitted: Admitted, arrived: str | None) -> Response:
+    """Govern an intent and say what became of it, or, where that takes longer, that it is recorded.
+
+    It is a repetition where its INTENT is from before it `arrived`; None where another with its id is waiting.
+    """
     if gateway.walkers.suspect:
         return _unavailable(scope, "OB820")
     future = gateway.walkers.govern((admitted.anchors, admitted.intent, admitted.identity))
@@ -269,11 +285,12 @@ async def _governed(gateway: Gateway, scope: Scope, admitted: Admitted) -> Respo
     while not done:
         # Its INTENT may be there, which is all that the answer needs; what another sent under this id is not it.
         try:
-            index, state = await gateway.readers.ask(lambda ledger: _recorded(ledger, admitted))
+            index, state, at = await gateway.readers.ask(lambda ledger: _recorded(ledger, admitted))
         except Trouble:
-            index, state = None, EMPTY
+            index, state, at = None, EMPTY, ""
         if index is not None:
-            return _accepted(admitted, index, state, queued=True, replayed=False)
+            replayed = arrived is None or at < arrived
+            return _accepted(admitted, index, state, queued=True, replayed=replayed)
         done, _ = await asyncio.wait({waited}, timeout=_AGAIN_SECONDS)
     try:
         found: Governed = waited.result()
@@ -286,18 +303,18 @@ async def _governed(gateway: Gateway, scope: Scope, admitted: Admitted) -> Respo
     return _accepted(admitted, found.index, found.state, queued=False, replayed=found.replayed)
 
 
-def _recorded(ledger: Ledger, admitted: Admitted) -> tuple[int | None, str]:
-    """Return the index of this very intent in the ledger, None where it is not there, and the state that it is in."""
+def _recorded(ledger: Ledger, admitted: Admitted) -> tuple[int | None, str, str]:
+    """Return the index of this very intent in the ledger, None where it is not there, its state, and when it came."""
     anchors = admitted.anchors
     found = ledger.page({"correlation_id": anchors["correlation_id"]}, limit=3, after=-1)["events"]
     envelope = {name: value for name, value in admitted.intent.items() if name != "payload"}
     payload = {**admitted.intent["payload"], ENVELOPE: {**envelope, "identity": admitted.identity}}
     if not found or said(found[0]) != said({**anchors, "payload": payload}):
-        return None, EMPTY
+        return None, EMPTY, ""
     state = EMPTY
     for event in found:
         state = next_state(state, event["kind"], event["payload"]) or state
-    return found[0]["index"], state
+    return found[0]["index"], state, str(found[0]["obs"].get("at", ""))
 
 
 def _accepted(admitted: Admitted, index: int, state: str, *, queued: bool, replayed: bool) -> Response:

@@ -143,7 +143,7 @@ def operations_of(intent_types: Mapping[str, Schema]) -> tuple[Operation, ...]:
         ),
         Operation(
             "GET", "/threads/{thread_id:path}/timeline", "timeline", "The turns of a thread.", {200: TIMELINE},
-            (422, 503), query=reading.TIMELINE, path_parameters={"thread_id": TEXT},
+            (404, 422, 503), query=reading.TIMELINE, path_parameters={"thread_id": TEXT},
         ),
         Operation("GET", "/healthz", "health", "Whether intents are taken.", {200: HEALTH}, (503,), role=None),
         Operation("GET", "/capabilities", "capabilities", "What is accepted.", {200: CAPABILITIES}),

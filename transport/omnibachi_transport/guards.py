@@ -113,8 +113,8 @@ class Guards:
             return None
         identity: dict[str, Any] | Finding = self._local
         if self._tokens is not None:
-            given = headers.get(b"authorization")
-            identity = self._tokens.identify(None if given is None else given.decode("latin-1"))
+            given = [value for name, value in scope["headers"] if name == b"authorization"]
+            identity = self._tokens.identify(given[0].decode("latin-1") if len(given) == 1 else None)
         if isinstance(identity, Finding):
             return identity
         if role not in identity["roles"]:

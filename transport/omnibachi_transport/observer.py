@@ -133,11 +133,13 @@ def observer_app(observer: Observer, version: str, *, tokens: Identify | None, l
     """Return the application of an observer; without `tokens` the local caller is who asks, and may not ingest."""
     routes = _Routes(observer, orjson.dumps(document("OmniBachi observer", version, OPERATIONS)))
     pages = page_routes()
-    roles: dict[str, str | None] = {item.path: item.role for item in OPERATIONS}
-    roles.update((route.path, None) for route in pages)  # They hold no data.
-    guards = Middleware(
-        Guards, role_of=lambda _, path: roles.get(path, READ), tokens=tokens, local=dict(LOCAL), lines=lines
-    )
+    roles: dict[tuple[str, str], str | None] = {(item.method, item.path): item.role for item in OPERATIONS}
+    roles.update((("GET", route.path), None) for route in pages)  # They hold no data.
+
+    def role_of(method: str, path: str) -> str | None:
+        return roles.get(("GET" if method == "HEAD" else method, path), READ)
+
+    guards = Middleware(Guards, role_of=role_of, tokens=tokens, local=dict(LOCAL), lines=lines)
     app = Starlette(
         routes=[
             *pages,

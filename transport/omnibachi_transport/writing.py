@@ -21,6 +21,7 @@ from omnibachi_model.diagnostics import Refused, Trouble
 from .log_lines import Lines
 
 LIMIT = 64  # runs in hand
+FEW = 4  # walkers where no provider is waited for: while one waits for the disk, others go on
 SWEEP_SECONDS = 2.0
 UNAVAILABLE = "store.unavailable"
 STUCK_SECONDS = 5.0  # that an intent waits for a walker, and the walkers still count as taking work
@@ -30,20 +31,21 @@ _Job: TypeAlias = "tuple[float, Asked, Future[Governed]]"
 
 
 class Walkers:
-    """Threads that govern, `most` of them at most; where the ledger is `suspect` none, and nothing is taken."""
+    """Threads that govern: as many as there may be runs in hand where the provider `waits`, else a few, and none where
+    the ledger is `suspect`: then nothing is taken."""
 
     def __init__(
         self,
         open_govern: Callable[[], Govern],
         lines: Lines,
         *,
-        most: int = 1,
+        waits: bool = True,
         limit: int = LIMIT,
         suspect: bool = False,
     ) -> None:
         self.limit = limit
         self.suspect = suspect
-        self._open, self._lines, self._most = open_govern, lines, most
+        self._open, self._lines, self._most = open_govern, lines, limit if waits else FEW
         lock = threading.Lock()
         self._stir, self._done = threading.Condition(lock), threading.Condition(lock)
         self._jobs: deque[_Job] = deque()

@@ -46,7 +46,12 @@ def gateway(output: Output, workspace: Workspace, **asked: object) -> int:
 
 @click.group("serve", context_settings={"help_option_names": ["--help", "-h"]})
 def command() -> None:
-    """Serve the decision boundary over HTTP."""
+    """Serve the decision boundary over HTTP.
+
+    \b
+    Example:
+      omnibachi serve gateway --policy demo
+    """
 
 
 command.add_command(gateway)

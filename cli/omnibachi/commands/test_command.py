@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,7 +52,7 @@ def test(output: Output, workspace: Workspace, selector: str, mutate: bool, work
             report = run_scenarios(compilation, workspace.capabilities, selector, progress.update)
     if mutate:
         with output.bar() as tell:
-            mutation = mutate_all(compilation, workspace.capabilities, selector, tell, workers or os.cpu_count() or 1)
+            mutation = mutate_all(compilation, workspace.capabilities, selector, tell, workers)
     played = mutation.scenarios if mutate else len(report.scenarios) + report.examples
     if selector and not played:
         message = f"no scenario has `{selector}` in its name, file or workflow"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any
 
@@ -44,26 +45,31 @@ def command(output: Output, principal: str, tenant: str | None, roles: tuple[str
     token = wiring.new_token()
     entry = wiring.token_entry(token, principal, tenant, roles)
     if file is not None:
-        there = os.path.lexists(file)
-        _write(file, wiring.token_file([*(wiring.token_entries(file) if there else []), entry]))
+        _add(file, entry)
     value: dict[str, Any] = {"token": token, "entry": entry, "file": file}
     lines = [token, f"its digest stands in {file}"] if file else [token, *pretty(entry).decode().splitlines()]
     return output.give(OK, value, lines)
 
 
-def _write(path: str, data: bytes) -> None:
-    """Write the file aside, for its owner alone, and rename it; raises Trouble (OB629)."""
-    aside = f"{path}.{os.getpid()}"
+def _add(path: str, entry: dict[str, Any]) -> None:
+    """Write the file anew with one entry more, for its owner alone; who adds another meanwhile is refused.
+
+    Raises Refused for a file that is none (OB923, OB924), Trouble where it cannot be written (OB629).
+    """
+    aside = f"{path}.new"
     try:
         place = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with open(place, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(place)
-            os.replace(aside, path)
-        except OSError:
-            os.unlink(aside)
-            raise
+    except OSError as error:
+        raise unwritable(aside, error) from error
+    try:
+        with open(place, "wb") as file:
+            there = wiring.token_entries(path) if os.path.lexists(path) else []
+            file.write(wiring.token_file([*there, entry]))
+            file.flush()
+            os.fsync(place)
+        os.replace(aside, path)
     except OSError as error:
         raise unwritable(path, error) from error
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(aside)

@@ -11,7 +11,7 @@ import click
 from omnibachi import verify as verify_record
 from omnibachi import wiring
 from omnibachi.exits import OK, UNPROVEN
-from omnibachi.ledgers import Held, Judged, is_data_root, is_export, judged_export, judged_root
+from omnibachi.ledgers import Held, Judged, is_data_root, is_export, judged_export, judged_root, noted
 from omnibachi.workspace import SNAPSHOT, Workspace, is_workspace
 from omnibachi_model.diagnostics import Diagnostic, has_errors
 from omnibachi_model.digests import digest
@@ -32,7 +32,7 @@ ARCHIVE = b"PK\3\4"
 )
 @click.option("--signature", metavar="FILE", help="A signature of the run.  [default: <ID>.sig.json beside the record]")
 @click.option("--proof", metavar="FILE", help="A proof of inclusion.  [default: <ID>.tlog-proof beside the record]")
-@click.option("--checkpoint", metavar="FILE", help="What a ledger was, as a gateway or `data export` says.")
+@click.option("--checkpoint", metavar="FILE", help="What a ledger was.  [default: <data-root>.checkpoint.json]")
 @click.option("--trust", "trust_file", metavar="FILE", help="Whose word counts.  [default: <workspace>/trust.json]")
 def verify(
     output: Output, workspace: Workspace, target: str, require: str, signature: str | None, proof: str | None,
@@ -44,7 +44,7 @@ def verify(
     A record is BROKEN at a line, INTACT (consistent, origin unproven) or ANCHORED (equal to the journal of the data
     root, or vouched for by a key of the trust file: by a signature, or by a checkpoint that holds the run). A snapshot
     is ANCHORED where such a key signed it, a bundle where one vouches for its run, a ledger of decisions where it goes
-    on from what --checkpoint says; one that is BROKEN names its first bad event. Exit status 4 for BROKEN, for
+    on from what a checkpoint says; one that is BROKEN names its first bad event. Exit status 4 for BROKEN, for
     evidence that was tampered with, and for less than --require asks for.
     """
     trust = content_of(trust_file or workspace.trust, needed=trust_file is not None)
@@ -55,6 +55,7 @@ def verify(
         return _snapshot(output, Workspace(folder), os.path.join(folder, SNAPSHOT), require, trust)
     if is_data_root(target) or is_export(target):
         held = None
+        checkpoint = checkpoint or noted(target)
         if checkpoint is not None:
             data = content_of(checkpoint, needed=True) or b""
             held = Held(checkpoint, data, trust, needed=trust_file is not None)

@@ -7,5 +7,6 @@ happened with what a step expects (`matching` compares values), `tours` lays wha
 
 What was not reached is looked for by `reaching`, which follows `roads` and mends `worlds` until they fulfil `wishes`,
 made of `atoms` over `variables`, with values from `specimens` and `patterns`; `suggested` writes what was found.
-`mutation` plays the changed workflows that `mutants` makes.
+`mutation` has the changed workflows played that `mutants` makes: by those who may feel it (`visits`), wherever the
+same declaration is used (`sayings`), in several processes (`trials`).
 """

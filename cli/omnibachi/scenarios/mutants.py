@@ -19,7 +19,7 @@ import copy
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from omnibachi.wiring import PATTERN_LENGTH, among, courses_of
+from omnibachi.wiring import PATTERN_LENGTH, Bound, among, bounded_by, bounds_of, courses_of
 from omnibachi_model.checks import types_of
 from omnibachi_model.expressions import MACROS
 from omnibachi_model.sealed import (
@@ -52,10 +52,6 @@ _SIGNS |= {name: name for name in MACROS}
 _SWAPS |= {"all": "exists", "exists": "all", "exists_one": "exists"}
 _ORDERS = ("lt", "le", "gt", "ge")
 _NEGATED = ("in", "has", "startsWith", "endsWith", "contains")
-_BOUNDS = (
-    "const", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength",
-    "minItems", "maxItems", "pattern", "format",
-)  # fmt: skip
 
 
 class Mutant(NamedTuple):
@@ -258,36 +254,20 @@ def _check_of(index: int) -> Callable[[Sealed], Schema]:
 def _of_schema(index: int, name: str, schema: Schema, find: Callable[[Sealed], Schema]) -> Iterator[Mutant]:
     """Take one bound of a schema away at a time, which is felt by what broke it."""
     felt = frozenset([left_by(REJECTED_EXIT), left_by(FAULT)])
-    for path, place, key, text in _bounds(schema, (), ""):
-        word = f"{text} at `{place or '/'}` is gone"
+    for bound in bounds_of(schema):
+        if bound.member is None and not _bounds_anything(bounded_by(schema, bound), bound.keyword):
+            continue
+        word = f"`{bound.keyword}` at `{bound.place or '/'}` is gone"
         change = f"the payload's {word}" if index == GATE else word
 
-        def apply(sealed: Sealed, path: tuple[str, ...] = path, key: str = key) -> None:
-            at = find(sealed)
-            for part in path:
-                at = at[part]
-            if key.startswith("required/"):
-                at["required"] = [member for member in at["required"] if member != key[9:]]
+        def apply(sealed: Sealed, bound: Bound = bound) -> None:
+            at = bounded_by(find(sealed), bound)
+            if bound.member is not None:
+                at["required"] = [member for member in at["required"] if member != bound.member]
             else:
-                del at[key]
+                del at[bound.keyword]
 
-        yield Mutant(index, name, "check", change, ("gate", place), apply, felt, word)
-
-
-def _bounds(schema: Schema, path: tuple[str, ...], place: str) -> Iterator[tuple[tuple[str, ...], str, str, str]]:
-    for key in _BOUNDS:
-        if key in schema and _bounds_anything(schema, key):
-            yield path, place, key, f"`{key}`"
-    properties = schema.get("properties", {})
-    for member in schema.get("required", ()):
-        if "default" not in properties.get(member, {}):
-            yield path, f"{place}/{member}", f"required/{member}", "`required`"
-    if schema.get("additionalProperties") is False:
-        yield path, place, "additionalProperties", "`additionalProperties`"
-    for member, inner in properties.items():
-        yield from _bounds(inner, (*path, "properties", member), f"{place}/{member}")
-    if isinstance(schema.get("items"), dict):
-        yield from _bounds(schema["items"], (*path, "items"), f"{place}/*")
+        yield Mutant(index, name, "check", change, ("gate", bound.place), apply, felt, word)
 
 
 def _bounds_anything(schema: Schema, key: str) -> bool:

@@ -6,6 +6,7 @@ by those that may feel it (`visits`), at all its places (`sayings`), cheapest fi
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from .visits import GATE, Visit, visits_of
 
 Progress = Callable[[int, int], None]  # how many of how many mutants were played
 
+FEW = 100  # mutants that are played sooner than another process has begun
 SECONDS_OF_A_NODE = 0.0001  # what linking one takes, about: only the order in which scenarios are played hangs on it
 
 
@@ -54,11 +56,12 @@ def mutate(
     capabilities: Capabilities,
     selector: str = "",
     progress: Progress = lambda done, of: None,
-    workers: int = 1,
+    workers: int | None = 1,
 ) -> Mutation:
     """Play every mutant of the workflows that the chosen scenarios run, or, without a selector, of all.
 
-    With several `workers` that many processes play them. Scenarios that fail on what is sealed prove nothing: OB776,
+    With several `workers` that many processes play them; None is as many as there are cores, where there is enough to
+    do. Scenarios that fail on what is sealed prove nothing: OB776,
     and nothing is changed. Raises Trouble (OB758) where a worker dies.
     """
     bench = Bench(compilation, capabilities, selector)
@@ -73,6 +76,8 @@ def mutate(
     covered |= {address for scenario in bench.scenarios for address in workflows_of(stage, scenario)}
     trials = [_trial(bench, places, visits, costs) for places in _places(bench, sorted(covered))]
     found.of = len(trials)
+    if workers is None:
+        workers = (os.cpu_count() or 1) if len(trials) > FEW else 1
     if workers > 1:
         killed = try_all(compilation, capabilities.folder, selector, trials, workers)
     else:

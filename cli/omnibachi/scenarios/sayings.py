@@ -17,7 +17,7 @@ from omnibachi_model.sealed import at_gate
 from .mutants import Mutant
 from .visits import GATE
 
-_DOUBTED = re.compile(r"`(\w+)` may not fit")
+_DOUBTED = re.compile(r"`(\w+)` may not fit(?:: (.*))?")  # without bounds: any of them
 
 
 class Saying(NamedTuple):
@@ -53,17 +53,21 @@ def saying_of(mutant: Mutant, address: str, origins: Mapping[str, Any], workflow
 def is_proven(mutant: Mutant, node: Mapping[str, Any], origins: Mapping[str, Any]) -> bool:
     """Tell whether a bound that is gone is one that the compiler has shown to hold of the sealed node's inputs.
 
-    Inputs are checked when called where one of them may not fit; it says which (`checked` of the origins). That those
-    are given which are asked for, and no others, it always shows.
+    Inputs are checked when called where one of them may not fit; it says which, and which of its bounds (`checked` of
+    the origins). That those are given which are asked for, and no others, it always shows.
     """
     if mutant.kind != "check" or mutant.at == GATE or node["with"][0] != "map":
         return False
     name, _, inside = mutant.place[1][1:].partition("/")
-    if not name or (not inside and mutant.word.startswith("`required`")):
+    keyword = mutant.word.split("`")[1]
+    if not name or (keyword == "required" and not inside):
         return True
     reasons = [place["reason"] for place in origins.get("checked", ()) if place["node"] == node["name"]]
     doubted = [_DOUBTED.fullmatch(reason) for reason in reasons]
-    return all(found and found[1] != name for found in doubted)
+    if not all(doubted):
+        return False
+    bound = f"`{keyword}`" + (f" at `/{inside}`" if inside else "")
+    return not any(found and found[1] == name and bound in (found[2] or bound).split(", ") for found in doubted)
 
 
 def span_of(mutant: Mutant, origins: Mapping[str, Any]) -> Span | None:

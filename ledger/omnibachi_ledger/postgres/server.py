@@ -319,6 +319,9 @@ class Server:
         if not done:
             raise self._lost(reason)
 
+    def flush(self) -> None:
+        """Do nothing: what was committed is as durable as the server makes it."""
+
     def rollback(self) -> None:
         """Undo the open transaction, if there is one; with its connection it is gone already."""
         self._open = False
