@@ -13,6 +13,7 @@ from omnibachi import Workspace
 from omnibachi.intent_types import intent_types
 from omnibachi_transport.admission import Admitted, admit
 from omnibachi_transport.reasons import REASONS, REFUSAL, refusal
+from omnibachi_transport.secret_texts import secrets_in
 
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,7 +55,7 @@ anchors = st.fixed_dictionaries(
 said = st.builds(
     lambda named, more, payload: {**named, **more, "intent_type": "chat.message", "payload": payload},
     anchors, options, payloads,
-)  # fmt: skip
+).filter(lambda fields: not any(secrets_in(fields)))  # fmt: skip
 
 
 def in_form(form: str, fields: Json, correlation: str | None = "c") -> Json:

@@ -1,9 +1,8 @@
-"""Examples that ask a server with `curl`: it is opened over what ships, in this process, and asked as they say.
+"""Examples that ask a server with `curl`: it is opened in their folder, in this process, and asked as they say.
 
-`$ omnibachi serve gateway OPTIONS &` opens one on the folder's own `data`, `$ omnibachi serve observer OPTIONS &` one
-that follows nobody; `$ curl …` asks it, `$ kill %1` stops it.
-All is what the command does, but for the socket: requests go to the application without one. Other lines are left to
-the caller.
+`$ omnibachi serve gateway OPTIONS &` opens one over what ships, `$ omnibachi serve observer OPTIONS &` one that follows
+nobody; `$ curl …` asks it, `$ kill %1` stops it. All is what the command does, but for the socket: requests go to the
+application without one. Other lines are left to the caller.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ import httpx2
 
 from omnibachi import Workspace, serving_gateway, serving_observer, wiring
 
-ROOT = Path(__file__).resolve().parent.parent
 CURL, SERVE, KILL = "$ curl ", "$ omnibachi serve ", "$ kill "
 
 
@@ -50,12 +48,11 @@ def _served(line: str, asked: list[str], folder: Path) -> list[httpx2.Response]:
         answers.extend(asyncio.run(_all(app, asked)))
         return 5.0
 
-    workspace = Workspace(ROOT)
-    workspace.data_root = str(folder / "data")
     with (
         contextlib.chdir(folder), open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere),
         mock.patch.object(wiring, "serve", serve, create=True),
     ):  # fmt: skip
+        workspace = Workspace.find()
         if which == "gateway":
             serving_gateway.serve_gateway(workspace, serving_gateway.Asked(**{"port": 0, **options}))  # type: ignore[arg-type]
         else:

@@ -73,8 +73,11 @@ def compiled_shop(folder: Path) -> Path:
 
 
 def shown(shop: Path, folder: Path, code: str, example: str) -> Shown:
-    """Do an example in a new copy `folder` of the compiled workspace `shop`."""
-    shutil.copytree(shop, folder)
+    """Do an example in `folder`: a new copy of the compiled workspace `shop`, or empty where it asks a server."""
+    if error_pages.SERVES.search(example):
+        folder.mkdir(parents=True)
+    else:
+        shutil.copytree(shop, folder)
     parts = error_pages.parts(example)
     for part in parts:
         if part.file:

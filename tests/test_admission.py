@@ -52,6 +52,12 @@ def test_invalid_text(data: bytes, places: list[str]) -> None:
     assert refused(data) == (400, [("admission.invalid_text", place) for place in places])
 
 
+def test_malformed_is_told_before_text_and_both_at_once() -> None:
+    assert refused(rb'{"a":"\ud800","b":1e300}') == (400, [
+        ("admission.malformed_json", "/b"), ("admission.invalid_text", "/a"),
+    ])  # fmt: skip
+
+
 def test_text_beyond_ascii_is_welcome() -> None:
     found = accepted(rb'{"intent_type":"chat.message","payload":{"message":"\ud83d\ude00 \u001f\u202e","\uffff":"z"}}')
     assert found.intent["payload"] == {"message": "😀 \x1f\u202e", "\uffff": "z"}

@@ -106,6 +106,24 @@ def test_a_repeated_post_without_a_name_is_recognised(tmp_path: Path) -> None:
         assert (first["replayed"], second["replayed"], len(server.events())) == (False, True, 3)
 
 
+def test_two_gateways_on_one_data_root(tmp_path: Path, house: ModelHouse) -> None:
+    """What is posted to both is one story; what one leaves when it is killed the other completes, and asks nobody."""
+    with asking(tmp_path, house, model="late") as one, asking(tmp_path, house, model="late") as two:
+        with ThreadPoolExecutor(8) as threads:
+            answers = list(threads.map(lambda number: intend((one, two)[number % 2].url, "both").value, range(8)))
+        assert {item["index"] for item in answers} == {0} and sum(not item["replayed"] for item in answers) <= 2
+        assert intend(one.url, "left").value["queued"]
+        until(lambda: len(house.asked) == 2)
+        one.process.kill()
+        assert final(two.url, "left")["state"] == "EXECUTED"
+        (left,) = two.events(correlation_id="left", kind="EXECUTION")
+        assert left["payload"]["error"]["code"] == "outcome_unknown"
+        house.release.set()
+        final(two.url, "both")
+        assert two.stop() == 0
+    assert stories(tmp_path).keys() == {"both", "left"} and len(house.asked) == 2
+
+
 def test_a_repetition_that_has_to_wait_is_told_as_one(tmp_path: Path) -> None:
     """While somebody else writes, nothing is appended; a repetition needs nothing appended to be known as one."""
     with serving("gateway", "--data-root", str(tmp_path)) as server:

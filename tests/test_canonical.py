@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omnibachi_model.digests import decode, encode, pretty
-from omnibachi_model.values import LIMIT, MAX_DEPTH, Outside, admit, parse, pointer
+from omnibachi_model.values import LIMIT, MAX_DEPTH, Outside, _admit, admit, canonical, parse, pointer
 
 MANY = settings(max_examples=10_000 if os.environ.get("OMNIBACHI_THOROUGH") else 300, deadline=None)
 
@@ -28,6 +28,13 @@ inside = st.recursive(
     st.none() | st.booleans() | whole | fractions | texts,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4),
     max_leaves=12,
+)
+wild = st.recursive(
+    st.none() | st.integers() | st.sampled_from([LIMIT, -LIMIT, LIMIT - 1]) | st.floats() | st.text() | st.binary(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2) | st.integers(), inner) | st.tuples(inner)
+    ),
+    max_leaves=6,
 )
 
 
@@ -49,6 +56,16 @@ def test_what_is_admitted_is_admitted_again_as_the_same_object(value: Any) -> No
     admitted = admit(value)
     assert admit(admitted) is admitted
     assert not any(type(item) is float and item.is_integer() for item in _leaves(admitted))
+
+
+@MANY
+@given(wild | inside)
+def test_what_is_told_quickly_to_be_canonical_is_admitted_as_it_is(value: Any) -> None:
+    try:
+        same = _admit(value, (), 3) is value
+    except Outside:
+        same = False
+    assert same or not canonical(value, 3)
 
 
 def _leaves(value: Any) -> list[Any]:

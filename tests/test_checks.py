@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import uuid
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
 from generated import Schema, schemas, values_near
-from omnibachi_model import formats
+from omnibachi_model import checks, formats
 from omnibachi_model.checks import compile_pattern, conform, filler, link, listed
+from omnibachi_model.quick import quick
 from omnibachi_model.values import pointer
 
 MANY = settings(max_examples=500, deadline=None)
@@ -49,6 +51,31 @@ def test_checks_find_what_jsonschema_finds(data: st.DataObject) -> None:
         too_long = {(at, "pattern") for at, keyword in mine if keyword == "maxLength"}
         assert mine == {found for found in theirs - too_long if found[0] not in wrong_type or found[1] == "type"}
         assert bool(mine) == bool(theirs)
+
+
+@MANY
+@given(st.data())
+def test_what_is_told_quickly_to_fit_fits(data: st.DataObject) -> None:
+    schema = data.draw(schemas())
+    fits = quick(schema, compile_pattern)
+    if fits is not None:
+        value = data.draw(values_near(schema) | st.dictionaries(st.text(max_size=2), st.text(max_size=2), max_size=2))
+        with mock.patch.object(checks, "quick", lambda *_: None):
+            assert not fits(value) or not link(schema)(value)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object"},
+        {"type": "object", "properties": {"a": {"const": "x"}}, "required": ["a", "z"]},
+        {"type": "object", "properties": {"a": {"enum": ["x"]}}, "additionalProperties": {"type": "integer"}},
+    ],
+)
+def test_open_records_are_told_quickly(schema: Schema) -> None:
+    fits = quick(schema, compile_pattern)
+    assert fits is not None and fits({"a": "x", "z": 1}) and not fits({"a": "x", "z": 2.0})
+    assert not fits({"a": "x", "z": 1, "\ud800": 1}) and not fits([])
 
 
 @MANY

@@ -173,6 +173,7 @@ def test_another_pack_gives_an_exact_difference(call: Call, story: list[Json], e
             for item in differences(intents[decision["correlation_id"]], decision, pack)
         ]
         assert (done.status, said["same"], said["differences"]) == (4, False, expected)
+        assert (said["divergence"]["path"], said["divergence"]["recorded"]) == ("c-1", expected[0]["old"])
         assert said["policy"] == {"address": pack["address"], "digest": pack["digest"]}
         turned = {correlation for correlation, field in members(said) if field == "result"}
         wanted = "DENY" if "deny" in name.lower() else "ALLOW"

@@ -88,6 +88,27 @@ def test_each_thousandth_event_and_a_clean_stop_write_one(root: str, tmp_path: P
     assert kept.path.read_bytes() == before
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="it tells which file is flushed")
+def test_no_checkpoint_outlives_the_events_that_it_tells_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power failure may take what was committed and not flushed: so the log is, before anything tells of it."""
+    root, flushed, fsync = str(tmp_path / "data"), list[str](), os.fsync
+
+    def flush(descriptor: int) -> None:
+        flushed.append(os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}")))
+        fsync(descriptor)
+
+    kept = Kept(root)
+    with open_root(root) as ledger:
+        deny_many(ledger, 500)
+    with gateway(root, checkpoints=kept.keeper) as door:
+        monkeypatch.setattr(os, "fsync", flush)
+        post(door, "a")
+        head_of = kept.said["length"]
+        kept.keeper.stopped()
+    aside = f"data.checkpoint.json.{os.getpid()}"
+    assert flushed == ["store.db-wal", aside] and head_of == 1003
+
+
 def test_a_ledger_that_holds_nothing_has_none(tmp_path: Path) -> None:
     kept = Kept(str(tmp_path / "data"))
     assert kept.keeper.doubt() is None

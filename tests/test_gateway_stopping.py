@@ -238,9 +238,10 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-def test_a_data_root_on_a_server(postgres: Postgres) -> None:
+def test_a_data_root_on_a_server(tmp_path: Path, postgres: Postgres) -> None:
     root = postgres.root()
-    with serving("gateway", "--data-root", root, "--policy", "demo") as server:
+    checkpoint = tmp_path / "checkpoint.json"
+    with serving("gateway", "--data-root", root, "--policy", "demo", "--checkpoint", str(checkpoint)) as server:
         with server.tail() as events:
             for message in ("hello", "x" * 400, ""):
                 server.settled(server.say(message))
@@ -252,11 +253,14 @@ def test_a_data_root_on_a_server(postgres: Postgres) -> None:
         assert server.get("/snapshot", thread_id="\ufffd").json()["matched"] == 0
         assert server.stop() == 0
         assert "Traceback" not in server.said()
+    held = read_checkpoint(checkpoint.read_bytes())
+    assert held is not None and held["length"] == 8
 
 
 @pytest.mark.skipif(not THOROUGH, reason="OMNIBACHI_THOROUGH is not set")
-def test_a_database_that_went_away_and_came_back() -> None:
-    with started() as (dsn, keeper), serving("gateway", "--data-root", dsn) as server:
+def test_a_database_that_went_away_and_came_back(tmp_path: Path) -> None:
+    checkpoint = str(tmp_path / "checkpoint.json")
+    with started() as (dsn, keeper), serving("gateway", "--data-root", dsn, "--checkpoint", checkpoint) as server:
         server.settled(server.say(correlation_id="a"))
         keeper.ask("kill")
         message = {"intent_type": "chat.message", "payload": {"message": "x"}, "correlation_id": "b"}

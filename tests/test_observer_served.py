@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from omnibachi.observer_memory import Memory
 from proxying import Proxy, proxy
-from serving import ROOT, Server, serving, until
+from serving import ROOT, Server, serving, starting, until
 
 
 def shown(observer: Server, gateway: Server) -> dict[str, Any]:
@@ -198,15 +199,31 @@ def test_what_is_remembered_is_gone_on_from_and_compared(tmp_path: Path) -> None
             assert observer.read("/threads/t")["thread"]["turns_total"] == 1  # as it was when it last wrote
 
 
-@pytest.mark.parametrize("spoil", [b"", b"{}", b"cut"])
-def test_a_spoilt_memory_is_read_anew(tmp_path: Path, spoil: bytes) -> None:
+def test_a_spoilt_memory_is_read_anew(tmp_path: Path) -> None:
     """OB951."""
-    (tmp_path / "observer.json").write_bytes(spoil)
+    (tmp_path / "observer.json").write_bytes(b"{}")
     with serving("observer", "--data-root", str(tmp_path)) as observer:
         assert observer.read("/status")["event_count"] == 0
         assert "warning[OB951]" in observer.said()
         assert observer.stop() == 0
-        assert (tmp_path / "observer.json").stat().st_size > 100
+        assert Memory(str(tmp_path)).recall()[1] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "status"),
+    [
+        (("--gateway", "localhost:8010"), "OB952", 3),
+        (("--gateway", "http://localhost:8010/?a=b"), "OB952", 3),
+        (("--data-root", "/dev/null"), "OB950", 6),
+        (("--data-root", "postgresql://localhost/x"), "OB786", 3),
+        (("--host", "0.0.0.0"), "OB931", 3),
+        (("--token-file", "/dev/null"), "OB923", 3),
+    ],
+)
+def test_what_it_cannot_begin_with_is_refused(options: tuple[str, ...], code: str, status: int) -> None:
+    with starting("observer", *options) as observer:
+        assert observer.process.wait(30) == status
+        assert f"error[{code}]" in observer.said() and "Traceback" not in observer.said()
 
 
 def test_a_gateway_with_tokens_is_read_with_one(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from omnibachi_model.digests import digest
 from omnibachi_transport import tokens
 from omnibachi_transport.reasons import Finding
 from omnibachi_transport.secret_texts import shows_secret
-from omnibachi_transport.tokens import ROLES, Tokens, bearer, load_tokens, new_token, token_entry, token_file
+from omnibachi_transport.tokens import LOCAL, ROLES, Tokens, bearer, load_tokens, new_token, token_entry, token_file
 
 ANNA, BERT = new_token(), new_token()
 ENTRIES = [token_entry(ANNA, "anna", "north", ["read", "intent"]), token_entry(BERT, "bert", None, ["ingest"])]
@@ -59,7 +59,7 @@ def test_who_asks_is_what_the_file_says_of_the_token(tmp_path: Path) -> None:
 @pytest.mark.parametrize("header", [
     None, "", "Bearer", "Bearer ", ANNA, f"Basic {ANNA}", f"Token {ANNA}", f"Bearer{ANNA}", f"Bearer {ANNA}x",
     f"Bearer {ANNA[:-1]}", f"Bearer {ANNA} {BERT}", f"Bearer {ANNA},", f"Bearer {digest(ANNA.encode())}",
-    f"Bearer {ANNA.swapcase()}", "Bearer " + "x" * 513, f"Bearer {ANNA}\x00", "Bearer ÿ", f"Bearer '{ANNA}'",
+    f"Bearer {ANNA.swapcase()}", "Bearer " + "x" * 5000, f"Bearer {ANNA}\x00", "Bearer ÿ", f"Bearer '{ANNA}'",
 ])  # fmt: skip
 def test_what_is_no_known_token_is_nobody(tmp_path: Path, header: str | None) -> None:
     found = load_tokens(kept(tmp_path)).identify(header)
@@ -139,6 +139,10 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(pipe, 0o600)
     for place in (tmp_path / "none.json", tmp_path, pipe, tmp_path / ("x" * 300), tmp_path / "none" / "x"):
         assert refused(place)[0] == "OB923"
+
+
+def test_without_a_file_the_local_caller_asks_unverified() -> None:
+    assert LOCAL == {"principal": "local", "tenant": None, "verified": False, "roles": ["intent", "read"]}
 
 
 def test_tokens_are_long_drawn_and_seen_as_secrets() -> None:

@@ -159,7 +159,7 @@ def test_a_flush_that_fails_is_told_and_the_turn_is_free(tmp_path: Path, monkeyp
 
 
 def test_an_intent_is_on_the_disk_before_it_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever was decided: what was committed by then was flushed; the EXECUTION and what a replay adds need not be."""
+    """Whatever was decided, it was flushed; an EXECUTION need not be, nor what a replay adds."""
     flushed = [0]
 
     def flush(log: int) -> None:
@@ -201,3 +201,17 @@ def _until(true: Any) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.001)
+
+
+def test_who_only_reads_can_wait_for_what_others_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As whoever answers for an intent whose run goes on."""
+    flushes: list[int] = []
+    monkeypatch.setattr(turns, "_flush", flushes.append)
+    order = Turns()
+    with open_root(str(tmp_path), turns=order) as writer, open_root(str(tmp_path), turns=order) as reader:
+        append(writer, INTENT, anchors(1), asked())
+        assert flushes == []
+        reader.decisions(LEDGER).flush()
+        assert len(flushes) == 1
+        writer.decisions(LEDGER).flush()
+        assert len(flushes) == 1

@@ -45,6 +45,16 @@ class Redecided:
         self.found.seek(0)
         return (line.rstrip(b"\n") for line in self.found)
 
+    @property
+    def divergence(self) -> Json | None:
+        """The first difference, in the words of a run's replay."""
+        first = next(self.differences(), None)
+        if first is None:
+            return None
+        item = decode(first)
+        names = {"path": "correlation_id", "field": "field", "recorded": "old", "recomputed": "new"}
+        return {name: item[of] for name, of in names.items()}
+
 
 class _Retelling:
     """Shows the events of ledgers to one `Again` each, and writes down what differs."""
@@ -134,10 +144,10 @@ def _told(found: Redecided, target: str, policy: Json | None) -> list[Diagnostic
         help = "this is what the other pack would change; the difference is told member by member"
         told.append(Diagnostic("OB825", f"{message}, {turned} with another verdict", help=help))
     elif differing:
-        first = decode(next(found.differences()))
-        where = f"the first is {shown(first['correlation_id'])}: `{first['field']}` is recorded as"
-        message = f"{differing} of {total} decisions of `{target}` come out otherwise; {where} {shown(first['old'])}"
-        told.append(Diagnostic("OB825", f"{message}, and comes out as {shown(first['new'])}"))
+        first = found.divergence or {}
+        where = f"the first is {shown(first['path'])}: `{first['field']}` is recorded as {shown(first['recorded'])}"
+        message = f"{differing} of {total} decisions of `{target}` come out otherwise; {where}"
+        told.append(Diagnostic("OB825", f"{message}, and comes out as {shown(first['recomputed'])}"))
     untold = [item for ledger in found.ledgers for item in ledger.get("untold", {}).items()]
     if untold:
         count, (digest, _) = sum(number for _, number in untold), untold[0]

@@ -119,6 +119,11 @@ class Engine:
         # Whatever broke off a process that publishes, an interrupt too, has left something to do.
         self.close(done=kind is None or not self._note)
 
+    @property
+    def turns(self) -> Turns | None:
+        """The order in which this one and those beside it write."""
+        return self._turns
+
     def beside(self) -> Engine:
         """Return another engine on the same snapshot and data root, for another thread."""
         return Engine(

@@ -21,6 +21,8 @@ INDEX = "README.md"
 UNNAMED = "protocols/shop/example.yaml"
 FILE = re.compile(r"# ([\w.-]+(?:/[\w.-]+)*\.(?:yaml|py|json))")
 FOR = "Examples are for a compiled copy of `examples/errors`."
+FOR_SERVERS = "Examples are for an empty folder."
+SERVES = re.compile(r"^\$ omnibachi serve .*&$", re.MULTILINE)
 DONE = ("$ ", "> ")
 LANGUAGES = {".yaml": "yaml", ".py": "python", ".json": "json"}
 AREAS = {
@@ -85,7 +87,8 @@ def page(code: Code) -> str:
     if code.mended.strip():
         written += ["## Mended", *_shown(code.mended)]
     area = AREAS[code.code[2]].lower()
-    written.append(f"Area: {area}. `omnibachi explain {code.code}` prints this page. {FOR}")
+    where = FOR_SERVERS if SERVES.search(code.example) else FOR
+    written.append(f"Area: {area}. `omnibachi explain {code.code}` prints this page. {where}")
     return "\n\n".join(written) + "\n"
 
 
@@ -134,7 +137,8 @@ def pages() -> dict[str, str]:
         "# Diagnostics",
         "",
         "Every finding has a code for ever. This folder is generated from `model/omnibachi_model/codes.toml`.",
-        "Examples are for a compiled copy of [examples/errors](../../examples/errors/README.md); tests do them all.",
+        "Examples are for a compiled copy of [examples/errors](../../examples/errors/README.md), or, where they ask a",
+        "server, for an empty folder; tests do them all.",
     ]
     for digit, area in AREAS.items():
         rows = [code for code in codes.values() if code.code[2] == digit]

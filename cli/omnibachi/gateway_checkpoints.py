@@ -12,7 +12,7 @@ from threading import Lock
 
 from omnibachi_model.decisions import ZERO
 from omnibachi_model.diagnostics import Diagnostic, Trouble
-from omnibachi_model.digests import decode
+from omnibachi_model.digests import decode, digest
 from omnibachi_model.formats import write_time
 
 from . import wiring
@@ -102,6 +102,8 @@ class Checkpoints:
             envelope = wiring.sealed_envelope(wiring.ledger_statement(made, at), self._key)
             made["signed"] = decode(envelope)
         try:
+            if not wiring.is_address(self._root):
+                wiring.settle(self._root)
             os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
             wiring.keep_checkpoint(self.path, made)
         except OSError as error:
@@ -146,11 +148,14 @@ def checkpoints_for(
     tell: Callable[[Diagnostic], None] = lambda _: None,
 ) -> Checkpoints:
     """Return the keeper of a ledger's checkpoint: in the file `path`, else beside the data root, or, where that is a
-    server, beside the folder of its mirrors; signed with the private key in `key_file`.
+    server, beside the folder of its mirrors, by the digest of its address; signed with the private key in `key_file`.
 
     Raises Refused (OB613) for a key file that is none.
     """
     root = os.fspath(data_root)
     key = None if key_file is None else private_key_in(key_file)
-    beside = workspace.mirrors if wiring.is_address(root) else os.path.abspath(root)
+    beside = os.path.abspath(root)
+    if wiring.is_address(root):
+        named = digest(wiring.shown_root(root).encode())
+        beside = f"{workspace.mirrors}-{named.removeprefix('sha256:')[:8]}"
     return Checkpoints(path or beside + ENDING, root, store, key, clock or SystemClock(), tell)

@@ -98,6 +98,11 @@ class Govern:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._engine.close(done=kind is None)
 
+    @property
+    def turns(self) -> wiring.Turns | None:
+        """The order in which this one and those beside it write."""
+        return self._engine.turns
+
     def beside(self) -> Govern:
         """Open another on the same snapshot and data root, with the same in force, for another thread."""
         return Govern(self._engine.beside(), self.boundary, self._clock, self._checkpoints)

@@ -138,6 +138,7 @@ PLACES = {
     "keep_checkpoint": "omnibachi_ledger.decisions.checkpoints:keep",
     "ledger_checkpoint": "omnibachi_ledger.decisions.checkpoints:checkpoint_of",
     "read_checkpoint": "omnibachi_ledger.decisions.checkpoints",
+    "settle": "omnibachi_ledger.decisions.checkpoints",
     "Decisions": "omnibachi_ledger.decisions.pages",
     "Verdict": "omnibachi_ledger.decisions.verifying",
     "verify_export": "omnibachi_ledger.decisions.verifying",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from omnibachi_model.boundary_ports import Ledger
 
     from .gateway_checkpoints import Checkpoints
-    from .wiring import About, Lines, Readers
+    from .wiring import About, Lines, Readers, Turns
 
 DEPARTED = "OB822"
 
@@ -66,7 +66,7 @@ def serve_gateway(workspace: Workspace, asked: Asked) -> str:
         )  # fmt: skip
         # What lies on disk is read once: all walkers are on this snapshot, whatever is compiled meanwhile.
         first = _opened(workspace, asked, checkpoints)
-        open_ledger = functools.partial(_ledger, root)
+        open_ledger = functools.partial(_ledger, root, first.turns)
         readers = wiring.Readers(open_ledger)
         stack.callback(readers.close)
         suspect = _suspect(readers, checkpoints, lines)
@@ -119,8 +119,8 @@ def _suspect(readers: Readers, checkpoints: Checkpoints, lines: Lines) -> bool:
 
 
 @contextlib.contextmanager
-def _ledger(root: str) -> Iterator[Ledger]:
-    with wiring.open_root(root) as opened:
+def _ledger(root: str, turns: Turns | None) -> Iterator[Ledger]:
+    with wiring.open_root(root, turns=turns) as opened:
         yield opened.decisions(LEDGER)
 
 

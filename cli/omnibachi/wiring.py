@@ -115,6 +115,7 @@ if TYPE_CHECKING:
     from omnibachi_ledger.decisions.checkpoints import departs as departs
     from omnibachi_ledger.decisions.checkpoints import keep as _keep_checkpoint
     from omnibachi_ledger.decisions.checkpoints import read_checkpoint as read_checkpoint
+    from omnibachi_ledger.decisions.checkpoints import settle as settle
     from omnibachi_ledger.decisions.pages import Decisions as Decisions
     from omnibachi_ledger.decisions.verifying import Verdict as Verdict
     from omnibachi_ledger.decisions.verifying import verify_export as verify_export

@@ -124,14 +124,15 @@ class Database:
                 self.flush()
 
     def flush(self) -> None:
-        """Return once all that this connection has committed in its turns outlives a power failure."""
+        """Return once all that this connection has committed in its turns outlives a power failure; of one that has
+        only read, all that it could see."""
         if self._turns is None:
             return
         # The log is the same file as long as this connection is open: only the last one to close removes it.
         try:
             if self._log < 0:
                 self._log = os.open(f"{self.path}-wal", os.O_RDWR)
-            self._turns.flush(self._last, self._log)
+            self._turns.flush(self._last or self._turns.commits + 1, self._log)
         except OSError as error:
             raise of_system(error, self.path) from error
 

@@ -63,6 +63,11 @@ class Turns:
         self.give()
         return number
 
+    @property
+    def commits(self) -> int:
+        """How many commits there were."""
+        return self._commits
+
     def flush(self, number: int, log: int) -> None:
         """Return once a commit outlives a power failure; `log` is a descriptor of the log. Raises OSError."""
         with self._flushing:

@@ -74,6 +74,10 @@ class Ledger(Protocol):
         """Return {correlation_id, state, indexes, reason_codes}."""
         ...
 
+    def flush(self) -> None:
+        """Return once what was read outlives a power failure, as far as this process wrote it."""
+        ...
+
     def timeline(self, thread_id: str, *, payloads: bool = False) -> dict[str, Any]:
         """Return {thread_id, turns}."""
         ...

@@ -53,7 +53,7 @@ def needed(workflow: Mapping[str, Any]) -> dict[str, list[str]]:
 
 def shown(value: Any, secrets: Iterable[str]) -> bool:
     """Tell whether one of these secrets stands in a text of a value, keys of records included."""
-    wanted = frozenset(form for secret in secrets for form in _forms(secret))
+    wanted = frozenset(form for secret in secrets if len(secret) >= SHORTEST for form in _forms(secret))
     return bool(wanted) and any(form in text for text in _texts(value) for form in wanted)
 
 

@@ -61,15 +61,16 @@ class Follower:
 
     async def _follow(self) -> None:
         while True:
-            pause = POLL_SECONDS
+            pause, caught_up = POLL_SECONDS, False
             try:
                 await self._catch_up()
+                caught_up = True
                 if self._projection.stopped is None:
                     await self._along_the_tail()
                 if self._projection.stopped is not None:
                     pause = LOOK_SECONDS
             except Unanswered as silent:
-                self._say("silent", because=silent.because)
+                self._say("polling" if caught_up else "silent", because=silent.because)
             except Exception as error:
                 self._lines.say("defect", code="OB799", kind=type(error).__name__)
                 pause = LOOK_SECONDS
@@ -96,7 +97,6 @@ class Follower:
 
     async def _along_the_tail(self) -> None:
         """Follow the tail until it breaks or the fold stops, and look at the past meanwhile."""
-        self._say("following")
         self._tailing = False
         loop = asyncio.get_running_loop()
         tasks = [loop.create_task(self._along(), name="tail"), loop.create_task(self._look_back(), name="looking")]
@@ -112,7 +112,9 @@ class Follower:
     async def _along(self) -> None:
         async with aclosing(self._source.tail(max(self._projection.last_index - 1, -1))) as tail:
             async for events in tail:
-                self._tailing = True
+                if not self._tailing:
+                    self._tailing = True
+                    self._say("following")
                 self._projection.answered(_now_ms())
                 if events:
                     self._tell(self._projection.fold(events))

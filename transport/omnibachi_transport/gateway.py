@@ -282,6 +282,7 @@ async def _governed(gateway: Gateway, scope: Scope, admitted: Admitted, arrived:
         return refused_for(scope, "queue.full", f"{gateway.walkers.limit} intents are in hand already")
     waited = asyncio.ensure_future(asyncio.wrap_future(future))
     done, _ = await asyncio.wait({waited}, timeout=RUN_SECONDS)
+    pause = _AGAIN_SECONDS
     while not done:
         # Its INTENT may be there, which is all that the answer needs; what another sent under this id is not it.
         try:
@@ -291,7 +292,8 @@ async def _governed(gateway: Gateway, scope: Scope, admitted: Admitted, arrived:
         if index is not None:
             replayed = arrived is None or at < arrived
             return _accepted(admitted, index, state, queued=True, replayed=replayed)
-        done, _ = await asyncio.wait({waited}, timeout=_AGAIN_SECONDS)
+        done, _ = await asyncio.wait({waited}, timeout=pause)
+        pause = min(pause * 2, RUN_SECONDS)
     try:
         found: Governed = waited.result()
     except Trouble as trouble:
@@ -311,6 +313,7 @@ def _recorded(ledger: Ledger, admitted: Admitted) -> tuple[int | None, str, str]
     payload = {**admitted.intent["payload"], ENVELOPE: {**envelope, "identity": admitted.identity}}
     if not found or said(found[0]) != said({**anchors, "payload": payload}):
         return None, EMPTY, ""
+    ledger.flush()
     state = EMPTY
     for event in found:
         state = next_state(state, event["kind"], event["payload"]) or state

@@ -1,7 +1,8 @@
 """The one client here that may change something: it posts intents to a gateway, and nothing to anybody else.
 
-What answers is read with limits, so that no server can hold whoever asks, or fill its memory: no redirections, no
-proxies, no more than 1 MiB, an end in time. Reading, of both servers, is the business of `clients`, which has GET only.
+What answers is read with limits, so that a server that stalls or never ends holds nobody up and fills no memory: no
+redirections, no proxies, no more than 1 MiB, and neither a silence nor a body for ever. Reading, of both servers, is
+the business of `clients`, which has GET only.
 """
 
 from __future__ import annotations

@@ -22,15 +22,14 @@ _Path = tuple[str | int, ...]
 
 
 def read_object(data: bytes) -> dict[str, Any] | list[Finding]:
-    """Read a body; return the object that it holds, or what is wrong with it, malformed JSON before invalid text."""
+    """Read a body; return the object that it holds, or what is wrong with it."""
     try:
         value = read(data)
     except Outside as outside:
         return [Finding(MALFORMED, f"the body is no strict JSON: {reason_of(outside)}")]
     if type(value) is not dict:
         return [Finding(MALFORMED, "the body is JSON, but no object")]
-    found = list(_outside(value, ()))
-    return sorted(found, key=lambda item: item.reason_code != MALFORMED) if found else value
+    return list(_outside(value, ())) or value
 
 
 def reason_of(outside: Outside) -> str:

@@ -38,7 +38,7 @@ def _write(schema: str, found: Redecided, policy: Json | None) -> None:
     """Print one JSON object, the differences one by one."""
     value: Json = {
         "schema": schema, "ok": found.same, "exit_code": OK if found.same else UNPROVEN, "same": found.same,
-        "policy": policy, "ledgers": found.ledgers, "differences": [],
+        "policy": policy, "ledgers": found.ledgers, "divergence": found.divergence, "differences": [],
         "diagnostics": [item.as_json() for item in found.diagnostics],
     }  # fmt: skip
     whole = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)

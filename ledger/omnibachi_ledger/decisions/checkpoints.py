@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import re
 
+from omnibachi_ledger.connect import FILE
+from omnibachi_ledger.reading import LOG
 from omnibachi_model.digests import pretty
 from omnibachi_model.values import Outside, parse
 
@@ -30,6 +32,22 @@ _BINARY = getattr(os, "O_BINARY", 0)
 def checkpoint_of(store: str, head: Mapping[str, Any], at: str) -> dict[str, Any]:
     """Return the checkpoint of a ledger whose head, {length, v_digest, normative_head}, was this at an instant."""
     return {"schema": FORMAT, "store": store, **head, "at": at}
+
+
+def settle(root: str) -> None:
+    """Return once all that was committed to the database in a folder outlives a power failure; raises OSError.
+
+    Else a checkpoint could outlive the events that it tells of, and would show a cut that nobody made. Where there is
+    no log, SQLite has taken it into the database, and waited for that.
+    """
+    try:
+        descriptor = os.open(os.path.join(root, FILE + LOG), os.O_RDWR | _BINARY)
+    except FileNotFoundError:
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def keep(path: str, checkpoint: Mapping[str, Any]) -> None:

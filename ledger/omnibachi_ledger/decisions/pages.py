@@ -177,6 +177,11 @@ class Decisions:
 
         return self._looking(read)
 
+    def flush(self) -> None:
+        """Return once what this handle of the data root has committed, in turns, outlives a power failure; of one that
+        has only read, what it has read."""
+        self._db.flush()
+
     def verify(
         self, length: int | None = None, watching: Callable[[], Callable[[Event], object]] | None = None
     ) -> Verdict:
