@@ -20,7 +20,6 @@ from omnibachi import Workspace
 from omnibachi.batches import payloads as module
 from omnibachi.batches.batching import Asked, run_batch
 from omnibachi.batches.payloads import MOST_BYTES, MOST_LINES, TOO_LONG, Payloads
-from omnibachi.commands import batch_command
 from omnibachi.commands.output import Output
 from omnibachi_model.diagnostics import Diagnostic, Refused, Trouble
 from omnibachi_model.record import read
@@ -331,7 +330,7 @@ def test_a_bar_shows_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch, capfd:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("FORCE_COLOR", "1")
     for as_json, shown in ((False, "2/4"), (True, "")):
-        with batch_command._progress(Output(as_json, "x")) as tell:
+        with Output(as_json, "x").bar() as tell:
             tell(1, 4)
             tell(2, 4)
         said = capfd.readouterr()

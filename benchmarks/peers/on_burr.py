@@ -9,8 +9,9 @@ from itertools import count
 from typing import Any
 
 from burr.core import ApplicationBuilder, GraphBuilder, State, action, when
-from serving import Run, serve
 from work import PAYLOAD, graph
+
+from serving import Run, serve
 
 
 def build(work: str, recorded: bool, folder: str, seen: list[str] | None) -> Run:

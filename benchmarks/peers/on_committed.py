@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 
 from on_omnibachi import shop, workspace
-from serving import CannotDo, Run, serve
 from work import PAYLOAD
+
+from serving import CannotDo, Run, serve
 
 
 def build(work: str, recorded: bool, folder: str, seen: list[str] | None) -> Run:

@@ -10,8 +10,9 @@ import sys
 from typing import Any
 
 from dbos import DBOS
-from serving import CannotDo, Run, serve
 from work import PAYLOAD, WORKS, graph
+
+from serving import CannotDo, Run, serve
 
 STARTED: list[str] = []
 SEEN: list[str] = []

@@ -14,8 +14,9 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))
 import floors
 import orjson
 from on_omnibachi import ADDRESSES, workspace
-from serving import CannotDo, Run, serve
 from work import PAYLOAD, WORKS, expected, step, turn
+
+from serving import CannotDo, Run, serve
 
 
 def build(work: str, recorded: bool, folder: str, seen: list[str] | None) -> Run:

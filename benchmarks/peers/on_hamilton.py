@@ -11,8 +11,9 @@ from typing import Any
 os.environ["HAMILTON_TELEMETRY_ENABLED"] = "false"
 
 from hamilton import ad_hoc_utils, driver
-from serving import CannotDo, Run, serve
 from work import PAYLOAD, graph
+
+from serving import CannotDo, Run, serve
 
 
 def build(work: str, recorded: bool, folder: str, seen: list[str] | None) -> Run:

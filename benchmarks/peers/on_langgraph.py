@@ -10,8 +10,9 @@ from itertools import count
 from typing import Any, TypedDict
 
 from langgraph.graph import END, START, StateGraph
-from serving import Run, serve
 from work import PAYLOAD, graph
+
+from serving import Run, serve
 
 MOST_STEPS = 1000
 

@@ -18,8 +18,9 @@ from omnibachi.implementation.egress.trace.trace_egress_adapter import TraceEgre
 from omnibachi.implementation.execution import BASIC_POLICY, TraceEmitter, generate_execution_id
 from omnibachi.implementation.execution.host import WorkflowRunner
 from omnibachi.implementation.execution.machine.capability import CapabilityRouter
-from serving import Run, serve
 from work import PAYLOAD, Graph, graph
+
+from serving import Run, serve
 
 ATOMS = "atoms_of_the_work"
 

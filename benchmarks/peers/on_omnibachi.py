@@ -13,10 +13,10 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 import shop
-from serving import CannotDo, Run, serve
 from work import PAYLOAD
 
 from omnibachi import Workspace
+from serving import CannotDo, Run, serve
 
 ADDRESSES = {"ten": shop.TEN, "hundred": shop.HUNDRED, "branches": shop.BRANCHES}
 

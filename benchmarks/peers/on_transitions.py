@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from serving import CannotDo, Run, serve
 from transitions import Machine
 from work import PAYLOAD, graph
+
+from serving import CannotDo, Run, serve
 
 
 class Model:
