@@ -12,7 +12,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from front_door import GREET, Call, call, workspace
@@ -275,6 +275,7 @@ def test_chunks_are_all_lines_in_order(tmp_path_factory: pytest.TempPathFactory,
     payloads.close()
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from([b"", b"  ", b"\r", b"a\r", b"ab", b"c" * 7, b"d" * 8, b"e" * 9, b"f" * 40]), max_size=20),
     st.booleans(), st.integers(1, 50),

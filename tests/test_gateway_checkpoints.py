@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -120,18 +121,28 @@ def test_where_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beside the data root, which may be taken away as a whole; a server has no beside but that of its mirrors."""
     monkeypatch.chdir(tmp_path)
     workspace = Workspace(str(tmp_path))
-    for given, beside in ((tmp_path / "data", "data"), ("data/", "data"), ("postgresql://h/d", "data/postgresql")):
-        assert checkpoints_for(workspace, given, LEDGER).path == str(tmp_path / f"{beside}.checkpoint.json")
+    for given in (tmp_path / "data", "data/", "./data"):
+        assert checkpoints_for(workspace, given, LEDGER).path == str(tmp_path / "data.checkpoint.json")
+    one, two = (checkpoints_for(workspace, f"postgresql://u:secret@h/{name}", LEDGER).path for name in "ab")
+    assert re.fullmatch(re.escape(str(tmp_path / "data" / "postgresql-")) + r"[0-9a-f]{8}\.checkpoint\.json", one)
+    assert one != two and one == checkpoints_for(workspace, "postgresql://u:other@h/a", LEDGER).path
     assert checkpoints_for(workspace, "data", LEDGER, path="elsewhere.json").path == "elsewhere.json"
 
 
 @everywhere
-def test_what_is_missing_on_the_way_there_is_made(root: str, tmp_path: Path) -> None:
+def test_what_lies_beside_is_taken_by_whoever_verifies(root: str, tmp_path: Path, call: Call) -> None:
+    """By folder or by address; what is missing on the way there is made."""
+    (tmp_path / "protocols").mkdir()
     filled(root, "ok")
+    assert call("verify", root, "--workspace", str(tmp_path)).out.startswith("INTACT")
     keeper = checkpoints_for(Workspace(str(tmp_path)), root, LEDGER)
     keeper.stopped()
-    assert json.loads(Path(keeper.path).read_text("utf-8"))["length"] == 3 and keeper.doubt() is None
-    assert Path(keeper.path).is_relative_to(tmp_path)
+    said = json.loads(Path(keeper.path).read_text("utf-8"))
+    assert said["length"] == 3 and keeper.doubt() is None and Path(keeper.path).is_relative_to(tmp_path)
+    assert call("verify", root, "--workspace", str(tmp_path)).out.startswith("ANCHORED")
+    Path(keeper.path).write_text(json.dumps({**said, "length": 4}), "utf-8")
+    found = call("verify", root, "--workspace", str(tmp_path))
+    assert found.status == 4 and "OB822" in found.err
 
 
 def cut(root: str) -> None:

@@ -227,6 +227,28 @@ def test_without_the_http_stack(tmp_path: Path, missing: str) -> None:
     assert done.returncode == 3 and "error[OB933]" in done.stderr and "`omnibachi[serve]`" in done.stderr
 
 
+def test_without_a_standard_error(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        place = free.getsockname()
+    program = "import os, sys; os.close(2); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    command = ["-m", "omnibachi", "serve", "gateway", "--port", str(place[1]), "--data-root", str(tmp_path / "data")]
+    process = subprocess.Popen([sys.executable, "-c", program, *command, "--workspace", str(ROOT)], cwd=tmp_path)
+    try:
+        until(lambda: _answers(f"http://127.0.0.1:{place[1]}/healthz"))
+        process.terminate()
+        assert process.wait(SECONDS) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx2.get(url).status_code == 200
+    except httpx2.TransportError:
+        return False
+
+
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])

@@ -204,6 +204,16 @@ def test_the_past_is_compared_with_every_page() -> None:
     assert folds.stopped is None
 
 
+def test_how_far_behind_a_fold_is_is_told() -> None:
+    events, folds = ledger("ok", "ok"), Folds()
+    assert status(folds, 0)["lag"] is None
+    for after, lag in ((-1, 4), (1, 2), (3, 0)):
+        folds.page(page(events, after, 2), after, 2, folds.event_count)
+        assert status(folds, 0)["lag"] == lag
+    folds.page(page(events[:4], 1, 2), 1, 2, 4)  # one that was asked for earlier
+    assert status(folds, 0)["lag"] == 0
+
+
 def test_a_page_of_later_events_does_not_end_a_stop() -> None:
     events = ledger(*["ok"] * 4)
     folds = plain(events[:6])
@@ -237,6 +247,15 @@ def test_a_story_that_no_gateway_tells_is_folded_as_it_is_told() -> None:
         assert shown(folds_of(decode(encode(folds.to_json())))) == shown(folds)
 
 
+def test_the_first_decision_and_the_first_execution_stand() -> None:
+    """No ledger takes a second one; where one is told all the same, it changes no verdict."""
+    denied, failed = steps(1, "denied")[1], steps(1, "error")[2]
+    folds = plain(chained([denied, failed], ledger("asked", "ok")))
+    found = thread(folds, "thread", None, None)
+    assert found is not None and found["turns"][1]["decision_result"] == "ALLOW"
+    assert found["turns"][1]["has_errors"] is False and found["thread"]["deny_total"] == 0
+
+
 def test_threads_and_turns_come_in_pages() -> None:
     events = chained(step for number in range(7) for step in steps(number, "ok", f"t{number}"))
     folds = plain(chained((step for number in range(7, 10) for step in steps(number, "ok", "t0")), events))
@@ -267,8 +286,8 @@ def test_turns_of_one_name_in_two_streams_are_two() -> None:
 @pytest.mark.parametrize(
     "spoil",
     [
-        {"schema": "omnibachi.observer/2"}, {"head": ZERO}, {"digests": "AAAA"}, {"digests": 5}, {"turns": {"turn_id": ["x"]}},
-        {"turns": None}, {"asked": [[1]]}, {"packs": 5},
+        {"schema": "omnibachi.observer/2"}, {"head": ZERO}, {"digests": "AAAA"}, {"digests": 5},
+        {"turns": {"turn_id": ["x"]}}, {"turns": None}, {"asked": [[1]]}, {"packs": 5},
     ],
 )  # fmt: skip
 def test_a_memory_of_another_form_is_none(spoil: dict[str, Any]) -> None:

@@ -165,6 +165,7 @@ def test_a_page_that_is_handed_in_is_verified_and_folded_once() -> None:
     assert asking.ingest(page(events[:5], 1)).json()["ingested"] == 2
     assert asking.ingest(page(events[:5])).json()["ingested"] == 0
     assert asking.ingest({"events": []}).json()["total"] == 5
+    assert asking("GET", "/events?thread_id=thread&turn_id=turn-1").json()["events"] == events[3:5]
     spoilt = copy.deepcopy(events)
     spoilt[6]["actor"] = "another"
     assert refused(asking.ingest(page(spoilt))) == (400, "ingest.unverifiable")
@@ -216,6 +217,7 @@ def test_who_may_do_what() -> None:
     for path in ("/", "/page.js", "/page.css", "/icon.svg"):
         answer = asking("GET", path)
         assert answer.status_code == 200 and "default-src 'none'" in answer.headers["content-security-policy"]
+        assert asking("HEAD", path).status_code == 200
     assert refused(local("GET", "/status", headers={"host": "example.org"})) == (403, "auth.forbidden")
     assert refused(local("GET", "/status", headers={"origin": "http://example.org"})) == (403, "auth.forbidden")
 
@@ -229,14 +231,14 @@ def test_the_newest_events_are_kept_within_bounds(monkeypatch: pytest.MonkeyPatc
     assert recent.of("c-9") == events[27:] and recent.of("c-0") == []
 
 
-def watching(do: Callable[[Watchers, Any], Awaitable[None]]) -> None:
-    """Do something with watchers of a made-up observer, and the stream of one of them."""
+def watching(do: Callable[[Watchers, Any], Awaitable[None]], counts: dict[str, int] | None = None) -> None:
+    """Do something with watchers of a made-up observer, and the stream of one of them; `counts` are its signals."""
 
     async def run() -> None:
-        watchers = Watchers(lambda: 7, lambda: counts)
+        watchers = Watchers(lambda: 7, lambda: dict(raised))
         await do(watchers, watchers.stream())
 
-    counts = {"info": 0, "warn": 0, "critical": 0}
+    raised = {"warn": 0} if counts is None else counts
     asyncio.run(asyncio.wait_for(run(), 20))
 
 
@@ -245,13 +247,25 @@ def test_whoever_watches_is_told_of_many_threads_at_once_and_let_go() -> None:
         assert b'"thread_id":null' in await anext(stream)
         watchers.told([{"thread_id": "a"}])
         assert b'"thread_id":"a"' in await anext(stream)
-        watchers.told([{"thread_id": "a"}, {"thread_id": "b"}])
-        watchers.told([{"thread_id": "c"}])
+        watchers.told([{"thread_id": "a"}])
+        watchers.told([{"thread_id": "b"}])
         assert b'"thread_id":null' in await anext(stream)
         watchers.stop()
         assert [piece async for piece in stream] == [] and not watchers.free()
 
     watching(do)
+
+
+def test_whoever_watches_is_told_of_signals_that_come_by_time_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "LOOK_SECONDS", 0.05)
+    counts = {"warn": 0}
+
+    async def do(_: Watchers, stream: Any) -> None:
+        await anext(stream)
+        counts["warn"] = 1
+        assert b'"thread_id":null,"signals":{"warn":1}' in await anext(stream)
+
+    watching(do, counts)
 
 
 def test_whoever_watches_where_nothing_happens_hears_a_comment(monkeypatch: pytest.MonkeyPatch) -> None:

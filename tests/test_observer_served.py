@@ -8,10 +8,13 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from omnibachi.observer_memory import Memory
+from omnibachi_observer.folding import Folds
+from omnibachi_observer.views import thread, threads
 from proxying import Proxy, proxy
 from serving import ROOT, Server, serving, starting, until
 
@@ -110,6 +113,15 @@ def test_a_broken_tail_is_polled_for_and_only_get_is_ever_sent(running: tuple[Se
         gateway.settled(gateway.say(thread_id="mended"))
         assert shown(observer, gateway)["verified"]
     assert observer.read("/threads/broken")["thread"]["turns_total"] == 4
+    # 14.8: what was folded between all these cuts is what a plain fold of the ledger gives.
+    plain = Folds()
+    plain.fold(gateway.events())
+    assert observer.read("/threads")["threads"] == threads(plain, 50, 0)
+    for name in plain.threads:
+        found = observer.read(f"/threads/{quote(name, safe='')}")
+        assert {"thread": found["thread"], "turns": found["turns"]} == {
+            name: value for name, value in (thread(plain, name, None, None) or {}).items() if name != "turns_offset"
+        }
     asked = between.requests()
     assert len(asked) > 10 and {line.split(b" ")[0] for line in asked} == {b"GET"}
     assert {line.split(b" ")[1].split(b"?")[0] for line in asked} <= {b"/snapshot", b"/tail"}

@@ -1,11 +1,13 @@
 """What servers and their clients have alike before they begin: the HTTP stack is there, and the place to listen at may
-be listened at, without tokens on this machine alone."""
+be listened at, without tokens on this machine alone; and where they say that they are ready, and what happens."""
 
 from __future__ import annotations
 
 import errno
 import ipaddress
 import socket
+import sys
+from typing import IO
 
 from omnibachi_model.diagnostics import Diagnostic, Refused
 
@@ -41,6 +43,17 @@ def listening_at(host: str, port: int, *, tokens: bool) -> socket.socket:
         raise Refused([Diagnostic("OB932", f"nobody can listen at `{shown}`: {reason}")], FINDINGS) from error
     except UnicodeError as error:
         raise Refused([Diagnostic("OB932", f"nobody can listen at `{shown}`: it is no name")], FINDINGS) from error
+
+
+def log_stream() -> IO[bytes] | None:
+    """Return where log lines go; None in a process that was started without a standard error."""
+    return sys.stderr.buffer if sys.stderr is not None else None
+
+
+def tell_ready(server: str, address: str) -> None:
+    """Say where a server is to be found, now that it answers."""
+    if sys.stderr is not None:
+        print(f"omnibachi: {server} at {address}", file=sys.stderr, flush=True)
 
 
 def _is_loopback(host: str) -> bool:

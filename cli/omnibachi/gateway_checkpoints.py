@@ -12,12 +12,12 @@ from threading import Lock
 
 from omnibachi_model.decisions import ZERO
 from omnibachi_model.diagnostics import Diagnostic, Trouble
-from omnibachi_model.digests import decode, digest
+from omnibachi_model.digests import decode
 from omnibachi_model.formats import write_time
 
 from . import wiring
 from .clocks import SystemClock
-from .ledgers import ENDING, departed, not_a_checkpoint
+from .ledgers import departed, kept_beside, not_a_checkpoint
 from .trusting import private_key_in, unwritable
 
 TYPE_CHECKING = False
@@ -147,15 +147,12 @@ def checkpoints_for(
     clock: Clock | None = None,
     tell: Callable[[Diagnostic], None] = lambda _: None,
 ) -> Checkpoints:
-    """Return the keeper of a ledger's checkpoint: in the file `path`, else beside the data root, or, where that is a
-    server, beside the folder of its mirrors, by the digest of its address; signed with the private key in `key_file`.
+    """Return the keeper of a ledger's checkpoint: in the file `path`, else beside the data root (`kept_beside`); signed
+    with the private key in `key_file`.
 
     Raises Refused (OB613) for a key file that is none.
     """
     root = os.fspath(data_root)
     key = None if key_file is None else private_key_in(key_file)
-    beside = os.path.abspath(root)
-    if wiring.is_address(root):
-        named = digest(wiring.shown_root(root).encode())
-        beside = f"{workspace.mirrors}-{named.removeprefix('sha256:')[:8]}"
-    return Checkpoints(path or beside + ENDING, root, store, key, clock or SystemClock(), tell)
+    place = path or kept_beside(root, workspace.mirrors)
+    return Checkpoints(place, root, store, key, clock or SystemClock(), tell)

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from omnibachi_model.diagnostics import Diagnostic, Refused
-from omnibachi_model.digests import encode
+from omnibachi_model.digests import digest, encode
 
 from . import wiring
 from .exits import FINDINGS
@@ -74,13 +74,19 @@ def is_export(target: str) -> bool:
         return False
 
 
-def noted(target: str) -> str | None:
-    """Return the checkpoint that lies beside a data root; None where none does, and for other targets.
+def kept_beside(root: str, mirrors: str) -> str:
+    """Return where a gateway keeps the checkpoint of a data root's ledger: beside the folder, or, of a server, which
+    has no beside, beside the folder `mirrors`, by the digest of its address. Raises Trouble (OB783)."""
+    if not wiring.is_address(root):
+        return os.path.abspath(root) + ENDING
+    named = digest(wiring.shown_root(root).encode()).removeprefix("sha256:")
+    return f"{mirrors}-{named[:8]}{ENDING}"
 
-    A server has no beside: the file of its gateways may be another server's.
-    """
-    path = os.path.abspath(target) + ENDING
-    return path if not wiring.is_address(target) and is_data_root(target) and os.path.lexists(path) else None
+
+def noted(target: str, mirrors: str) -> str | None:
+    """Return the checkpoint that lies beside a data root; None where none does, and for other targets."""
+    path = kept_beside(target, mirrors) if is_data_root(target) else ""
+    return path if path and os.path.lexists(path) else None
 
 
 def judged_root(root: str, held: Held | None, watching: Watching = None) -> Judged:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from omnibachi_model.providers import PROVIDERS, STUB
 
 from . import wiring
 from .commands.output import show
-from .doors import listening_at, needs_http
+from .doors import listening_at, log_stream, needs_http, tell_ready
 from .exits import FINDINGS
 from .gateway_checkpoints import checkpoints_for
 from .governing import GOVERN, LEDGER, Govern, open_gateway
@@ -58,7 +57,7 @@ def serve_gateway(workspace: Workspace, asked: Asked) -> str:
         tokens = wiring.load_tokens(asked.token_file) if asked.token_file is not None else None
         listening = stack.enter_context(listening_at(asked.host, asked.port, tokens=tokens is not None))
         address = wiring.address_of(listening)
-        lines = wiring.Lines(sys.stderr.buffer)
+        lines = wiring.Lines(log_stream())
         stack.callback(lines.close)
         checkpoints = checkpoints_for(
             workspace, root, LEDGER, path=asked.checkpoint, key_file=asked.checkpoint_key,
@@ -76,7 +75,7 @@ def serve_gateway(workspace: Workspace, asked: Asked) -> str:
         stack.callback(tails.close)
         gateway = wiring.Gateway(_about(asked, first), walkers, readers, tails)
         app = wiring.gateway_app(gateway, tokens=tokens, lines=lines)
-        seconds = wiring.serve(app, listening, ready=lambda: _ready(address), stopping=tails.stop)
+        seconds = wiring.serve(app, listening, ready=lambda: tell_ready("gateway", address), stopping=tails.stop)
         left = walkers.close(seconds)
         if not walkers.suspect:
             checkpoints.stopped()
@@ -95,10 +94,6 @@ def _opened(workspace: Workspace, asked: Asked, checkpoints: Checkpoints) -> Gov
         if "OB311" not in [item.code for item in refused.diagnostics]:
             raise
         raise Refused([Diagnostic("OB934", f"the snapshot holds no `{GOVERN}`")], FINDINGS) from None
-
-
-def _ready(address: str) -> None:
-    print(f"omnibachi: gateway at {address}", file=sys.stderr, flush=True)
 
 
 def _say(lines: Lines, found: Diagnostic) -> None:

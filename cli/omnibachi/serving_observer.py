@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from omnibachi_model.diagnostics import Diagnostic, Refused
 from omnibachi_model.hosts import read_url
 
 from . import wiring
-from .doors import listening_at, needs_http
+from .doors import listening_at, log_stream, needs_http, tell_ready
 from .exits import FINDINGS
 from .governing import GOVERN
 from .observer_memory import Memory
@@ -57,7 +56,7 @@ def serve_observer(workspace: Workspace, asked: Asked, show: Callable[[Diagnosti
         listening = stack.enter_context(listening_at(asked.host, asked.port, tokens=tokens is not None))
         address = wiring.address_of(listening)
         folds = _recalled(memory, show)
-        lines = wiring.Lines(sys.stderr.buffer)
+        lines = wiring.Lines(log_stream())
         stack.callback(lines.close)
         projected = wiring.Projected(folds, _workflow(workspace, show))
         observer = wiring.Observer(
@@ -68,7 +67,7 @@ def serve_observer(workspace: Workspace, asked: Asked, show: Callable[[Diagnosti
 
         def ready() -> None:
             observer.start()
-            print(f"omnibachi: observer at {address}", file=sys.stderr, flush=True)
+            tell_ready("observer", address)
 
         wiring.serve(app, listening, ready=ready, stopping=observer.stop)
         if memory is not None:

@@ -55,7 +55,7 @@ def verify(
         return _snapshot(output, Workspace(folder), os.path.join(folder, SNAPSHOT), require, trust)
     if is_data_root(target) or is_export(target):
         held = None
-        checkpoint = checkpoint or noted(target)
+        checkpoint = checkpoint or noted(target, workspace.mirrors)
         if checkpoint is not None:
             data = content_of(checkpoint, needed=True) or b""
             held = Held(checkpoint, data, trust, needed=trust_file is not None)
