@@ -21,7 +21,7 @@ def canonical(value):
         return "{" + ",".join(f"{canonical(key)}:{canonical(value[key])}" for key in sorted(value)) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(canonical, value)) + "]"
-    return format(Decimal(repr(value)), "f") if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
+    return f"{Decimal(repr(value)).normalize():f}" if type(value) is float else json.dumps(value, ensure_ascii=False)
 
 
 def digest(value):

@@ -104,7 +104,7 @@ def test_whatever_is_asked_two_fresh_ledgers_agree_and_each_is_decided_again(ask
     own, under = (in_force(snapshot, name) for name in packs[:2])
     same, changed = Again(lambda digest, _: own["pack"] if digest == own["digest"] else None), Again(nobody, under)
     assert [item for event in mine for item in same.take(event)] == []
-    assert same.decisions == len(asked) and not same.untold and not same.kept
+    assert same.decisions == len(asked) and not same.untold and not same.kept and not same._intents
     found = [item for event in mine for item in changed.take(event)]
     expected = [
         {"correlation_id": one["correlation_id"], "field": field, "old": old, "new": other["payload"][field]}

@@ -4,6 +4,7 @@ has Python alone; what was made anew as a whole is found by every checkpoint beh
 from __future__ import annotations
 
 import io
+import json
 import os
 import random
 import runpy
@@ -165,6 +166,31 @@ def test_a_digest_that_was_made_up_is_no_digest(story: list[Json]) -> None:
             event = {**old, name: value}
             assert judged(export_of([*story[:index], event])).first_bad_index == index
         assert normative_digest(old) == old["normative_digest"]
+
+
+def test_the_same_event_in_other_bytes_is_another_export(story: list[Json]) -> None:
+    """Blanks, another order, an escape that is not needed, 1.0 for 1, a member twice: digests cover none of it."""
+    lines = export_of(story).splitlines()
+    for index, line in enumerate(lines):
+        event = story[index]
+        turned = json.dumps(dict(reversed(event.items())), ensure_ascii=False, separators=(",", ":"))
+        member = b'"canon_len":%d' % event["canon_len"]
+        for other in (
+            line.replace(b":", b": ", 1), turned.encode(), line.replace(b"user_chat", b"\\u0075ser_chat"),
+            line.replace(member, member + b".0"), line.replace(member, b"%b,%b" % (member, member)), b" " + line,
+            line + b"\r",
+        ):  # fmt: skip
+            data = b"\n".join([*lines[:index], other, *lines[index + 1 :], b""])
+            assert other != line and judged(data).first_bad_index == strange(data) == index, other
+
+
+def test_a_checkpoint_is_of_both_heads(story: list[Json]) -> None:
+    found = judged(export_of(story), 3)
+    assert found.then is not None
+    said = {"length": 3, "v_digest": found.then[0], "normative_head": found.then[1]}
+    assert departs(found, checkpoint_of(LEDGER, said, "now")) is None
+    for name in ("v_digest", "normative_head"):
+        assert departs(found, checkpoint_of(LEDGER, {**said, name: ZERO}, "now")) == "its first 3 events were others"
 
 
 def test_a_line_of_any_length_and_depth_is_judged_and_no_more(story: list[Json], call: Call, tmp_path: Path) -> None:

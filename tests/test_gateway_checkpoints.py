@@ -183,12 +183,16 @@ def test_a_ledger_that_departed_never_overwrites_what_shows_it(tmp_path: Path, c
     assert not Path(root).exists() or "OB822" in call("verify", root).err
 
 
-@pytest.mark.parametrize("content", ["", "{}", "no JSON", '{"length": 1}', "[]"])
+@pytest.mark.parametrize("content", ["", "{}", "no JSON", '{"length": 1}', "[]", "signed by 5"])
 def test_a_file_that_is_no_checkpoint_is_left_alone(tmp_path: Path, content: str) -> None:
     root = str(tmp_path / "data")
     filled(root, "ok")
     kept = Kept(root)
     kept.path.write_text(content, "utf-8")
+    if content == "signed by 5":
+        content = json.dumps({"schema": "omnibachi.decisions-checkpoint/1", "store": LEDGER, **head(root), "at": "now",
+                              "signed": 5})  # fmt: skip
+        kept.path.write_text(content, "utf-8")
     doubt = kept.keeper.doubt()
     kept.keeper.stopped()
     assert doubt is not None and [doubt.code, *kept.codes] == ["OB823", "OB823"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import os
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from omnibachi_observer.signals import percentile
 from omnibachi_observer.views import Projected, status, thread, threads
 
 THREADS = ("a", "b/c", "ü")
+MANY = 3000 if os.environ.get("OMNIBACHI_THOROUGH") else 80
 
 
 @st.composite
@@ -50,7 +52,7 @@ def plain(events: list[Event]) -> Folds:
 MOVES = st.tuples(st.sampled_from(("page", "tail", "ingest", "restart")), st.integers(0, 40), st.integers(0, 9))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=MANY, deadline=None)
 @given(events=ledgers(), moves=st.lists(MOVES, max_size=12))
 def test_any_batches_repetitions_and_restarts_give_the_same_projection(
     events: list[Event], moves: list[tuple[str, int, int]]
@@ -75,7 +77,7 @@ def test_any_batches_repetitions_and_restarts_give_the_same_projection(
     assert folds.normative_head == heads(events)["normative_head"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=MANY // 2, deadline=None)
 @given(events=ledgers())
 def test_numbers_are_those_of_a_simple_count(events: list[Event]) -> None:
     """An independent recount of every thread and turn, straight from the events."""

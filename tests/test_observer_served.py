@@ -12,7 +12,9 @@ from urllib.parse import quote
 
 import pytest
 
+from deciding import deny_many
 from omnibachi.observer_memory import Memory
+from omnibachi_ledger import open_root
 from omnibachi_observer.folding import Folds
 from omnibachi_observer.views import thread, threads
 from proxying import Proxy, proxy
@@ -36,8 +38,10 @@ def restarted(place: tuple[str, int], root: Path) -> Any:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Proxy, Server]]:
-    """A gateway under the pack demo, an observer, and a proxy between them."""
+    """A gateway under the pack demo whose ledger has 5,000 events, an observer, and a proxy between them."""
     root = tmp_path_factory.mktemp("served")
+    with open_root(str(root)) as ledger:
+        deny_many(ledger, 2500)
     with (
         serving("gateway", "--data-root", str(root), "--policy", "demo") as gateway,
         proxy(gateway.place) as between,
@@ -75,7 +79,7 @@ def test_what_is_posted_is_shown_as_it_was_recorded(running: tuple[Server, Proxy
 
 
 def test_an_existing_client_sees_what_it_sends(running: tuple[Server, Proxy, Server]) -> None:
-    """14.11: posts flat, reads the newest page and the projection under the correlation."""
+    """14.11: posts flat, reads the newest page and the projection, with 5,000 events before it."""
     gateway, _, observer = running
     answer = gateway.say("", correlation_id="client-1")
     gateway.settled(answer)
@@ -83,7 +87,7 @@ def test_an_existing_client_sees_what_it_sends(running: tuple[Server, Proxy, Ser
     assert [row["kind"] for row in rows] == ["INTENT", "DECISION", "EXECUTION"]
     shown(observer, gateway)
     assert observer.read("/threads/client-1")["thread"]["execution_error_total"] == 1
-    assert observer.read("/signals")["signals"] == []
+    assert raised(observer) == {"thread.thread.deny_rate.critical"}, "of what was there before"
 
 
 def test_whoever_watches_is_told(running: tuple[Server, Proxy, Server]) -> None:
@@ -96,7 +100,7 @@ def test_whoever_watches_is_told(running: tuple[Server, Proxy, Server]) -> None:
             told for line in lines if line.startswith("data: ") and (told := json.loads(line[6:]))["thread_id"]
         )
     assert first["thread_id"] is None and later["thread_id"] == "watched"
-    assert later["last_index"] > first["last_index"] and later["signals"] == {"info": 0, "warn": 0, "critical": 0}
+    assert later["last_index"] > first["last_index"] and later["signals"] == {"info": 0, "warn": 0, "critical": 1}
 
 
 def test_a_broken_tail_is_polled_for_and_only_get_is_ever_sent(running: tuple[Server, Proxy, Server]) -> None:

@@ -47,9 +47,10 @@ def serve_observer(workspace: Workspace, asked: Asked, show: Callable[[Diagnosti
     Raises Refused and Trouble where it cannot begin.
     """
     needs_http()
-    # What is folded is kept, and has no cycles: looking for garbage among it takes long and finds none.
-    gc.set_threshold(100_000, 50, 1000)
     with contextlib.ExitStack() as stack:
+        # What is folded is kept, and has no cycles: looking for garbage among it takes long and finds none.
+        stack.callback(gc.set_threshold, *gc.get_threshold())
+        gc.set_threshold(100_000, 50, 1000)
         url = _url(asked.gateway)
         tokens = wiring.load_tokens(asked.token_file) if asked.token_file is not None else None
         memory = _memory(asked.data_root)

@@ -9,11 +9,13 @@ policy's. An empty message is well formed.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jsonschema_rs
+import orjson
 
 from omnibachi_model.nearest import nearest
 from omnibachi_model.packs import CLAIMS
@@ -99,7 +101,7 @@ def _shape(body: dict[str, Any], form: str, intent_types: Mapping[str, Schema]) 
     if type(kind) is str and kind in intent_types:
         schema = intent_types[kind]
         yield from _misfits(_judge(schema), schema, payload, (*at, "payload"))
-    for path in _reserved(payload, (*at, "payload")):
+    for path in itertools.islice(_reserved(payload, (*at, "payload")), MOST):
         yield Finding("admission.invalid_field", "no key of a message begins with `_`", place(path))
 
 
@@ -120,19 +122,22 @@ def _meaning(body: dict[str, Any], form: str, intent_types: Mapping[str, Schema]
     parent = fields.get("parent_turn_id")
     if parent is not None and parent == fields.get("turn_id", body.get("correlation_id")):
         yield Finding("admission.invalid_parent", "a turn is not its own parent", place((*at, "parent_turn_id")))
-    inputs = fields.get("inputs") or {}
+    yield from itertools.islice(_claims(fields.get("inputs") or {}, (*at, "inputs")), MOST)
+    if fields.get("declared_refs"):
+        detail = "references are not resolved, so none may be declared"
+        yield Finding("admission.refs_unsupported", detail, place((*at, "declared_refs")))
+    for path in itertools.islice(secrets_in(body), MOST):
+        yield Finding("admission.secrets_present", "what looks like a secret is not taken down", place(path))
+
+
+def _claims(inputs: Mapping[str, Any], at: tuple[str | int, ...]) -> Iterator[Finding]:
     for key, value in inputs.items():
-        path = (*at, "inputs", key)
+        path = (*at, key)
         if key not in CLAIMS:
             detail = f"no claim is called {named(key)}{_meant(key, CLAIMS, 'the claims are')}"
             yield Finding("admission.invalid_input", detail, place(path))
         for deeper in _floats(value, path):
             yield Finding("admission.invalid_input", "a claim holds no number with a fraction", place(deeper))
-    if fields.get("declared_refs"):
-        detail = "references are not resolved, so none may be declared"
-        yield Finding("admission.refs_unsupported", detail, place((*at, "declared_refs")))
-    for path in secrets_in(body):
-        yield Finding("admission.secrets_present", "what looks like a secret is not taken down", place(path))
 
 
 def _misfits(
@@ -197,7 +202,13 @@ def _at(schema: Any, path: Sequence[str | int]) -> Any:
 
 
 def _judge(schema: Schema) -> jsonschema_rs.Draft202012Validator:
-    return jsonschema_rs.Draft202012Validator(schema)
+    """Return what judges by a schema; to make it anew for each request would cost as much as all the rest."""
+    return _judge_of(orjson.dumps(schema))
+
+
+@functools.lru_cache(maxsize=64)
+def _judge_of(schema: bytes) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(orjson.loads(schema))
 
 
 def _reserved(value: Any, at: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
