@@ -2,22 +2,24 @@
 
 A ready event is one of which nothing is left to be found out: the anchors and payloads are those of a story that was
 governed, under names of its own. What the port does with it is what it does in a gateway: grammar, turn, index, link,
-digests, head, counters, and the receipt of the effect with the one line of its journal that belongs to it.
+digests, head, counters, the receipt of the effect with its line in the journal, and a run for each story.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
 from omnibachi.governing import LEDGER, Govern
 from omnibachi_ledger import Ledger
+from omnibachi_ledger.journal import Journal
 from omnibachi_model.decisions import ANCHORS, DECISION, EXECUTION, INTENT
 from omnibachi_model.digests import digest, encode
 
 SEALED = encode({"format": "omnibachi.workflow/1", "stores": {LEDGER: {"keeps": "decisions"}}})
+DIGEST = digest(SEALED)
 AT = "2026-01-01T00:00:00.000Z"
 IDENTITY: dict[str, Any] = {"principal": "local", "tenant": None, "verified": False, "roles": ["intent", "read"]}
 AT_ONCE = 3000  # events of a transaction that fills
@@ -42,60 +44,64 @@ def anchors(number: int, thread: str | None = None, parent: int | None = None) -
 
 
 class Appending:
-    """Appends stories like a sample, which was governed, by one run of its own on an open ledger."""
+    """Appends stories like a sample, which was governed, on an open ledger."""
 
     def __init__(self, ledger: Ledger, sample: list[dict[str, Any]]) -> None:
-        self._journal = ledger.journal(
-            f"ready-{next(_runs)}", workflow="dbl::WF_READY_V0", workflow_digest=digest(SEALED), sealed=SEALED,
-            seal=None, payload_digest=digest(b"{}"), started_at=AT,
-        )  # fmt: skip
+        self._ledger = ledger
         self._kinds = [(event["kind"], dict(event["payload"]), event["obs"]) for event in sample]
-        self._nodes = count(1)
         for kind, payload, _ in self._kinds:
             if kind in _NAMES:
                 payload[_NAMES[kind]] = None  # The ledger puts it there.
 
     def each_alone(self, number: int) -> None:
-        """Append a story, one event a transaction; as in a gateway one of the three outlives a power failure."""
+        """Append a story by a run of its own, one event a transaction; as in a gateway one waits for the disk."""
         where, actor = _split(anchors(number))
-        for kind, payload, obs in self._kinds:
-            self._journal.begin(durable=kind == DECISION)
-            self._append(kind, where, actor, payload, obs)
-            self._receipt(kind)
-            self._journal.commit()
+        journal = self._run()
+        for place, (kind, payload, obs) in enumerate(self._kinds, 1):
+            journal.begin(durable=kind == DECISION)
+            _append(journal, kind, where, actor, payload, obs)
+            _receipt(journal, kind, place, last=place == len(self._kinds))
+            journal.commit()
 
     def fill(self, stories: Iterable[dict[str, Any]]) -> int:
         """Append many stories, given by their anchors, in transactions of many events; return how many events."""
+        ready = ((*_split(story), *event) for story in stories for event in self._kinds)
         events = 0
-        for where, actor in map(_split, stories):
-            for kind, payload, obs in self._kinds:
-                if events % AT_ONCE == 0:
-                    self._journal.begin()
-                self._append(kind, where, actor, payload, obs)
-                events += 1
-                if events % AT_ONCE == 0:
-                    self._receipt(kind)
-                    self._journal.commit()
-        if events % AT_ONCE:
-            self._receipt(EXECUTION)
-            self._journal.commit()
+        while some := list(islice(ready, AT_ONCE)):
+            journal = self._run()
+            journal.begin()
+            for where, actor, kind, payload, obs in some:
+                _append(journal, kind, where, actor, payload, obs)
+            _receipt(journal, INTENT, 1, last=True)
+            journal.commit()
+            events += len(some)
         return events
 
-    def _append(self, kind: str, where: dict[str, Any], actor: str, payload: dict[str, Any], obs: Any) -> None:
-        store = self._journal.store(LEDGER)
-        if kind == INTENT:
-            outcome, _ = store.append_intent(where, actor, payload, obs)
-        else:
-            append = store.append_decision if kind == DECISION else store.append_execution
-            outcome, _ = append(where, payload, obs)
-        assert outcome == "SUCCESS", outcome
+    def _run(self) -> Journal:
+        return self._ledger.journal(
+            f"ready-{next(_runs):09}", workflow="dbl::WF_READY_V0", workflow_digest=DIGEST, sealed=SEALED, seal=None,
+            payload_digest=DIGEST, started_at=AT,
+        )  # fmt: skip
 
-    def _receipt(self, kind: str) -> None:
-        number = next(self._nodes)
-        node, capability = f"node-{number}", f"dbl::CS_LEDGER_V0.APPEND_{kind}"
-        receipt = self._journal.receipt(node, capability, "SUCCESS")
-        body = encode({"capability": capability, "kind": "CALLED", "outcome": "SUCCESS", "path": node})
-        self._journal.write([(node, body, encode({"receipt": receipt, "seq": number}))])
+
+def _append(journal: Journal, kind: str, where: dict[str, Any], actor: str, payload: dict[str, Any], obs: Any) -> None:
+    store = journal.store(LEDGER)
+    if kind == INTENT:
+        outcome, _ = store.append_intent(where, actor, payload, obs)
+    else:
+        append = store.append_decision if kind == DECISION else store.append_execution
+        outcome, _ = append(where, payload, obs)
+    assert outcome == "SUCCESS", outcome
+
+
+def _receipt(journal: Journal, kind: str, place: int, *, last: bool) -> None:
+    """Leave what an effect leaves beside its store: the receipt, the line of its journal, and at last the run's end."""
+    node, capability = f"node-{place}", f"dbl::CS_LEDGER_V0.APPEND_{kind}"
+    receipt = journal.receipt(node, capability, "SUCCESS")
+    body = encode({"capability": capability, "kind": "CALLED", "outcome": "SUCCESS", "path": node})
+    journal.write([(node, body, encode({"receipt": receipt, "seq": place}))])
+    if last:
+        journal.finish("done", "COMPLETED", DIGEST)
 
 
 def _split(named: dict[str, Any]) -> tuple[dict[str, Any], str]:

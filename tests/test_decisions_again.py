@@ -25,7 +25,7 @@ from omnibachi import Workspace
 from omnibachi.packs import in_force
 from omnibachi_ledger import open_root
 from omnibachi_model.decisions import DECISION, EXECUTION, INTENT
-from omnibachi_model.digests import digest_of, encode
+from omnibachi_model.digests import encode
 from omnibachi_policy.again import Again, differences
 from performing import everywhere, root
 from retelling import export_of, retold
@@ -270,35 +270,6 @@ def test_a_changed_intent_is_told_by_its_facts(call: Call, story: list[Json], ex
     assert {field for _, field in members(said)} == {
         "decision", "facts", "facts_digest", "reason_codes", "reasons", "result",
     }  # fmt: skip
-
-
-def with_pack(door: Any, **changes: Any) -> None:
-    """Put another pack in force, which no snapshot has."""
-    policy = door.boundary["policy"]
-    pack = {**policy["pack"], **changes}
-    door.boundary = {**door.boundary, "policy": {**policy, "pack": pack, "digest": digest_of(pack)}}
-
-
-def test_a_pack_that_the_snapshot_does_not_have(call: Call, tmp_path: Path, export: Any) -> None:
-    """OB826: the journal has it; an export alone says that it is not at hand, and compares the facts."""
-    root = tmp_path / "data"
-    with gateway(root, policy="demo") as door:
-        post(door, "c-1")
-        with_pack(door, gates=[{"deny": True, "because": "house.closed"}])
-        post(door, "c-2")
-        with_pack(door, gates=[{"unheard": "of", "because": "house.closed"}])
-        post(door, "c-3")
-    ledger = events(root)
-    reasons = [one["payload"]["reason_codes"][0] for one in decisions(ledger)]
-    assert reasons == ["policy.within_limits", "house.closed", "policy.evaluation_error"]
-    assert call("replay", str(root)).out == f"SAME  3 decisions  {LEDGER}\n"
-    done = call("replay", export(ledger), "--json")
-    (found,) = done.json()["ledgers"]
-    assert (done.status, found["differing"], sum(found["untold"].values()), len(found["untold"])) == (4, 0, 2, 2)
-    assert [item["code"] for item in done.json()["diagnostics"]] == ["OB826"]
-    forged = retold(ledger, lambda e: e["payload"].update(facts={}) if e["index"] == 4 else None)
-    assert members(call("replay", export(forged), "--json").json()) == {("c-2", "facts")}
-    assert "UNTOLD  1 by sha256:" in call("replay", export(ledger)).out
 
 
 def test_what_no_pack_decided_is_taken_as_recorded(call: Call, tmp_path: Path, export: Any) -> None:

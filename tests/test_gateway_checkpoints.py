@@ -177,6 +177,7 @@ def test_a_ledger_that_departed_never_overwrites_what_shows_it(tmp_path: Path, c
     again = Kept(root)
     doubt = again.keeper.doubt()
     assert doubt is not None and doubt.code == "OB822" and "data.checkpoint.json" in doubt.message
+    assert ("it had 5 events" in doubt.message) is (change in (cut, shutil.rmtree))
     again.keeper.stopped()
     assert again.codes == ["OB822"] and kept.path.read_bytes() == before
     assert call("verify", root, "--checkpoint", str(kept.path)).status != 0

@@ -64,7 +64,7 @@ def test_a_token_says_who_asks_and_nothing_else_does(server: Server) -> None:
     ("GET", "/openapi.json", None, 401), ("GET", "/nowhere", None, 401), ("GET", "/nowhere", READER, 404),
     ("POST", "/ingress/intent", None, 401), ("POST", "/ingress/intent", READER, 403),
     ("POST", "/ingress/intent", BOTH, 202),
-])  # fmt: skip
+], ids={WRITER: "writer", READER: "reader", BOTH: "both"}.get)  # fmt: skip
 def test_what_a_token_may(server: Server, method: str, path: str, token: str | None, status: int) -> None:
     document = server.get("/openapi.json", bearer(READER)).json()
     more: dict[str, Any] = {"json": CHAT} if method == "POST" else {}

@@ -170,13 +170,21 @@ def test_head_is_get_without_a_body(server: Server) -> None:
     ("/snapshot?lane=" + "x" * 129, ["/lane"]), ("/snapshot?limit", [""]), ("/snapshot?" + "a=1&" * 40, [""]),
     ("/tail?since=-2", ["/since"]), ("/tail?follow=yes", ["/follow"]), ("/tail?kind=INTENT", [""]),
     ("/status?correlation_id=%0a", ["/correlation_id"]),
-    ("/threads/x/timeline?include_payload=2", ["/include_payload"]),
+    ("/threads/x/timeline?include_payload=2", ["/include_payload"]), ("/healthz?x=1", [""]),
+    ("/capabilities?limit=1", [""]), ("/openapi.json?x=1", [""]),
 ])  # fmt: skip
 def test_queries_are_judged_by_schema(server: Server, document: dict[str, Any], path: str, pointers: list[str]) -> None:
     found = server.get(path)
     body = as_declared(document, found)
     assert found.status_code == 422 and [item["pointer"] for item in body["errors"]] == pointers
     assert {item["reason_code"] for item in body["errors"]} == {"transport.invalid_query"}
+
+
+def test_an_intent_brings_no_parameters(server: Server) -> None:
+    before = server.read("/status")["ledger"]["length"]
+    found = server.client.post(f"{server.url}/ingress/intent?dry_run=1", json=CHAT)
+    assert (found.status_code, found.json()["reason_code"]) == (422, "transport.invalid_query")
+    assert server.read("/status")["ledger"]["length"] == before
 
 
 def test_a_misspelt_parameter_is_answered_with_the_nearest(server: Server) -> None:
@@ -223,6 +231,8 @@ def test_a_message_that_is_too_large(server: Server, document: dict[str, Any]) -
     (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
     (b"GET /status HTTP/1.1\r\nhost: 127.0.0.1\r\nx: " + b"y" * 17_000 + b"\r\nconnection: close\r\n\r\n", 413),
     (b"GET /status HTTP/1.1\r\nhost: 127.0.0.1\r\nx: " + b"y" * 70_000, 413),
+    (b"GET /status HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n" + b"x:\r\n" * 4000 + b"\r\n", 413),
+    (b"GET /status?" + b"z" * 17_000 + b" HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n", 413),
     (b"GET /" + b"z" * 70_000, 413),
     (b"POST /ingress/intent HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: x\r\n\r\n", 400),
     (b"GET /status HTTP/1.0\r\n\r\n", 403), (b"GET http://127.0.0.1/status HTTP/1.1\r\nhost: example.org\r\n\r\n", 403),
@@ -233,6 +243,7 @@ def test_what_is_no_request_is_refused_in_the_same_shape(server: Server, text: b
     head, _, body = sent(server, text).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 %d " % status), head
     assert b'"accepted":false' in body and b'"code":"OB9' in body
+    assert b"\r\nx-request-id: " in head and b"\r\ncache-control: no-store" in head
 
 
 @pytest.mark.parametrize(("headers", "status"), [

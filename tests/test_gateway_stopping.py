@@ -76,7 +76,8 @@ def test_what_takes_longer_is_left_for_the_next(tmp_path: Path) -> None:
         with serving("gateway", "--data-root", str(tmp_path), *model(house, "stall")) as server:
             found = server.say(correlation_id="a")
             assert (found["queued"], found["state"], found["index"]) == (True, "ALLOWED", 0)
-            assert server.say(correlation_id="a")["replayed"] is True
+            again = server.say(correlation_id="a")
+            assert (again["queued"], again["replayed"], again["state"]) == (True, True, "ALLOWED")
             began = time.monotonic()
             assert server.stop() == 0
             assert time.monotonic() - began < 20
@@ -171,6 +172,21 @@ def test_a_ledger_that_does_not_hold_is_read_and_not_written(tmp_path: Path) -> 
         assert server.stop() == 0
         assert [item["code"] for item in server.log() if item["event"] == "suspect"] == ["OB820"]
     assert (root / "store.db").read_bytes() == before and not (tmp_path / "data.checkpoint.json").exists()
+
+
+def test_what_one_reader_finds_out_holds_for_all(tmp_path: Path) -> None:
+    """Each handle looks at the ledger when it is opened first; no two may tell different things, or take intents."""
+    root = tmp_path / "data"
+    with gateway(root) as door:
+        post(door, "a")
+    with serving("gateway", "--data-root", str(root)) as server:
+        spoil(root, "UPDATE decisions SET actor='nobody' WHERE position=1")
+        found = [server.read("/status") for _ in range(4)]
+        assert {(item["ledger"]["health"], item["ledger"]["first_bad_index"]) for item in found} == {("suspect", 1)}
+        assert {item["note"] for item in found} == {"event 1 does not hold: intents are refused, reads go on"}
+        assert server.post({"intent_type": "chat.message", "payload": {"message": "x"}}).status_code == 503
+        assert server.get("/healthz").status_code == 503 and server.stop() == 0
+    assert not (tmp_path / "data.checkpoint.json").exists()
 
 
 def test_a_ledger_that_was_cut_departs_from_its_checkpoint(tmp_path: Path) -> None:

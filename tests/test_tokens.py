@@ -60,7 +60,7 @@ def test_who_asks_is_what_the_file_says_of_the_token(tmp_path: Path) -> None:
     None, "", "Bearer", "Bearer ", ANNA, f"Basic {ANNA}", f"Token {ANNA}", f"Bearer{ANNA}", f"Bearer {ANNA}x",
     f"Bearer {ANNA[:-1]}", f"Bearer {ANNA} {BERT}", f"Bearer {ANNA},", f"Bearer {digest(ANNA.encode())}",
     f"Bearer {ANNA.swapcase()}", "Bearer " + "x" * 5000, f"Bearer {ANNA}\x00", "Bearer ÿ", f"Bearer '{ANNA}'",
-])  # fmt: skip
+], ids=lambda header: "header")  # fmt: skip
 def test_what_is_no_known_token_is_nobody(tmp_path: Path, header: str | None) -> None:
     found = load_tokens(kept(tmp_path)).identify(header)
     assert isinstance(found, Finding) and found.reason_code == "auth.missing_token"

@@ -104,6 +104,8 @@ def _record(schema: Schema, compile_pattern: Callable[[str], Any]) -> Fits | Non
         members[key] = fits
     required = frozenset(schema.get("required", ()))
     extra = schema.get("additionalProperties", True)
+    if extra is True and not members and not required:
+        return lambda value: type(value) is dict and canonical(value)
     if extra is not False:
         other = canonical if extra is True else quick(extra, compile_pattern)
         return None if other is None else _with_others(members, required, other)

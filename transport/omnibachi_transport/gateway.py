@@ -25,7 +25,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from omnibachi_model.boundary_ports import Governed, Ledger
-from omnibachi_model.decisions import EMPTY, ENVELOPE, PROVIDER_ERRORS, next_state, said
+from omnibachi_model.decisions import EMPTY, ENVELOPE, FINAL, PROVIDER_ERRORS, next_state, said
 from omnibachi_model.diagnostics import Refused, Trouble
 from omnibachi_model.formats import write_time
 
@@ -37,7 +37,7 @@ from .gateway_schemas import operations_of
 from .guards import READ, Guards, Identify, body_of, cut
 from .log_lines import Lines
 from .openapi import document
-from .queries import query_of
+from .queries import as_served, query_of
 from .reading import Readers
 from .reasons import REASONS, Finding
 from .request_schemas import FORMS, LARGEST_MESSAGE, Schema
@@ -90,7 +90,10 @@ def gateway_app(gateway: Gateway, *, tokens: Identify | None, lines: Lines) -> S
         Guards, role_of=lambda _, path: roles.get(path, READ), tokens=tokens, local=dict(LOCAL), lines=lines
     )
     app = Starlette(
-        routes=[Route(item.path, getattr(routes, item.name), methods=[item.method]) for item in operations],
+        routes=[
+            Route(item.path, as_served(getattr(routes, item.name), item.query), methods=[item.method])
+            for item in operations
+        ],
         exception_handlers={HTTPException: http_error},
         middleware=[guards],
     )
@@ -127,6 +130,7 @@ class _Routes:
         self._gateway = gateway
         self._openapi = openapi
         self._draws = Draws()
+        self._bad: int | None = None  # the first event that does not hold
         self._judging = asyncio.Semaphore(1)
         self._in_hand = Counter[str]()  # correlations of requests that wait for their runs
 
@@ -249,7 +253,11 @@ class _Routes:
     def _summary(self, ledger: Ledger) -> dict[str, Any]:
         about, walkers, found = self._gateway.about, self._gateway.walkers, ledger.status()
         heads, note = found["ledger"], ""
+        if self._bad is not None:
+            heads.update(health="suspect", first_bad_index=self._bad)
         if heads["health"] != "ok":
+            # Each handle looks at the ledger when it is opened; what one of them found holds for all.
+            self._bad, walkers.suspect = heads["first_bad_index"], True
             note = f"event {heads['first_bad_index']} does not hold: intents are refused, reads go on"
         elif walkers.suspect:
             heads["health"], note = (
@@ -302,7 +310,9 @@ async def _governed(gateway: Gateway, scope: Scope, admitted: Admitted, arrived:
         return _unavailable(scope, None)
     if found.index is None or found.state is None:
         return _refused(scope, admitted, found)
-    return _accepted(admitted, found.index, found.state, queued=False, replayed=found.replayed)
+    # A repetition may come before the first has ended.
+    queued = found.replayed and found.state not in FINAL
+    return _accepted(admitted, found.index, found.state, queued=queued, replayed=found.replayed)
 
 
 def _recorded(ledger: Ledger, admitted: Admitted) -> tuple[int | None, str, str]:

@@ -29,7 +29,7 @@ INTENT, READ, INGEST = "intent", "read", "ingest"
 _ID = re.compile(r"[!-~](?:[ -~]{0,62}[!-~])?\Z")
 _LOOPBACK = re.compile(r"(?:127(?:\.[0-9]{1,3}){3}|localhost|\[::1\])(?::[0-9]{1,5})?\Z", re.IGNORECASE)
 _METHODS = ("GET", "HEAD", "POST")
-_ALWAYS = [
+ALWAYS = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
 ]
@@ -79,7 +79,7 @@ class Guards:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 given = message.setdefault("headers", [])
-                message["headers"] = [*given, (b"x-request-id", request_id.encode()), *_ALWAYS]
+                message["headers"] = [*given, (b"x-request-id", request_id.encode()), *ALWAYS]
             await send(message)
 
         try:
@@ -101,7 +101,7 @@ class Guards:
 
     def _refusal(self, scope: Scope, headers: dict[bytes, bytes]) -> Finding | None:
         """Say why a request may not pass, and put beside one that may who asks."""
-        if sum(len(name) + len(value) for name, value in scope["headers"]) + len(scope["raw_path"]) > MOST_HEADERS:
+        if _head_size(scope) > MOST_HEADERS:
             return Finding("transport.too_large", HEADERS_TOO_LARGE)
         if self._tokens is None:
             if len([1 for name, _ in scope["headers"] if name == b"host"]) != 1 or not _is_local(headers[b"host"]):
@@ -144,6 +144,12 @@ def cut(scope: Scope) -> None:
     abort = scope.get("state", {}).get("abort")
     if abort is not None:
         abort()
+
+
+def _head_size(scope: Scope) -> int:
+    """Return how many bytes the first line of a request and its headers are, with what stands between them."""
+    headers = sum(len(name) + len(value) + len(": \r\n") for name, value in scope["headers"])
+    return headers + len(scope["raw_path"]) + len(scope["query_string"])
 
 
 def _request_id(given: bytes | None) -> str | None:

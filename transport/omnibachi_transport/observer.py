@@ -35,7 +35,7 @@ from .live import EVENT_STREAM, HEADERS, MOST_WATCHERS, Recent, Watchers
 from .log_lines import Lines
 from .openapi import Operation, document
 from .page_routes import PICTURE_HEADERS, page_routes
-from .queries import query_of
+from .queries import as_served, query_of
 from .reasons import Finding
 from .remembering import remember
 from .strict_json import MALFORMED, reason_of
@@ -143,7 +143,10 @@ def observer_app(observer: Observer, version: str, *, tokens: Identify | None, l
     app = Starlette(
         routes=[
             *pages,
-            *(Route(item.path, getattr(routes, item.name), methods=[item.method]) for item in OPERATIONS),
+            *(
+                Route(item.path, as_served(getattr(routes, item.name), item.query), methods=[item.method])
+                for item in OPERATIONS
+            ),
         ],
         exception_handlers={HTTPException: http_error},
         middleware=[guards],

@@ -16,7 +16,7 @@ Schema: TypeAlias = "dict[str, Any]"
 
 VERSION = "3.1.0"
 _ERROR = "Refusal"
-_ALWAYS = (401, 403, 413, 500)  # what any route may answer
+_ALWAYS = (401, 403, 413, 422, 500)  # what any route may answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,19 @@ once, and none is unknown.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
+from starlette.requests import Request
+
 from omnibachi_model.nearest import nearest
 
+from .answers import refused
 from .reasons import Finding
 
 Schema: TypeAlias = "Mapping[str, Any]"
+Endpoint: TypeAlias = "Callable[[Request], Awaitable[Any]]"
 
 MOST_INTEGER = 2**53 - 1
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,15})\Z")
@@ -50,6 +54,16 @@ def query_of(query: bytes, schemas: Mapping[str, Schema]) -> dict[str, Any] | li
             if value is None:
                 found.append(_finding(name, f"`{name}` must be {_wanted(schemas[name])}"))
     return found or values
+
+
+def as_served(endpoint: Endpoint, schemas: Mapping[str, Schema]) -> Endpoint:
+    """Return a route that refuses parameters where it takes none; one that takes some judges them itself."""
+
+    async def ask(request: Request) -> Any:
+        found = query_of(request.scope["query_string"], schemas)
+        return refused(request.scope, found) if isinstance(found, list) else await endpoint(request)
+
+    return endpoint if schemas else ask
 
 
 def _value(text: str, schema: Schema) -> int | str | None:

@@ -13,6 +13,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from typing import Any
 
 import h11
@@ -22,7 +23,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import HANDLED_SIGNALS
 
-from .guards import HEADERS_TOO_LARGE, MOST_HEADERS
+from .guards import ALWAYS, HEADERS_TOO_LARGE, MOST_HEADERS
 from .reasons import Finding, refusal
 from .strict_json import MALFORMED
 
@@ -78,8 +79,12 @@ class _Protocol(H11Protocol):
         long = len(self.conn.trailing_data[0]) > MOST_HEADERS
         found = Finding("transport.too_large", HEADERS_TOO_LARGE) if long else Finding(MALFORMED, "this is no HTTP/1.1")
         status, body = refusal([found])
-        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
-        response, data = h11.Response(status_code=status, headers=headers), h11.Data(data=orjson.dumps(body))
+        headers = [
+            (b"content-type", b"application/json"), (b"connection", b"close"),
+            (b"x-request-id", os.urandom(8).hex().encode()), *ALWAYS,
+        ]  # fmt: skip
+        response = h11.Response(status_code=status, headers=headers, reason=HTTPStatus(status).phrase.encode())
+        data = h11.Data(data=orjson.dumps(body))
         with contextlib.suppress(h11.LocalProtocolError):
             for part in (response, data, h11.EndOfMessage()):
                 self.transport.write(self.conn.send(part) or b"")

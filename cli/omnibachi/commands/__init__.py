@@ -47,7 +47,7 @@ COMMANDS = {
     "compat": "Replay stored traces against a new snapshot.",
     "witness": "Send intents to a gateway, and show what is told of them.",
     "docs": "Build a static site from the snapshot.",
-    "serve": "Serve the gateway of the decision boundary.",
+    "serve": "Serve the decision boundary: its gateway, or an observer of it.",
     "lsp": "Serve editors.",
     "schema": "Print the JSON Schema of the language, for editors.",
     "data": "Look at state, and load facts.",
