@@ -128,7 +128,7 @@ ENTRY = ENTRIES[0]
     {"tokens": [{**ENTRY, "tenant": 1}]}, {"tokens": [ENTRY, {**ENTRY, "principal": "other"}]},
     {"tokens": [{name: ENTRY[name] for name in ("digest", "roles")}]}, ANNA.encode(), {ANNA: 1},
     b'{"%b":1,"%b":1}' % (ANNA.encode(), ANNA.encode()), b" " * (1 << 20) + b"{}", b"[" * 5000,
-])  # fmt: skip
+], ids=lambda value: "file")  # fmt: skip
 def test_a_file_that_is_none(tmp_path: Path, value: Any) -> None:
     """It is told, and nothing of what stands in it is shown."""
     assert refused(kept(tmp_path, value))[0] == "OB923"

@@ -40,7 +40,6 @@ def outer(
     names = frozenset(named_by(node))
     template, check = node["with"], node["check"]
     fits = link_check(check) if check is not None and names_secret(template) else None
-    reveal = _revealing(template)
 
     def ask(run: Walk, path: str, inputs: dict[str, Any], deadline: int | None) -> Any:
         answer, got = only.get(path, function), set[str]()
@@ -58,7 +57,7 @@ def outer(
             return text
 
         if earnest:
-            inputs = reveal(inputs, secret)
+            inputs = _revealed(template, inputs, secret)
             misfits = fits(inputs) if fits is not None else None
             if misfits:
                 raise Told(INPUT_MISFIT, violations=listed(misfits))
@@ -101,24 +100,18 @@ def _tells(error: BaseException, secrets: set[str]) -> bool:
         return False
 
 
-def _revealing(template: Any) -> Callable[[Any, Callable[[str], str]], Any]:
-    """Return what gives a value with the text of each secret where its template names it; the rest is not copied."""
+def _revealed(template: Any, value: Any, secret: Callable[[str], str]) -> Any:
+    """Return a value with the text of each secret where its template names it; the rest is not copied."""
     kind = template[0]
     if kind == "secret":
-        name, named = template[1], {NAMED: template[1]}
-
-        def told(value: Any, secret: Callable[[str], str]) -> Any:
-            assert value == named
-            return secret(name)
-
-        return told
+        assert value == {NAMED: template[1]}
+        return secret(template[1])
     if not names_secret(template):
-        return lambda value, secret: value
+        return value
     if kind == "map":
-        holding = [(key, _revealing(part)) for key, part in template[1].items() if names_secret(part)]
-        return lambda value, secret: {**value, **{key: reveal(value[key], secret) for key, reveal in holding}}
-    parts = [_revealing(part) for part in template[1]]
-    return lambda value, secret: [reveal(item, secret) for reveal, item in zip(parts, value, strict=True)]
+        holding = {key: part for key, part in template[1].items() if names_secret(part)}
+        return {**value, **{key: _revealed(part, value[key], secret) for key, part in holding.items()}}
+    return [_revealed(part, item, secret) for part, item in zip(template[1], value, strict=True)]
 
 
 def unrevealed(schema: dict[str, Any], template: Any) -> dict[str, Any]:
