@@ -235,6 +235,7 @@ def test_what_the_provider_says_does_not_steer(tmp_path: Path, house: ModelHouse
         ({"provider": "openai"}, "OB861", "the provider `openai` is asked for no model"),
         ({"provider": "openai", "model": "m", "provider_url": "ftp://x"}, "OB862", "the url is none"),
         ({"provider": "openai", "model": "m", "api_key_env": "NOT_THERE_AT_ALL"}, "OB862", "`NOT_THERE_AT_ALL`"),
+        ({"provider_url": "https://example.org"}, "OB862", "it stands nowhere"),
         ({"provider": "openai", "model": "m", "provider_url": "http://a.example.org", "api_key_env": "HOUSE_KEY"},
          "OB862", "over https"),
         ({"policy": "dmo"}, "OB843", "no policy is called `dmo`"),

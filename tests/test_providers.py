@@ -33,24 +33,17 @@ def open_house() -> Iterator[ModelHouse]:
         yield house
 
 
-class Cut(Call):
-    """A call of a run that somebody cancels while it is under way."""
-
-    def cancelled(self) -> bool:
-        return True
-
-
 def ask(
     provider: str,
     model: str,
     message: Any = "hello",
     *,
     access: str = NO_ACCESS,
-    kind: type[Call] = Call,
+    cancelled: bool = False,
     **budget: int,
 ) -> tuple[str, dict[str, Any]]:
     clock: Any = Wall()
-    call = kind("R1", "call", None, clock, Ticking(), None, ())
+    call = Call("R1", "call", None, clock, Ticking(), None, (), cancelled=lambda: cancelled)
     inputs = {
         "provider": provider, "message": {"message": message}, "decision": {"model_id": model, "budget": budget},
         "access": access,
@@ -126,7 +119,7 @@ def test_the_budget_is_the_deadline(house: ModelHouse) -> None:
 
 
 def test_a_call_that_is_cancelled_is_unknown(house: ModelHouse) -> None:
-    assert near(house, "openai", "stall", kind=Cut)[:2] == ("OUTCOME_UNKNOWN", None)
+    assert near(house, "openai", "stall", cancelled=True)[:2] == ("OUTCOME_UNKNOWN", None)
 
 
 @pytest.mark.parametrize("provider", ["stub", *BOTH])

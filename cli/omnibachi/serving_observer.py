@@ -93,7 +93,8 @@ def _memory(root: str | None) -> Memory | None:
         message = (
             f"`omnibachi serve observer` keeps a file in its data root, and `{wiring.shown_root(root)}` is a server"
         )
-        raise Refused([Diagnostic("OB786", message)], FINDINGS)
+        help = "name a folder, or leave `--data-root` out: then everything is read anew at each start"
+        raise Refused([Diagnostic("OB786", message, help=help)], FINDINGS)
     return Memory(root)
 
 

@@ -47,6 +47,8 @@ class Access:
 def access_text(provider: str, url: str | None = None, key: str | None = None) -> str:
     """Write an access; raises ValueError, whose text shows no key, for one that cannot be."""
     if provider == STUB:
+        if url:
+            raise ValueError("it stands nowhere, so it takes no url")
         return NO_ACCESS
     url = url or PROVIDERS[provider][1]
     assert url is not None
