@@ -53,11 +53,12 @@ def test_version_names_program_and_formats(call: Call) -> None:
     ("arguments", "message"),
     [
         (("shw",), "no command is called `shw`; did you mean `show`?"),
-        (("compile", "--chek"), "no such option"),
+        (("compile", "--chek"), "no such option `--chek`; did you mean `--check`"),
         (("explain",), "missing argument"),
-        (("show", "x", "--format", "gif"), "invalid value for '--format'"),
-        (("traces", "ls", "--limit", "0"), "invalid value for '--limit'"),
-        (("data", "drop"), "no such command"),
+        (("show", "x", "--format", "gif"), "invalid value for `--format`: `gif` is not one of"),
+        (("traces", "ls", "--limit", "0"), "invalid value for `--limit`"),
+        (("data", "drop"), "no such command `drop`"),
+        (("serve", "gatewy"), "no such command `gatewy`; did you mean `gateway`?"),
     ],
 )
 def test_a_wrong_command_line_is_one_message(call: Call, arguments: tuple[str, ...], message: str) -> None:

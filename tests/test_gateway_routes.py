@@ -14,7 +14,7 @@ import pytest
 from as_declared import as_declared
 from omnibachi_model.decisions import PROVIDER_ERRORS, ZERO
 from omnibachi_transport.reasons import REASONS
-from serving import Server, serving
+from serving import Server, serving, until
 
 CHAT = {"intent_type": "chat.message", "payload": {"message": "hello"}}
 
@@ -266,7 +266,9 @@ def test_log_lines_hold_ids_and_codes_and_no_text(server: Server) -> None:
     said = "a secret wish 81c2"
     answer = server.say(said, thread_id="a private thread", turn_id="t")
     server.get(f"/{said}", {"x-request-id": "mine-1"}, secret=said)
-    server.client.request("SECRETMETHOD", f"{server.url}/status")
+    server.client.request("SECRETMETHOD", f"{server.url}/status", headers={"x-request-id": "mine-2"})
+    # An answer does not wait for its line.
+    until(lambda: {"mine-1", "mine-2"} <= {item.get("request_id") for item in server.log()})
     log = [item for item in server.log() if item.get("correlation_id") == answer["correlation_id"]]
     assert [(item["event"], item["status"], item["route"]) for item in log] == [
         ("request", 202, "POST /ingress/intent")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -17,10 +18,12 @@ from typing import Any
 import httpx2
 import pytest
 
-from governing import gateway, post, stories
+from governing import IDENTITY, LEDGER, anchors, gateway, post, stories
 from model_house import ModelHouse
 from omnibachi.__main__ import main
 from omnibachi_ledger.decisions.checkpoints import read_checkpoint
+from omnibachi_transport.log_lines import Lines
+from omnibachi_transport.writing import Walkers
 from postgres_server import Server as Postgres
 from postgres_server import started
 from serving import ROOT, SECONDS, Server, serving, starting, until
@@ -187,6 +190,27 @@ def test_what_one_reader_finds_out_holds_for_all(tmp_path: Path) -> None:
         assert server.post({"intent_type": "chat.message", "payload": {"message": "x"}}).status_code == 503
         assert server.get("/healthz").status_code == 503 and server.stop() == 0
     assert not (tmp_path / "data.checkpoint.json").exists()
+
+
+def test_what_one_walker_finds_out_holds_for_all(tmp_path: Path) -> None:
+    log = io.BytesIO()
+    with ModelHouse() as house, gateway(tmp_path, provider="openai", model="late", provider_url=house.base) as door:
+        walkers = Walkers(door.beside, lines := Lines(log))
+        walkers.start()
+
+        def asked(name: str) -> Any:
+            return walkers.govern((anchors(name), {"payload": {"message": "x"}, "form": "flat"}, IDENTITY))
+
+        first = asked("a")
+        until(lambda: house.asked)
+        spoil(tmp_path, "UPDATE decisions SET actor='nobody' WHERE position=0")
+        assert asked("b").result(SECONDS).refused == "store.unavailable"
+        assert (walkers.suspect, walkers.takes(), asked("c")) == (True, False, None)
+        house.release.set()
+        assert first.result(SECONDS).state == "EXECUTED" and walkers.close(SECONDS) == 0
+        assert door._engine.ledger.decisions(LEDGER).correlation("b") is None
+    lines.close()
+    assert [item["code"] for item in map(json.loads, log.getvalue().splitlines())] == ["OB820"]
 
 
 def test_a_ledger_that_was_cut_departs_from_its_checkpoint(tmp_path: Path) -> None:

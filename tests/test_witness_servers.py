@@ -154,6 +154,7 @@ def test_a_gateway_that_says_nothing_that_can_be_used(
     with pretending(lambda *_: (status, body)) as (url, asked):
         said = call("witness", "--gateway", url)
     assert said.status == ends and code in said.err and "\x1b" not in said.err and asked == ["GET /status"]
+    assert "``" not in said.err
 
 
 def test_a_gateway_of_another_pack(call: Call, tmp_path: Path) -> None:

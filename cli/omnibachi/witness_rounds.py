@@ -46,7 +46,7 @@ class Declined(Exception):
     """A server answers, and will not tell: its reason code, and its words."""
 
     def __init__(self, said: dict[str, Any]) -> None:
-        super().__init__(f"{said.get('reason_code')}, {said.get('detail')}")
+        super().__init__(f"`{said.get('reason_code')}`, {said.get('detail')}")
 
 
 def in_force(servers: Servers) -> dict[str, Any]:

@@ -24,6 +24,7 @@ class Governed(Protocol):
     state: str | None  # INTENTED, DENIED, ALLOWED or EXECUTED
     replayed: bool  # it was there before
     refused: str | None  # the reason code
+    run: Any  # its `diagnostics` say what stood in the way
 
 
 class Govern(AbstractContextManager["Govern"], Protocol):

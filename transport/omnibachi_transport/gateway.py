@@ -260,10 +260,8 @@ class _Routes:
             self._bad, walkers.suspect = heads["first_bad_index"], True
             note = f"event {heads['first_bad_index']} does not hold: intents are refused, reads go on"
         elif walkers.suspect:
-            heads["health"], note = (
-                "suspect",
-                "the ledger departs from its checkpoint: intents are refused, reads go on",
-            )
+            heads["health"] = "suspect"
+            note = "the ledger does not hold, or departs from its checkpoint: intents are refused, reads go on"
         return {
             "service": "gateway",
             "version": about.version,

@@ -24,6 +24,7 @@ LIMIT = 64  # runs in hand
 FEW = 4  # walkers where no provider is waited for: while one waits for the disk, others go on
 SWEEP_SECONDS = 2.0
 UNAVAILABLE = "store.unavailable"
+BROKEN = "OB820"
 STUCK_SECONDS = 5.0  # that an intent waits for a walker, and the walkers still count as taking work
 
 Asked: TypeAlias = "tuple[dict[str, Any], dict[str, Any], dict[str, Any]]"  # anchors, intent, identity
@@ -131,6 +132,7 @@ class Walkers:
                     door = self._open().__enter__()
                 found = door.govern(*asked)
                 if found.refused == UNAVAILABLE:
+                    self._doubt(found)
                     _close(door)
                     door = None  # The next one may find the database there again.
             except BaseException as error:
@@ -145,6 +147,12 @@ class Walkers:
             elif found is not None:
                 future.set_result(found)
         _close(door)
+
+    def _doubt(self, found: Governed) -> None:
+        """Take nothing more where the ledger does not hold: each walker looks at it first, and what one finds is so."""
+        if not self.suspect and any(item.code == BROKEN for item in found.run.diagnostics):
+            self.suspect = True
+            self._lines.say("suspect", code=BROKEN)
 
     def _next(self) -> _Job | None:
         with self._stir:
@@ -164,7 +172,7 @@ class Walkers:
             began.set_exception(error)
             return
         began.set_result(None)
-        while not self._stopped.wait(SWEEP_SECONDS):
+        while not self._stopped.wait(SWEEP_SECONDS) and not self.suspect:
             try:
                 door = door or self._open().__enter__()
                 self._tell("swept", door.sweep())

@@ -7,6 +7,7 @@ it and a misspelt command is answered with the nearest one.
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Sequence
 
 import click
@@ -140,6 +141,9 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _message(error: click.UsageError) -> str:
-    """Word click's message as ours: lower case, no final stop."""
+    """Word click's message as ours: lower case, no final stop, names between backticks."""
     text = " ".join(error.format_message().split()).rstrip(".")
+    text = text.replace(". Choose from: ", "; choose from ")
+    text = re.sub(r"(?<!\w)'([^']*)'(?!\w)", r"`\1`", text)
+    text = re.sub(r"\. \(?Did you mean (?:one of: )?(.*\?)\)?$", r"; did you mean \1", text)
     return text[:1].lower() + text[1:]

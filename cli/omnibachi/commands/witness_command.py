@@ -125,7 +125,7 @@ def _silent(who: str, url: str, because: str) -> Diagnostic:
 
 
 def _declined(because: str) -> Diagnostic:
-    return Diagnostic("OB961", f"the gateway answers `{shown(because)}`")
+    return Diagnostic("OB961", f"the gateway answers {shown(because)}")
 
 
 def _findings(seen: Round, urls: tuple[str, str], *, named: bool) -> tuple[list[Diagnostic], int]:
