@@ -134,7 +134,9 @@ def test_what_speaks_no_tls_is_certain(house: House) -> None:
     """The handshake comes before the first byte of the request."""
     house.forget()
     outcome, output = web.post({"url": f"https://127.0.0.1:{house.port}/"}, None, a_call(house, deadline_ms=300))
-    assert (outcome, house.done) == ("BACKEND_ERROR", []) and output["reason"] in ("no-trust", "no-connection")
+    assert outcome == "BACKEND_ERROR" and output["reason"] in ("no-trust", "no-connection")
+    # The greeting is random bytes, which may hold the end of a line; of the request there is nothing.
+    assert not any("HTTP" in line or "POST" in line for line in house.done)
 
 
 def test_a_certificate_that_nobody_vouches_for_is_certain(tmp_path: Any) -> None:
