@@ -10,8 +10,11 @@ from __future__ import annotations
 import json
 import socketserver
 import threading
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
+
+import pytest
 
 from neighbours import Asked, answer
 
@@ -90,3 +93,15 @@ class _Visit(socketserver.StreamRequestHandler):
             usage = {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8, "details": {"cached": 0}}
             found = {"choices": [{"message": {"role": "assistant", "content": text}}], "usage": usage}
         return answer(json.dumps(found).encode())
+
+
+@pytest.fixture(scope="module", name="open_house")
+def the_open_house() -> Iterator[ModelHouse]:
+    with ModelHouse() as house:
+        yield house
+
+
+@pytest.fixture(name="house")
+def a_quiet_house(open_house: ModelHouse) -> ModelHouse:
+    open_house.asked.clear()
+    return open_house

@@ -111,7 +111,7 @@ def test_two_gateways_on_one_data_root(tmp_path: Path, house: ModelHouse) -> Non
     with asking(tmp_path, house, model="late") as one, asking(tmp_path, house, model="late") as two:
         with ThreadPoolExecutor(8) as threads:
             answers = list(threads.map(lambda number: intend((one, two)[number % 2].url, "both").value, range(8)))
-        assert {item["index"] for item in answers} == {0} and sum(not item["replayed"] for item in answers) <= 2
+        assert {item["index"] for item in answers} == {0} and sum(not item["replayed"] for item in answers) == 1
         assert intend(one.url, "left").value["queued"]
         until(lambda: len(house.asked) == 2)
         one.process.kill()

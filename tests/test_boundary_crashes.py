@@ -12,7 +12,6 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from pathlib import Path
@@ -24,26 +23,14 @@ from crash_cases import fresh_place
 from felled import AFTER, BEFORE, KILLED, Felled, felled
 from governing import events, stories
 from knocking import final, intend, knock
-from model_house import ModelHouse
+from model_house import ModelHouse, a_quiet_house, the_open_house
 from serving import until
 
-place = fresh_place
+place, open_house, house = fresh_place, the_open_house, a_quiet_house
 THOROUGH = bool(os.environ.get("OMNIBACHI_THOROUGH"))
 WORKED, DENIED = ["INTENT", "DECISION ALLOW", "EXECUTION ok"], ["INTENT", "DECISION DENY"]
 UNKNOWN = [*WORKED[:2], "EXECUTION outcome_unknown"]
 SENT = {"a": "hello", "b": "x" * 400}
-
-
-@pytest.fixture(scope="module", name="open_house")
-def the_open_house() -> Iterator[ModelHouse]:
-    with ModelHouse() as house:
-        yield house
-
-
-@pytest.fixture(name="house")
-def a_quiet_house(open_house: ModelHouse) -> ModelHouse:
-    open_house.asked.clear()
-    return open_house
 
 
 def options(house: ModelHouse, model: str = "m") -> tuple[str, ...]:

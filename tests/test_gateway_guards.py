@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import itertools
 import json
 import os
 import signal
@@ -94,8 +95,11 @@ def test_a_slot_is_taken_before_anything_is_appended(tmp_path: Path) -> None:
         walkers = Walkers(door.beside, Lines(None), limit=2)
         walkers.start()
 
+        runs = itertools.count()
+
         def asked(name: str) -> Any:
-            return walkers.govern((anchors(name), {"payload": {"message": "x"}, "form": "flat"}, IDENTITY))
+            intent = {"payload": {"message": "x"}, "form": "flat"}
+            return walkers.govern((anchors(name), intent, IDENTITY, f"run-{next(runs)}"))
 
         first, second = asked("a"), asked("b")
         until(lambda: len(house.asked) == 2)
@@ -125,7 +129,7 @@ def test_a_walker_whose_ledger_is_gone_says_so_and_tries_again(tmp_path: Path) -
         (tmp_path / "file").write_text("no folder", "utf-8")
         walkers = Walkers(opened, Lines(None), limit=1)
         walkers.start()
-        asked = (anchors("a"), {"payload": {"message": "x"}, "form": "flat"}, IDENTITY)
+        asked = (anchors("a"), {"payload": {"message": "x"}, "form": "flat"}, IDENTITY, "run-a")
         until(lambda: len(doors_opened) >= 2)
         found = [future.result(SECONDS) for _ in range(2) if (future := walkers.govern(asked))]
         assert [(item.refused, item.state) for item in found] == [("store.unavailable", None), (None, "EXECUTED")]

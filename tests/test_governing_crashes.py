@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,29 +17,17 @@ import pytest
 from crash_cases import KILLED, fresh_place
 from crashing import Edges
 from governing import ROOT, events, gateway, post, stories
-from model_house import ModelHouse
+from model_house import ModelHouse, a_quiet_house, the_open_house
 from omnibachi import Workspace, wiring
 from omnibachi.clocks import SystemClock
 from omnibachi.governing import CLOSE, GOVERN, Govern, open_gateway
 from omnibachi_model.providers import access_text
 from postgres_server import Server
 
-place = fresh_place
+place, open_house, house = fresh_place, the_open_house, a_quiet_house
 ALLOWED, DENIED = ["INTENT", "DECISION ALLOW", "EXECUTION ok"], ["INTENT", "DECISION DENY"]
 UNKNOWN = [*ALLOWED[:2], "EXECUTION outcome_unknown"]
 SENT = {"a": "hello", "b": "x" * 400}
-
-
-@pytest.fixture(scope="module", name="open_house")
-def the_open_house() -> Iterator[ModelHouse]:
-    with ModelHouse() as house:
-        yield house
-
-
-@pytest.fixture(name="house")
-def a_quiet_house(open_house: ModelHouse) -> ModelHouse:
-    open_house.asked.clear()
-    return open_house
 
 
 @pytest.fixture(scope="module", name="names")

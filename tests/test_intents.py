@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from omnibachi_transport.clients import Reader
-from omnibachi_transport.intents import LARGEST, Intents, Unanswered
+from omnibachi_transport.intents import LARGEST, Intents
+from omnibachi_transport.whole_answers import Unanswered
 
 TOKEN = "omnibachi_t0ken-of-somebody"
 OK = b"HTTP/1.1 200 OK\r\n"

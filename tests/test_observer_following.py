@@ -18,8 +18,8 @@ from omnibachi_observer.views import Projected
 from omnibachi_transport import clients, following
 from omnibachi_transport.clients import Reader, Source
 from omnibachi_transport.following import Follower
-from omnibachi_transport.intents import Unanswered
 from omnibachi_transport.log_lines import Lines
+from omnibachi_transport.whole_answers import Unanswered
 
 
 class Made:

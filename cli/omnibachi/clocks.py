@@ -72,8 +72,11 @@ class Stamps:
         self._number = (number + 1) & 0xFFFF_FFFF
         return f"{self._prefix}{now_ns // 1000 % 1_000_000:06}-{number:08x}"
 
+    def draw(self) -> str:
+        """Return the id of a run that starts now."""
+        return self.trace_id(self.now()[0])
+
 
 def new_trace_id() -> str:
     """Draw the id of a run that starts now."""
-    stamps = Stamps(SystemClock(), SystemEntropy())
-    return stamps.trace_id(stamps.now()[0])
+    return Stamps(SystemClock(), SystemEntropy()).draw()

@@ -107,13 +107,21 @@ class Govern:
         """Open another on the same snapshot and data root, with the same in force, for another thread."""
         return Govern(self._engine.beside(), self.boundary, self._clock, self._checkpoints)
 
-    def govern(self, anchors: dict[str, JSON], intent: dict[str, JSON], identity: dict[str, JSON]) -> Governed:
+    def govern(
+        self,
+        anchors: dict[str, JSON],
+        intent: dict[str, JSON],
+        identity: dict[str, JSON],
+        run_id: str | None = None,
+    ) -> Governed:
         """Record a normalised intent, decide it, and execute it where that is allowed; once for each correlation.
+
+        `run_id` is drawn where none is given, as whoever tells of it before it ends must know its name.
 
         Once it returns, INTENT and DECISION outlive a power failure. What stands in the way is told by `refused`, never
         raised.
         """
-        found = self._governed(anchors, intent, identity)
+        found = self._governed(anchors, intent, identity, run_id)
         if found.state is not None and found.state != EXECUTED:
             # Of what was executed, the word that the call would leave was flushed, and all before it.
             try:
@@ -124,13 +132,15 @@ class Govern:
             self._checkpoints.passed(found.index, self._engine.ledger.decisions(LEDGER))
         return found
 
-    def _governed(self, anchors: dict[str, JSON], intent: dict[str, JSON], identity: dict[str, JSON]) -> Governed:
+    def _governed(
+        self, anchors: dict[str, JSON], intent: dict[str, JSON], identity: dict[str, JSON], run_id: str | None
+    ) -> Governed:
         payload: dict[str, JSON] = {
             "anchors": anchors, "intent": intent, "identity": identity, "boundary": self.boundary,
         }  # fmt: skip
-        run = self._engine.run(GOVERN, payload)
+        run = self._engine.run(GOVERN, payload, trace_id=run_id)
         if run.exit is None:
-            return Governed(run, None, None, refused=MISFIT if run.exit_code == FINDINGS else UNAVAILABLE)
+            return self._cut_short(run, str(anchors["correlation_id"]))
         found: dict[str, Any] = run.result or {}
         if run.exit in _STATES:
             return Governed(run, found["index"], _STATES[run.exit])
@@ -146,6 +156,20 @@ class Govern:
         except Trouble:
             told = None
         if told is None:
+            return Governed(run, None, None, refused=UNAVAILABLE)
+        return Governed(run, told["indexes"][INTENT], told["state"])
+
+    def _cut_short(self, run: RunResult, correlation: str) -> Governed:
+        """Tell of a run that trouble ended. What it has recorded stands, and the sweep goes on from there: to call that
+        refused would be to deny an event of the ledger."""
+        if run.exit_code == FINDINGS:
+            return Governed(run, None, None, refused=MISFIT)
+        try:
+            decisions = self._engine.ledger.decisions(LEDGER)
+            story, told = decisions.story(correlation), decisions.correlation(correlation)
+        except Trouble:
+            story, told = [], None
+        if told is None or story[0]["obs"].get("trace_id") != run.trace_id:
             return Governed(run, None, None, refused=UNAVAILABLE)
         return Governed(run, told["indexes"][INTENT], told["state"])
 

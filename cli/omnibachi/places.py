@@ -166,7 +166,7 @@ PLACES = {
     "Gateway": "omnibachi_transport.gateway",
     "gateway_app": "omnibachi_transport.gateway",
     "Intents": "omnibachi_transport.intents",
-    "Unanswered": "omnibachi_transport.intents",
+    "Unanswered": "omnibachi_transport.whole_answers",
     "Lines": "omnibachi_transport.log_lines",
     "Observer": "omnibachi_transport.observer",
     "observer_app": "omnibachi_transport.observer",

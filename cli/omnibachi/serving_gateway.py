@@ -17,6 +17,7 @@ from omnibachi_model.diagnostics import Diagnostic, Refused
 from omnibachi_model.providers import PROVIDERS, STUB
 
 from . import wiring
+from .clocks import Stamps, SystemClock, SystemEntropy
 from .commands.output import show
 from .doors import listening_at, log_stream, needs_http, tell_ready
 from .exits import FINDINGS
@@ -73,7 +74,9 @@ def serve_gateway(workspace: Workspace, asked: Asked) -> str:
         walkers.start()
         tails = wiring.Tails(open_ledger, readers, lines)
         stack.callback(tails.close)
-        gateway = wiring.Gateway(_about(asked, first), walkers, readers, tails)
+        gateway = wiring.Gateway(
+            _about(asked, first), walkers, readers, tails, Stamps(SystemClock(), SystemEntropy()).draw
+        )  # fmt: skip
         app = wiring.gateway_app(gateway, tokens=tokens, lines=lines)
         seconds = wiring.serve(app, listening, ready=lambda: tell_ready("gateway", address), stopping=tails.stop)
         left = walkers.close(seconds)

@@ -174,7 +174,6 @@ if TYPE_CHECKING:
     from omnibachi_transport.gateway import Gateway as Gateway
     from omnibachi_transport.gateway import gateway_app as gateway_app
     from omnibachi_transport.intents import Intents as Intents
-    from omnibachi_transport.intents import Unanswered as Unanswered
     from omnibachi_transport.log_lines import Lines as Lines
     from omnibachi_transport.observer import Observer as Observer
     from omnibachi_transport.observer import observer_app as observer_app
@@ -189,6 +188,7 @@ if TYPE_CHECKING:
     from omnibachi_transport.tokens import token_entries as token_entries
     from omnibachi_transport.tokens import token_entry as token_entry
     from omnibachi_transport.tokens import token_file as token_file
+    from omnibachi_transport.whole_answers import Unanswered as Unanswered
     from omnibachi_transport.writing import Walkers as Walkers
 
     link_expression, link_template = _link_expression, _link_template

@@ -32,7 +32,13 @@ class Govern(AbstractContextManager["Govern"], Protocol):
 
     boundary: dict[str, JSON]  # pack, provider, model and budget in force
 
-    def govern(self, anchors: dict[str, JSON], intent: dict[str, JSON], identity: dict[str, JSON]) -> Governed:
+    def govern(
+        self,
+        anchors: dict[str, JSON],
+        intent: dict[str, JSON],
+        identity: dict[str, JSON],
+        run_id: str | None = None,
+    ) -> Governed:
         """Record a normalised intent, decide it, execute it where that is allowed; nothing is raised."""
         ...
 

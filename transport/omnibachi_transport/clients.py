@@ -6,7 +6,6 @@ its tail. Whatever answers is read with limits, follows no redirection and goes 
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncGenerator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -15,9 +14,7 @@ from urllib.parse import quote
 import httpx2
 import orjson
 
-from omnibachi_model.values import Outside, parse
-
-from .intents import CONNECT_SECONDS, SECONDS, Unanswered, unanswered
+from .whole_answers import CONNECT_SECONDS, SECONDS, Unanswered, asked, client_of, unanswered
 
 if TYPE_CHECKING:
     from omnibachi_model.values import JSON
@@ -35,10 +32,7 @@ class Reader:
     def __init__(self, url: str, *, token: str | None = None, seconds: float = SECONDS) -> None:
         self.url = url.rstrip("/")
         self._seconds = seconds
-        limits = httpx2.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
-        self._client = httpx2.Client(
-            headers=_headers(token, "application/json"), timeout=limits, trust_env=False, follow_redirects=False
-        )
+        self._client = client_of(_headers(token, "application/json"), seconds)
 
     def __enter__(self) -> Reader:
         return self
@@ -48,19 +42,10 @@ class Reader:
 
     def get(self, path: str, parameters: Mapping[str, str] | None = None) -> tuple[int, JSON]:
         """Ask for a path, which is quoted here; return the status and the value that came. Raises Unanswered."""
-        until = time.monotonic() + self._seconds
-        found = bytearray()
-        try:
-            with self._client.stream("GET", self.url + quote(path), params=dict(parameters or {})) as answer:
-                for piece in answer.iter_raw():
-                    found += piece
-                    if len(found) > LARGEST_VALUE:
-                        raise Unanswered(self.url, f"its answer is larger than {LARGEST_VALUE} bytes")
-                    if time.monotonic() > until:
-                        raise Unanswered(self.url, f"its answer has no end after {self._seconds:g} s")
-            return answer.status_code, parse(bytes(found), limit=LARGEST_VALUE)
-        except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError, Outside) as error:
-            raise unanswered(self.url, error) from None
+        return asked(
+            self._client, "GET", self.url, quote(path), seconds=self._seconds, most=LARGEST_VALUE,
+            params=dict(parameters or {}),
+        )  # fmt: skip
 
 
 class Source:

@@ -17,8 +17,8 @@ from typing import Any
 from omnibachi_model.boundary_ports import Projection
 
 from .clients import Source
-from .intents import Unanswered
 from .log_lines import Lines
+from .whole_answers import Unanswered
 
 AT_ONCE = 1000  # events of a page on the way to the head
 FEW = 100  # events of a page that looks at the past

@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
-import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +25,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from omnibachi_model.boundary_ports import Governed, Ledger
 from omnibachi_model.decisions import EMPTY, ENVELOPE, FINAL, PROVIDER_ERRORS, next_state, said
 from omnibachi_model.diagnostics import Refused, Trouble
-from omnibachi_model.formats import write_time
 
 from . import reading
 from .admission import LARGEST_BODY, Admitted, admit
@@ -79,6 +76,7 @@ class Gateway:
     walkers: Walkers
     readers: Readers
     tails: Tails
+    draw_run_id: Callable[[], str]
 
 
 def gateway_app(gateway: Gateway, *, tokens: Identify | None, lines: Lines) -> Starlette:
@@ -132,7 +130,6 @@ class _Routes:
         self._draws = Draws()
         self._bad: int | None = None  # the first event that does not hold
         self._judging = asyncio.Semaphore(1)
-        self._in_hand = Counter[str]()  # correlations of requests that wait for their runs
 
     async def post_intent(self, request: Request) -> Response:
         about, scope = self._gateway.about, request.scope
@@ -156,16 +153,7 @@ class _Routes:
         if isinstance(admitted, list):
             return refused(scope, admitted)
         scope["state"]["correlation_id"] = admitted.anchors["correlation_id"]
-        correlation = str(admitted.anchors["correlation_id"])
-        # Whoever comes later than this, or while another waits under the same id, appends nothing.
-        arrived = None if self._in_hand[correlation] else write_time(time.time_ns())
-        self._in_hand[correlation] += 1
-        try:
-            return await _governed(self._gateway, scope, admitted, arrived)
-        finally:
-            self._in_hand[correlation] -= 1
-            if not self._in_hand[correlation]:
-                del self._in_hand[correlation]
+        return await _governed(self._gateway, scope, admitted)
 
     async def snapshot(self, request: Request) -> Response:
         query = _query(request, reading.SNAPSHOT)
@@ -276,14 +264,12 @@ class _Routes:
         }
 
 
-async def _governed(gateway: Gateway, scope: Scope, admitted: Admitted, arrived: str | None) -> Response:
-    """Govern an intent and say what became of it, or, where that takes longer, that it is recorded.
-
-    It is a repetition where its INTENT is from before it `arrived`; None where another with its id is waiting.
-    """
+async def _governed(gateway: Gateway, scope: Scope, admitted: Admitted) -> Response:
+    """Govern an intent and say what became of it, or, where that takes longer, that it is recorded."""
     if gateway.walkers.suspect:
         return _unavailable(scope, "OB820")
-    future = gateway.walkers.govern((admitted.anchors, admitted.intent, admitted.identity))
+    run_id = gateway.draw_run_id()
+    future = gateway.walkers.govern((admitted.anchors, admitted.intent, admitted.identity, run_id))
     if future is None:
         return refused_for(scope, "queue.full", f"{gateway.walkers.limit} intents are in hand already")
     waited = asyncio.ensure_future(asyncio.wrap_future(future))
@@ -292,12 +278,11 @@ async def _governed(gateway: Gateway, scope: Scope, admitted: Admitted, arrived:
     while not done:
         # Its INTENT may be there, which is all that the answer needs; what another sent under this id is not it.
         try:
-            index, state, at = await gateway.readers.ask(lambda ledger: _recorded(ledger, admitted))
+            index, state, by = await gateway.readers.ask(lambda ledger: _recorded(ledger, admitted))
         except Trouble:
-            index, state, at = None, EMPTY, ""
+            index, state, by = None, EMPTY, ""
         if index is not None:
-            replayed = arrived is None or at < arrived
-            return _accepted(admitted, index, state, queued=True, replayed=replayed)
+            return _accepted(admitted, index, state, queued=True, replayed=by != run_id)
         done, _ = await asyncio.wait({waited}, timeout=pause)
         pause = min(pause * 2, RUN_SECONDS)
     try:
@@ -308,13 +293,13 @@ async def _governed(gateway: Gateway, scope: Scope, admitted: Admitted, arrived:
         return _unavailable(scope, None)
     if found.index is None or found.state is None:
         return _refused(scope, admitted, found)
-    # A repetition may come before the first has ended.
-    queued = found.replayed and found.state not in FINAL
+    # A repetition may come before the first has ended, and trouble may cut a run short whose INTENT stands.
+    queued = found.state not in FINAL
     return _accepted(admitted, found.index, found.state, queued=queued, replayed=found.replayed)
 
 
 def _recorded(ledger: Ledger, admitted: Admitted) -> tuple[int | None, str, str]:
-    """Return the index of this very intent in the ledger, None where it is not there, its state, and when it came."""
+    """Return the index of this very intent in the ledger, None where it is not there, its state, and its run."""
     anchors = admitted.anchors
     found = ledger.page({"correlation_id": anchors["correlation_id"]}, limit=3, after=-1)["events"]
     envelope = {name: value for name, value in admitted.intent.items() if name != "payload"}
@@ -325,7 +310,7 @@ def _recorded(ledger: Ledger, admitted: Admitted) -> tuple[int | None, str, str]
     state = EMPTY
     for event in found:
         state = next_state(state, event["kind"], event["payload"]) or state
-    return found[0]["index"], state, str(found[0]["obs"].get("at", ""))
+    return found[0]["index"], state, str(found[0]["obs"].get("trace_id", ""))
 
 
 def _accepted(admitted: Admitted, index: int, state: str, *, queued: bool, replayed: bool) -> Response:

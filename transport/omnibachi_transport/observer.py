@@ -30,7 +30,6 @@ from .clients import Source
 from .following import Follower
 from .gateway_schemas import TEXT
 from .guards import INGEST, MOST_BODY, READ, Guards, Identify, body_of, cut
-from .intents import Unanswered
 from .live import EVENT_STREAM, HEADERS, MOST_WATCHERS, Recent, Watchers
 from .log_lines import Lines
 from .openapi import Operation, document
@@ -40,6 +39,7 @@ from .reasons import Finding
 from .remembering import remember
 from .strict_json import MALFORMED, reason_of
 from .tokens import LOCAL
+from .whole_answers import Unanswered
 
 SVG = "image/svg+xml"
 MOST_PICTURES = 100  # that are kept; a workflow has few paths

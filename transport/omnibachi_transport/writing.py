@@ -27,7 +27,7 @@ UNAVAILABLE = "store.unavailable"
 BROKEN = "OB820"
 STUCK_SECONDS = 5.0  # that an intent waits for a walker, and the walkers still count as taking work
 
-Asked: TypeAlias = "tuple[dict[str, Any], dict[str, Any], dict[str, Any]]"  # anchors, intent, identity
+Asked: TypeAlias = "tuple[dict[str, Any], dict[str, Any], dict[str, Any], str]"  # anchors, intent, identity, run id
 _Job: TypeAlias = "tuple[float, Asked, Future[Governed]]"
 
 
@@ -131,7 +131,7 @@ class Walkers:
                 if door is None:
                     door = self._open().__enter__()
                 found = door.govern(*asked)
-                if found.refused == UNAVAILABLE:
+                if found.refused == UNAVAILABLE or found.run.exit is None:
                     self._doubt(found)
                     _close(door)
                     door = None  # The next one may find the database there again.
