@@ -133,7 +133,7 @@ def test_a_repetition_that_has_to_wait_is_told_as_one(tmp_path: Path) -> None:
         with contextlib.closing(db), ThreadPoolExecutor(2) as threads:
             db.execute("BEGIN IMMEDIATE")
             again = intend(server.url, "a").value
-            assert (again["queued"], again["replayed"], again["index"], again["state"]) == (True, True, 0, "EXECUTED")
+            assert (again["queued"], again["replayed"], again["index"], again["state"]) == (False, True, 0, "EXECUTED")
             new = [threads.submit(intend, server.url, "b") for _ in range(2)]
             until(lambda: server.read("/status")["queue"]["depth"] >= 2)
             assert not [item for item in new if item.done()]  # nothing of it is durable
@@ -155,6 +155,9 @@ def test_where_there_is_no_slot_nothing_is_kept(tmp_path: Path, house: ModelHous
         full = intend(server.url, "late-comer")
         assert (full.status, full.value["reason_code"]) == (503, "queue.full")
         assert int(full.headers["retry-after"]) >= 1
+        again = intend(server.url, "c0")
+        assert (again.status, again.value["replayed"], again.value["queued"]) == (202, True, True)
+        assert intend(server.url, "c0", "another").value["reason_code"] == "queue.full"
         assert server.read("/status")["ledger"] == before and before["length"] == 2 * limit
         assert server.get("/status", correlation_id="late-comer").status_code == 404
         house.release.set()

@@ -31,7 +31,7 @@ from .admission import LARGEST_BODY, Admitted, admit
 from .answers import encoded, http_error, refused, refused_for, told
 from .drawn_ids import Draws
 from .gateway_schemas import operations_of
-from .guards import READ, Guards, Identify, body_of, cut
+from .guards import BODY_SECONDS, MOST_HEADERS, READ, Guards, Identify, body_of, cut
 from .log_lines import Lines
 from .openapi import document
 from .queries import as_served, query_of
@@ -109,8 +109,9 @@ def capabilities_of(gateway: Gateway) -> dict[str, Any]:
         "intent_types": list(about.intent_types),
         "providers": about.providers,
         "limits": {
-            "body_bytes": LARGEST_BODY, "message_bytes": LARGEST_MESSAGE, "page_events": reading.MOST,
-            "queue": gateway.walkers.limit, "tails": MOST_TAILS, "tail_behind_events": BEHIND,
+            "header_bytes": MOST_HEADERS, "body_bytes": LARGEST_BODY, "body_seconds": int(BODY_SECONDS),
+            "message_bytes": LARGEST_MESSAGE, "page_events": reading.MOST, "queue": gateway.walkers.limit,
+            "tails": MOST_TAILS, "tail_behind_events": BEHIND,
         },
         "policy": about.policy,
         "reason_codes": {reason: {"status": status, "code": code} for reason, (status, code) in REASONS.items()},
@@ -271,18 +272,16 @@ async def _governed(gateway: Gateway, scope: Scope, admitted: Admitted) -> Respo
     run_id = gateway.draw_run_id()
     future = gateway.walkers.govern((admitted.anchors, admitted.intent, admitted.identity, run_id))
     if future is None:
-        return refused_for(scope, "queue.full", f"{gateway.walkers.limit} intents are in hand already")
+        full = refused_for(scope, "queue.full", f"{gateway.walkers.limit} intents are in hand already")
+        return await _told(gateway, admitted, run_id) or full  # A repetition appends nothing, and needs no slot.
     waited = asyncio.ensure_future(asyncio.wrap_future(future))
     done, _ = await asyncio.wait({waited}, timeout=RUN_SECONDS)
     pause = _AGAIN_SECONDS
     while not done:
-        # Its INTENT may be there, which is all that the answer needs; what another sent under this id is not it.
-        try:
-            index, state, by = await gateway.readers.ask(lambda ledger: _recorded(ledger, admitted))
-        except Trouble:
-            index, state, by = None, EMPTY, ""
-        if index is not None:
-            return _accepted(admitted, index, state, queued=True, replayed=by != run_id)
+        # Its INTENT may be there, which is all that the answer needs.
+        answer = await _told(gateway, admitted, run_id)
+        if answer is not None:
+            return answer
         done, _ = await asyncio.wait({waited}, timeout=pause)
         pause = min(pause * 2, RUN_SECONDS)
     try:
@@ -293,9 +292,17 @@ async def _governed(gateway: Gateway, scope: Scope, admitted: Admitted) -> Respo
         return _unavailable(scope, None)
     if found.index is None or found.state is None:
         return _refused(scope, admitted, found)
-    # A repetition may come before the first has ended, and trouble may cut a run short whose INTENT stands.
-    queued = found.state not in FINAL
-    return _accepted(admitted, found.index, found.state, queued=queued, replayed=found.replayed)
+    return _accepted(admitted, found.index, found.state, replayed=found.replayed)
+
+
+async def _told(gateway: Gateway, admitted: Admitted, run_id: str) -> Response | None:
+    """Say what the ledger knows of this very intent; None where it is not there: what another sent under its id is not
+    it."""
+    try:
+        index, state, by = await gateway.readers.ask(lambda ledger: _recorded(ledger, admitted))
+    except Trouble:
+        return None
+    return None if index is None else _accepted(admitted, index, state, replayed=by != run_id)
 
 
 def _recorded(ledger: Ledger, admitted: Admitted) -> tuple[int | None, str, str]:
@@ -313,7 +320,8 @@ def _recorded(ledger: Ledger, admitted: Admitted) -> tuple[int | None, str, str]
     return found[0]["index"], state, str(found[0]["obs"].get("trace_id", ""))
 
 
-def _accepted(admitted: Admitted, index: int, state: str, *, queued: bool, replayed: bool) -> Response:
+def _accepted(admitted: Admitted, index: int, state: str, *, replayed: bool) -> Response:
+    queued = state not in FINAL
     shown = {name: admitted.anchors[name] for name in ("stream_id", "correlation_id", "thread_id", "turn_id")}
     return told(
         {"accepted": True, **shown, "index": index, "queued": queued, "replayed": replayed, "state": state}, 202
