@@ -19,8 +19,9 @@ from omnibachi_model.digests import ZERO, decode, encode
 from omnibachi_transport.admission import Admitted
 from omnibachi_transport.reasons import MOST
 from spoilt_bodies import KEYS, LARGE, TOKENS, spoilt
+from thoroughness import many
 
-MANY = 2_000 if os.environ.get("OMNIBACHI_THOROUGH") else 200
+MANY = many(200, 2_000)
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 with open(os.path.join(ROOT, "protocol_snapshot", "dbl", "WF_GOVERN_INTENT_V0.json"), "rb") as file:

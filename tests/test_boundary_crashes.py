@@ -25,9 +25,9 @@ from governing import events, stories
 from knocking import final, intend, knock
 from model_house import ModelHouse, a_quiet_house, the_open_house
 from serving import until
+from thoroughness import THOROUGH
 
 place, open_house, house = fresh_place, the_open_house, a_quiet_house
-THOROUGH = bool(os.environ.get("OMNIBACHI_THOROUGH"))
 WORKED, DENIED = ["INTENT", "DECISION ALLOW", "EXECUTION ok"], ["INTENT", "DECISION DENY"]
 UNKNOWN = [*WORKED[:2], "EXECUTION outcome_unknown"]
 SENT = {"a": "hello", "b": "x" * 400}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from typing import Any
 
 import orjson
@@ -15,8 +14,9 @@ from hypothesis import strategies as st
 
 from omnibachi_model.digests import decode, encode, pretty
 from omnibachi_model.values import LIMIT, MAX_DEPTH, Outside, _admit, admit, canonical, parse, pointer
+from thoroughness import many
 
-MANY = settings(max_examples=10_000 if os.environ.get("OMNIBACHI_THOROUGH") else 300, deadline=None)
+MANY = settings(max_examples=many(300, 10_000), deadline=None)
 
 whole = st.integers(1 - LIMIT, LIMIT - 1)
 fractions = st.floats(1e-5, 1e15, exclude_max=True, allow_nan=False) | st.floats(

@@ -27,6 +27,7 @@ from omnibachi_runtime.link import link
 from omnibachi_runtime.rerun import Answers, rerun
 from post_office import PARCEL, WF, edit
 from test_replay_laws import answering, ran, sealed
+from thoroughness import many
 from workspaces import Workspace as Generated
 from workspaces import workspaces
 
@@ -292,7 +293,7 @@ def test_an_answer_that_is_none_today_answers_nothing(
     assert found.verdict == "unjudged" and str(found.reason).endswith(reason), found
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=many(4, 60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(workspaces(), st.data())
 def test_a_run_walked_again_on_its_own_workflow_is_that_run(made: Generated, data: st.DataObject) -> None:
     """Of any workflow and any payload, with no side effect called."""

@@ -11,6 +11,7 @@ from mutations import text_mutated
 from omnibachi_compiler.compile import compile_sources
 from omnibachi_compiler.phase import Source
 from omnibachi_model.sealed import EXIT
+from thoroughness import many
 
 TEXT = """\
 contract: CC_WEIGH_V0
@@ -69,7 +70,7 @@ def test_the_text_that_is_spoilt_is_sound() -> None:
     assert compiled(DOMAIN, TEXT).diagnostics == ()
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(many(4, 24)))
 def test_a_spoilt_text_is_a_finding_or_another_sound_text(seed: int) -> None:
     random = Random(seed)
     for _ in range(12):

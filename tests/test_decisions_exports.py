@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import random
 import runpy
 from collections.abc import Callable
@@ -26,12 +25,12 @@ from omnibachi_model.digests import encode
 from omnibachi_model.values import admit
 from omnibachi_policy.again import Again
 from retelling import export_of, retold
+from thoroughness import THOROUGH
 
 __all__ = ["call"]
 
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parent.parent
-THOROUGH = bool(os.environ.get("OMNIBACHI_THOROUGH"))
 alone: Callable[[list[str]], list[tuple[str, str]]] = runpy.run_path(str(ROOT / "examples/verify_decisions.py"))[
     "verify"
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -18,11 +17,11 @@ from omnibachi_ledger.decisions.rows import COLUMNS, INSERT
 from omnibachi_ledger.decisions.verifying import RECENT, Verdict
 from omnibachi_model.decisions import DECISION, EXECUTION, INTENT, event_of
 from performing import everywhere, raw, root, trouble
+from thoroughness import THOROUGH
 
 __all__ = ["root"]
 
 TABLES = ("decisions", "decision_heads", "decision_tallies")
-THOROUGH = bool(os.environ.get("OMNIBACHI_THOROUGH"))
 ENDINGS = ("ok", "denied", "error", "asked", "allowed")
 
 

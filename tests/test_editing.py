@@ -29,6 +29,7 @@ from omnibachi_compiler.phase import Source
 from omnibachi_compiler.tree import Mapping, Scalar, Tree
 from test_cases import CASE_LIST
 from test_lsp import HOSTILE
+from thoroughness import many
 from workspaces import Workspace, workspaces
 
 
@@ -212,7 +213,7 @@ def test_what_was_surveyed_is_told_from_what_has_changed_since(shop: Project) ->
     assert begun.surveys[0] is not survey and begun.surveys[0].tree is survey.tree
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.generate,))
+@settings(max_examples=many(4, 60), deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.generate,))
 @given(made=workspaces(), number=st.integers(0, 10**6))
 def test_what_is_offered_is_what_compiles(made: Workspace, number: int) -> None:
     """A path that is offered is refused nowhere it is read; one of a node that is not offered is refused."""

@@ -15,6 +15,7 @@ from omnibachi_compiler.infer import infer
 from omnibachi_model.checks import link as link_check
 from omnibachi_model.linked_expressions import ExpressionFault, link
 from omnibachi_model.values import admit
+from thoroughness import many
 from written import COMMON, OWN, texts
 
 
@@ -65,7 +66,7 @@ BEYOND = ("leaves the range", "division by zero")
 FORGIVING = ("&&", "||", ".all(", ".exists(")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=many(150, 2_000), deadline=None)
 @given(
     st.sampled_from(("boolean", "boolean", "integer", "number", "string")).flatmap(lambda kind: texts(COMMON, kind)),
     common_values,
@@ -100,7 +101,7 @@ KINDS_OF_NAMES: dict[str, list[Schema]] = {
 }
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=many(150, 2_000), deadline=None)
 @given(st.data())
 def test_types_are_sound(data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(("boolean", "integer", "number", "string", "any")))
@@ -146,7 +147,7 @@ records = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=many(150, 2_000), deadline=None)
 @given(st.data())
 def test_guards_tell_the_truth(data: st.DataObject) -> None:
     condition = _parsed(data.draw(texts(GUARDS, leaves={"boolean": GUARDS["boolean"][:-3]})))
@@ -170,7 +171,7 @@ def test_guards_tell_the_truth(data: st.DataObject) -> None:
             assert not link_check(known[name])(value), (name, known[name])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=many(150, 2_000), deadline=None)
 @given(st.data(), st.sampled_from(("i + j", "i - j", "i * j", "i / j", "i % j", "-i")))
 def test_bounds_hold(data: st.DataObject, text: str) -> None:
     types: dict[str, Schema] = {}

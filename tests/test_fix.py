@@ -16,6 +16,7 @@ from omnibachi.mending import mend
 from omnibachi.workspace import shipped_root
 from omnibachi_model.diagnostics import Diagnostic, Fix, Span
 from omnibachi_model.nearest import only_nearest, only_nearest_address
+from thoroughness import many
 
 __all__ = ["call", "workspace"]
 
@@ -198,7 +199,7 @@ def test_over_misspelt_workspaces_no_fix_adds_a_finding(tmp_path: Path, seed: in
                 place.write_bytes(path.read_bytes())
     restored = fixed = 0
     mutants = misspelt(tmp_path, seed)
-    for _ in range(20):
+    for _ in range(many(8, 40)):
         place, text = next(mutants)
         original = place.read_text("utf-8")
         place.write_text(text, "utf-8")

@@ -23,6 +23,7 @@ from omnibachi_compiler.phase import Source
 from omnibachi_compiler.tree import plain
 from relaid import Relaid
 from test_soundness import compiled
+from thoroughness import many
 from workspaces import Workspace, workspaces
 
 __all__ = ["call", "workspace"]
@@ -75,7 +76,7 @@ def test_the_corpus_keeps_its_values_and_comments_and_stays_as_it_is_then() -> N
         assert all(len(line) <= 120 or " " in line.strip() for line in once.splitlines())
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(many(8, 60)))
 def test_any_layout_of_the_corpus_keeps_values_and_comments(seed: int) -> None:
     random = Random(seed)
     for text in random.sample(CORPUS, 6):

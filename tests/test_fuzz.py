@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -22,10 +21,11 @@ from mutations import bytes_mutated, json_mutated, text_mutated
 from omnibachi.__main__ import main
 from omnibachi_model.digests import ZERO, digest, encode, pretty
 from omnibachi_model.record import link
+from thoroughness import many
 
 ROOT = Path(__file__).resolve().parent.parent
 PRELUDE = Path(__file__).parent / "cases" / "prelude"
-SCALE = 25 if os.environ.get("OMNIBACHI_THOROUGH") else 1
+SCALE = many(1, 25)
 SECONDS = 20  # of work, far beyond what the slowest case takes
 ADDRESS = "shop::WF_FUZZ_V0"
 PAYLOAD = {"item": "apple", "quantity": 3, "note": "soon"}
@@ -175,7 +175,7 @@ def seeds(group: int, size: int) -> Iterator[tuple[int, Random]]:
         yield seed, Random(seed)
 
 
-@cases(6)
+@cases(3)
 def test_spoilt_protocols(group: int, shop: Path, door: Callable[..., Any], tmp_path: Path) -> None:
     place = tmp_path / "shop"
     shutil.copytree(shop, place)
@@ -301,7 +301,7 @@ WHOLE: tuple[Callable[[Random], bytes], ...] = (
 )
 
 
-@cases(6)
+@cases(3)
 def test_spoilt_snapshots(group: int, shop: Path, door: Callable[..., Any], tmp_path: Path) -> None:
     """Spoilt bytes are refused; so is what was spoilt together with every digest over it, unless it is sound."""
     place = tmp_path / "shop"
@@ -347,7 +347,7 @@ def _resealed(snapshot: Path, name: str) -> None:
     (snapshot / "manifest.sha256").write_text(digest(manifest.read_bytes()) + "\n")
 
 
-@cases(6)
+@cases(3)
 def test_spoilt_traces(group: int, shop: Path, door: Callable[..., Any], tmp_path: Path) -> None:
     """A spoilt trace is BROKEN; one that was chained anew is not, and is examined and replayed all the same."""
     whole = (shop / "traces" / "T1" / "T1.jsonl").read_bytes()

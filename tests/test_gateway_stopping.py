@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import signal
 import socket
 import sqlite3
@@ -27,8 +26,8 @@ from omnibachi_transport.writing import Walkers
 from postgres_server import Server as Postgres
 from postgres_server import started
 from serving import ROOT, SECONDS, Server, serving, starting, until
+from thoroughness import THOROUGH
 
-THOROUGH = bool(os.environ.get("OMNIBACHI_THOROUGH"))
 ALLOWED = ["INTENT", "DECISION ALLOW", "EXECUTION ok"]
 
 

@@ -4,7 +4,6 @@ read, also of what was odd and well formed."""
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,9 @@ from omnibachi_transport.admission import Admitted
 from omnibachi_transport.reasons import REASONS, REFUSAL
 from serving import SECONDS, Server, serving
 from spoilt_bodies import LARGE, TOKENS, spoilt
+from thoroughness import many
 
-MANY = 300 if os.environ.get("OMNIBACHI_THOROUGH") else 30
+MANY = many(30, 300)
 _SHAPE = jsonschema_rs.Draft202012Validator(REFUSAL)
 _settings = settings(
     max_examples=MANY, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

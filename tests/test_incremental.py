@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-
 import orjson
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from edited import FILES, PYTHON, Edited
+from thoroughness import many
 
-EXAMPLES = 1_000 if os.environ.get("OMNIBACHI_THOROUGH") else 60
+EXAMPLES = many(10, 1_000)
 FLOWS = "protocols/shop/flows"
 EDITS = st.sampled_from(
     [

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from composed import DOMAIN, Plan, compiled, parsed, program, sealed_bytes, steps, three
 from handmade import bodies, observed, run
 from omnibachi_model.sealed import SILENT
+from thoroughness import many
 
 NUMBERS = st.integers(-20, 20)
 OPERATION: st.SearchStrategy[Any] = st.one_of(
@@ -26,7 +27,7 @@ def _plans(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 PLANS = st.recursive(st.lists(OPERATION, min_size=1, max_size=3), _plans, max_leaves=6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=many(20, 300), deadline=None)
 @given(PLANS, st.lists(NUMBERS, min_size=1, max_size=5))
 def test_using_is_laying_in_by_hand(plan: Plan, numbers: list[int]) -> None:
     using, hand, around = three(plan)
@@ -37,7 +38,7 @@ def test_using_is_laying_in_by_hand(plan: Plan, numbers: list[int]) -> None:
         assert steps(bodies(third)) == [(f"plan_{name}", did) for name, did in steps(bodies(other))]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=many(10, 100), deadline=None)
 @given(PLANS)
 def test_every_edge_leads_forward_and_every_name_is_one(plan: Plan) -> None:
     for made in three(plan):

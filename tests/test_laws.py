@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from declared import EXAMPLES, OPERATIONS, transform
 from omnibachi_ledger import Ledger, open_root
 from performing import ACCOUNTS, RECORDS, REGISTRY, STREAM, perform, state
+from thoroughness import many
 
 # What leaves the house has laws of its own, and servers to try them on (test_web.py, test_outside_crash.py); so has the
 # ledger of decisions, which is no part of the library (test_decisions.py).
@@ -79,7 +80,7 @@ def of_class(*effects: str) -> list[str]:
 steps = st.lists(
     st.one_of([INPUTS[name].map(lambda inputs, name=name: (name, inputs)) for name in sorted(INPUTS)]), max_size=8
 )
-law = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+law = settings(max_examples=many(12, 200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 class Bench:

@@ -12,6 +12,7 @@ from handmade import bodies, observed
 from loop_graphs import within_bounds
 from looping import Round, compiled, payloads, played, rounds, sealed
 from omnibachi_model.checks import link
+from thoroughness import many
 
 WORKFLOW = """
 store: ST_KEPT_V0
@@ -118,7 +119,7 @@ exits: {done: {status: COMPLETED}, failed: {status: FAILED}}"""
     ]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=many(20, 300), deadline=None, suppress_health_check=list(HealthCheck))
 @given(rounds(), st.data())
 def test_runs_of_loops_stay_within_their_bounds(made: Round, data: st.DataObject) -> None:
     compilation = compiled(made.text, "CT_STEP_V0")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from looped import FUNCTIONS, READ, answer, checks, doubling, nested, program, r
 from omnibachi_model.diagnostics import Refused
 from omnibachi_model.digests import encode
 from omnibachi_runtime.link import Malformed
+from thoroughness import many
 
 FOUND: dict[str, Callable[..., Any]] = {**FUNCTIONS, READ: answer}
 
@@ -176,7 +176,7 @@ WHOLE = sealed(nested(), journal=False)
 PARTS = [*values_of(WHOLE["nodes"]), *range(-1, 16), "FAULT", "ODD", True, None, {}, []]
 
 
-@settings(max_examples=1000 if os.environ.get("OMNIBACHI_THOROUGH") else 150, deadline=None)
+@settings(max_examples=many(60, 1_000), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 14), st.integers(0, 9), st.sampled_from(PARTS)), min_size=1, max_size=3))
 def test_whatever_was_edited_a_walk_ends_and_its_paths_are_its_own(edits: list[tuple[int, int, Any]]) -> None:
     spoilt = copy.deepcopy(WHOLE)

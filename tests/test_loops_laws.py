@@ -13,8 +13,9 @@ from handmade import bodies
 from looping import Round, compiled, payloads, played, rounds, sealed
 from omnibachi_model.checks import link
 from omnibachi_model.sealed import LOOPS, SILENT
+from thoroughness import many
 
-EXAMPLES = 120
+EXAMPLES = many(80, 1_000)
 
 
 def test_a_loop_ends_and_gives_as_its_type_says() -> None:
@@ -45,10 +46,10 @@ def test_a_loop_ends_and_gives_as_its_type_says() -> None:
     law()
     assert seen["refused"] <= EXAMPLES / 2
     for outcome in ("SUCCESS", "PARTIAL", "FAILED", "OVERFLOW", "EXHAUSTED", "LOST"):
-        assert seen[outcome] >= 3, (outcome, seen)
+        assert seen[outcome], (outcome, seen)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=many(10, 200), deadline=None, suppress_health_check=list(HealthCheck))
 @given(rounds())
 def test_the_sealed_form_of_a_loop_is_flat_and_leads_forward(made: Round) -> None:
     compilation = compiled(made.text, "CT_STEP_V0")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, NoReturn
 
 import pytest
@@ -22,8 +21,9 @@ from omnibachi_runtime.replay import replay
 from omnibachi_runtime.resume import resume
 from omnibachi_runtime.walk import STOP, Start, Walk, go_on, walk
 from tangled import ACTS, Plan, items, plans, written
+from thoroughness import many
 
-EXAMPLES = 500 if os.environ.get("OMNIBACHI_THOROUGH") else 60
+EXAMPLES = many(30, 500)
 thorough = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 STORES = {STORE: {"keeps": "records"}}
 

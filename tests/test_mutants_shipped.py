@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from omnibachi import Workspace
 from omnibachi.compiling import compile_workspace
 from omnibachi.scenarios.mutation import Mutation, mutate
 from omnibachi.workspace import shipped_root
+from thoroughness import THOROUGH
 
 ROOT = Path(__file__).resolve().parent.parent
 SURVIVE = {
@@ -54,7 +54,7 @@ def test_scenarios_of_a_folder_kill_every_mutant_of_what_they_run(selector: str)
     assert mutation.ok
 
 
-@pytest.mark.skipif(not os.environ.get("OMNIBACHI_THOROUGH"), reason="OMNIBACHI_THOROUGH is not set")
+@pytest.mark.skipif(not THOROUGH, reason="OMNIBACHI_THOROUGH is not set")
 def test_what_survives_of_all_is_what_the_page_says() -> None:
     mutation = found(workers=None)
     assert changes(mutation) == SURVIVE

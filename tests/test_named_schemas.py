@@ -20,6 +20,7 @@ from omnibachi_compiler.editing.spots import Open, Project
 from omnibachi_compiler.incremental import recompile
 from omnibachi_compiler.phase import Source
 from omnibachi_model.diagnostics import Diagnostic
+from thoroughness import many
 
 PART = "{type: object, properties: {number: {type: integer, minimum: 0}}, required: [number]}"
 FLOW = """\
@@ -69,7 +70,7 @@ def test_a_name_and_what_it_stands_for_seal_to_the_same_bytes() -> None:
 
 
 @given(schemas())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=many(15, 300), deadline=None)
 def test_any_schema_may_have_a_name(schema: Any) -> None:
     text = "schema: SC_ANY_V0\nis: {is}\n---\nevent: EV_A_V0\nrecord: {{type: object, properties: {{a: {a}}}}}\n"
     inline = orjson.dumps(schema).decode()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import itertools
 import json
-import os
 from typing import Any
 
 import pytest
@@ -18,9 +17,10 @@ from omnibachi_model.digests import decode, encode
 from omnibachi_observer.folding import Folds, folds_of
 from omnibachi_observer.signals import percentile
 from omnibachi_observer.views import Projected, status, thread, threads
+from thoroughness import many
 
 THREADS = ("a", "b/c", "ü")
-MANY = 3000 if os.environ.get("OMNIBACHI_THOROUGH") else 80
+MANY = many(80, 3_000)
 
 
 @st.composite

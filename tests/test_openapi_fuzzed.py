@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,9 @@ from omnibachi_ledger import open_root
 from omnibachi_model.values import parse
 from omnibachi_transport.tokens import new_token, token_entry, token_file
 from serving import serving, until
+from thoroughness import many
 
-MANY = 100 if os.environ.get("OMNIBACHI_THOROUGH") else 6
+MANY = many(6, 100)
 CHECKS = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,
     response_schema_conformance,

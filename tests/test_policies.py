@@ -17,6 +17,7 @@ from omnibachi_model.digests import digest_of, encode
 from omnibachi_model.packs import FACTS as WHITELIST
 from omnibachi_policy.evaluation import evaluate
 from packing import FACTS, NAME, ZERO, Json, anything, facts, is_of_type, naming, odd_facts, packs, sealed, sure
+from thoroughness import many
 
 ROOT = Path(__file__).resolve().parent.parent
 SHORT = [{"bound": {"input_chars": {"max": 5}}, "because": "made.long"}, {"require": "lane", "because": "made.no_lane"}]
@@ -30,7 +31,7 @@ def test_the_whitelist_is_what_the_tests_know() -> None:
     assert sorted(WHITELIST) == sorted(FACTS)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=many(50, 1_000), deadline=None)
 @given(packs, odd_facts)
 def test_a_pack_decides_as_a_second_evaluator_says(gates: list[Json], given_facts: Json) -> None:
     policy = sealed(gates)
@@ -41,7 +42,7 @@ def test_a_pack_decides_as_a_second_evaluator_says(gates: list[Json], given_fact
     assert found["reasons"][0]["gate"] == (None if first is None else f"/gates/{first}")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=many(40, 1_000), deadline=None)
 @given(naming, st.integers(0, 4), facts, anything)
 def test_what_is_missing_or_of_another_type_never_allows(gate: Json, nots: int, given_facts: Json, odd: Any) -> None:
     """A gate that names a fact fails without it, and under any number of `not` too."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from omnibachi_compiler.editing.hover import hover
 from omnibachi_compiler.editing.rename import Edit, rename
 from omnibachi_compiler.editing.spots import Open, Project
 from omnibachi_model.diagnostics import Diagnostic
+from thoroughness import THOROUGH
 
 PLAYED = """\
 test: it looks
@@ -61,9 +61,7 @@ def test_every_node_can_be_renamed(root: Path, tmp_path: Path) -> None:
         (place / "protocols/shop/look.yaml").write_text(CONTRACT, "utf-8")
     project = _compiled(place)
     before = dict(project.texts)
-    bodies = list(project.library.bodies.items())[
-        :: 1 if root is PRELUDE or os.environ.get("OMNIBACHI_THOROUGH") else 5
-    ]
+    bodies = list(project.library.bodies.items())[:: 1 if root is PRELUDE or THOROUGH else 9]
     left = [(address, at) for address, body in bodies for at in range(len(body.nodes[:2]))]
     many = len(left)
     renamed = 0

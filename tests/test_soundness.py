@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -27,12 +26,12 @@ from omnibachi_model.digests import digest
 from omnibachi_model.record import export, read
 from omnibachi_runtime.link import link
 from omnibachi_runtime.walk import Walk, walk
+from thoroughness import THOROUGH, many
 from workspaces import Workspace, fitting, workspaces
 
 ROOT = Path(__file__).resolve().parent.parent
 ADDRESS = "shop::WF_TEST_V0"
-THOROUGH = bool(os.environ.get("OMNIBACHI_THOROUGH"))
-EXAMPLES = 2_500 if THOROUGH else 200
+EXAMPLES = many(100, 2_500)
 STD = {
     name: Source(f"protocols/std/{name}.yaml", "std", (ROOT / "protocols" / "std" / f"{name}.yaml").read_bytes())
     for name in ("domain", "registry", "records", "events", "clock", "entropy")

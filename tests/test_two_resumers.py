@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import signal
@@ -20,10 +19,10 @@ from children import SECONDS, Child, together
 from crash_cases import ID
 from crashing import files, in_child, state
 from omnibachi import Workspace, verify
+from thoroughness import THOROUGH
 from trial import EVERY_KIND, a_copy, lay_trial
 
 # At each of SQLite's own writes, which are some hundred and ninety; else at a few of them.
-THOROUGH = bool(os.environ.get("OMNIBACHI_THOROUGH"))
 EFFECTS = ["again", "claim", "create", "put", "swap", "tell"]
 IDS = [f"R{n:02}" for n in range(12)]
 
