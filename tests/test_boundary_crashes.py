@@ -143,10 +143,14 @@ def test_killed_again_and_again_under_many_clients(tmp_path: Path, house: ModelH
             assert past(tmp_path)[: len(before)] == before
             gone.clear()
             clients = [threads.submit(client, server.url) for _ in range(8)]
-            time.sleep(chance.uniform(0.05, 0.3))
-            os.kill(server.pid, signal.SIGKILL)
-            assert server.wait() == KILLED
-            gone.set()
+            enough = len(accepted) + 6
+            try:
+                until(lambda enough=enough: len(accepted) >= enough)
+                time.sleep(chance.uniform(0, 0.2))
+                os.kill(server.pid, signal.SIGKILL)
+                assert server.wait() == KILLED
+            finally:
+                gone.set()
             for ended in clients:
                 ended.result()
         before = past(tmp_path)
