@@ -143,8 +143,8 @@ def _silent(folds: Folds, now_ms: int) -> Iterator[Signal]:
     if answered is not None and now_ms - answered >= SILENT_MS:
         yield _raise(
             "system.gateway.unreachable", WARN, "gateway", "The gateway does not answer",
-            f"no answer for {(now_ms - answered) // 1000} s; what is shown may be out of date", folds.last_index,
-            silent_ms=now_ms - answered,
+            f"no page from it for {(now_ms - answered) // 1000} s (why stands in the log); this may be out of date",
+            folds.last_index, silent_ms=now_ms - answered,
         )  # fmt: skip
 
 
