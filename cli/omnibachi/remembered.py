@@ -64,10 +64,13 @@ def keep(root: str, found: Mapping[str, Any]) -> None:
         return
     folder = os.path.join(root, FOLDER)
     try:
-        if not os.path.isdir(folder):
-            os.mkdir(folder)
-            with open(os.path.join(folder, ".gitignore"), "w", encoding="utf-8") as file:
-                file.write("*\n")
+        os.makedirs(folder, exist_ok=True)
+        if not os.path.lexists(os.path.join(folder, ".gitignore")):  # Whoever made the folder may have died before.
+            _write(folder, ".gitignore", b"*\n", os.replace)
+        for left in os.listdir(folder):
+            # Of one who died, or of one at work, who then remembers nothing.
+            if left.startswith((f".{FILE}.", "..gitignore.")):
+                os.unlink(os.path.join(folder, left))
         _write(folder, FILE, data, os.replace)
     except OSError:
         return
